@@ -1,0 +1,53 @@
+"""aas-bench: do reward models and generators honour a prompt that asks for an unpretty image?
+
+Public names resolve on first use, so that importing the package stays free of torch, datasets and
+evaluate.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from aas_bench.data.pairs import load_pairs as load_pairs
+    from aas_bench.data.scores import ScoreTable as ScoreTable
+    from aas_bench.data.scores import load_scores as load_scores
+    from aas_bench.metric import metric_path as metric_path
+    from aas_bench.report.html import write_report as write_report
+    from aas_bench.report.summary import Summary as Summary
+    from aas_bench.report.summary import summarise as summarise
+    from aas_bench.rewards.base import RewardModel as RewardModel
+    from aas_bench.rewards.catalog import load_reward as load_reward
+    from aas_bench.runner.score import score as score
+
+__version__ = "0.1.0"
+
+_PUBLIC = {
+    "RewardModel": "aas_bench.rewards.base",
+    "ScoreTable": "aas_bench.data.scores",
+    "Summary": "aas_bench.report.summary",
+    "load_pairs": "aas_bench.data.pairs",
+    "load_reward": "aas_bench.rewards.catalog",
+    "load_scores": "aas_bench.data.scores",
+    "metric_path": "aas_bench.metric",
+    "score": "aas_bench.runner.score",
+    "summarise": "aas_bench.report.summary",
+    "write_report": "aas_bench.report.html",
+}
+
+__all__ = [  # noqa: PLE0604 - the names are the keys above
+    "__version__",
+    *sorted(_PUBLIC),
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PUBLIC:
+        return getattr(import_module(_PUBLIC[name]), name)
+    msg = f"module 'aas_bench' has no attribute '{name}'"
+    raise AttributeError(msg)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,77 @@
+"""Every error the package raises on purpose.
+
+AasBenchError                    exit 1
+  InputError (ValueError)        exit 2   what the caller gave: file, table, option
+    UnknownNameError             near names, and the command that lists all
+    SchemaError                  column, row, expected, got
+    SpecError                    file, field, value
+    MissingScoresError           how many, the first three, on_missing="drop"
+  MissingExtraError (ImportError)  exit 2   the install command
+  StoreError                     exit 1   a run directory that is damaged or made otherwise
+  BackendError                   exit 1   a model or a service failed
+
+One sentence says what is wrong, one says how to mend it; the command line prints both on one line
+and leaves with `exit_code`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class AasBenchError(Exception):
+    """Base of all errors raised on purpose."""
+
+    exit_code = 1
+
+
+class InputError(AasBenchError, ValueError):
+    """The caller gave something unusable."""
+
+    exit_code = 2
+
+
+class UnknownNameError(InputError):
+    """A name that no registry knows."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str], *, hint: str) -> None:
+        near = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
+        meant = f" Did you mean {' or '.join(near)}?" if near else ""
+        super().__init__(f"no {kind} is called {name!r}.{meant} {hint}")
+
+
+class SchemaError(InputError):
+    """A table whose columns or values fit no known form."""
+
+
+class SpecError(InputError):
+    """A submission or configuration file with a wrong field."""
+
+
+class MissingScoresError(InputError):
+    """Scores are absent (null or NaN) and the caller did not allow that."""
+
+
+class MissingExtraError(AasBenchError, ImportError):
+    """An optional dependency is not installed."""
+
+    exit_code = 2
+
+    def __init__(self, feature: str, extra: str) -> None:
+        super().__init__(
+            f"{feature} needs packages that are not installed. "
+            f'Install them with: pip install "aas-bench[{extra}]"'
+        )
+
+
+class StoreError(AasBenchError):
+    """A run directory is damaged or was made by another configuration."""
+
+
+class BackendError(AasBenchError):
+    """A model or a remote service failed."""
+
+    def __init__(self, message: str, *, retryable: bool = False) -> None:
+        super().__init__(message)
+        self.retryable = retryable

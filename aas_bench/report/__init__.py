@@ -1,0 +1,1 @@
+"""From score tables to numbers, and from numbers to pages."""

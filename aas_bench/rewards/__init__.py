@@ -1,0 +1,1 @@
+"""Reward models: (image, prompt) -> score, one interface for all."""
