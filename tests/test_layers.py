@@ -1,0 +1,62 @@
+"""Imports point downward: read every import, also those inside functions."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "aas_bench"
+
+LAYERS = {
+    "errors": 0,
+    "registry": 1,
+    "data": 2,
+    "stats": 2,
+    "counterfactual": 3,
+    "rewards": 4,
+    "generators": 4,
+    "judges": 4,
+    "runner": 5,
+    "report": 6,
+    "hub": 7,
+    "metric": 7,
+    "cli": 8,
+    "__main__": 9,
+}
+FORBIDDEN_BESIDE_LOWER = {("stats", "data"), ("stats", "registry"), ("data", "stats")}
+
+
+def modules():
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def layer_of(path: Path) -> str:
+    part = path.relative_to(PACKAGE).parts[0]
+    return part.removesuffix(".py")
+
+
+def own_imports(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "aas_bench":
+            names = [node.module] if "." in node.module else [f"aas_bench.{a.name}" for a in node.names]
+            found |= {n.split(".")[1] for n in names if "." in n}
+        if isinstance(node, ast.Import):
+            found |= {a.name.split(".")[1] for a in node.names if a.name.startswith("aas_bench.")}
+    return found - {"__version__"}
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_imports_point_downward(path):
+    layer = layer_of(path)
+    if layer == "__init__":
+        return
+    assert layer in LAYERS, f"{layer} has no place in the layer table: add it, lowest that fits"
+    for imported in own_imports(path) - {layer}:
+        assert LAYERS[imported] < LAYERS[layer], f"{layer} must not import {imported}"
+        assert (layer, imported) not in FORBIDDEN_BESIDE_LOWER
+
+
+def test_every_layer_named_exists_or_is_announced():
+    found = {layer_of(p) for p in modules()} - {"__init__"}
+    assert found <= set(LAYERS)

@@ -1,0 +1,31 @@
+"""The public names are listed, resolve, and nothing else leaks."""
+
+import aas_bench
+import pytest
+
+
+def test_public_names_are_pinned():
+    assert sorted(aas_bench.__all__) == [
+        "RewardModel",
+        "ScoreTable",
+        "Summary",
+        "__version__",
+        "load_pairs",
+        "load_reward",
+        "load_scores",
+        "metric_path",
+        "score",
+        "summarise",
+        "write_report",
+    ]
+
+
+@pytest.mark.parametrize("name", aas_bench.__all__)
+def test_every_public_name_resolves_and_is_documented(name):
+    value = getattr(aas_bench, name)
+    assert name == "__version__" or value.__doc__
+
+
+def test_unknown_attribute_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        _ = aas_bench.nonsense
