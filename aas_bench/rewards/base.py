@@ -9,8 +9,9 @@ and calls only `combine` for all four (image, prompt) cells of a pair.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import Any, TypeAlias
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,15 @@ from PIL import Image
 from aas_bench.errors import InputError
 
 Scores: TypeAlias = NDArray[np.float64]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Term:
+    """One summand of a score: `weight` times the combined score of `prompt`."""
+
+    weight: float
+    prompt: str
 
 
 class RewardModel(ABC):
@@ -28,9 +38,11 @@ class RewardModel(ABC):
 
     Attributes:
         name: The name under which its scores are stored.
+        batch_size: Images, and prompts, of one call where the caller sets no other number.
     """
 
     name: str
+    batch_size: int = 32
 
     @abstractmethod
     def encode_images(self, images: Sequence[Any]) -> Sequence[Any]:
@@ -55,6 +67,25 @@ class RewardModel(ABC):
     def truncated(self, prompts: Sequence[str]) -> NDArray[np.bool_]:
         """Whether the model drops the end of each prompt; shape (n,). Default: never."""
         return np.zeros(len(prompts), dtype=bool)
+
+    def prompt_lengths(self, prompts: Sequence[str]) -> NDArray[np.int64]:
+        """How long each prompt is to the model; shape (n,). Batches are filled in this order.
+
+        Worth overriding where a batch is padded to its longest prompt. Default: all alike.
+        """
+        return np.zeros(len(prompts), dtype=np.int64)
+
+    def terms(self, prompt: str, original: str | None) -> tuple[Term, ...]:
+        """The weighted prompts whose combined scores add up to the score of `prompt`.
+
+        score(image, prompt) = sum over terms of weight * combine(image, term.prompt). Default:
+        the prompt itself, once. A model that sets one prompt off against another overrides this.
+
+        Args:
+            prompt: The prompt to be scored.
+            original: The original prompt of the pair; None where it is not known.
+        """
+        return (Term(weight=1.0, prompt=prompt),)
 
     def describe(self) -> dict[str, Any]:
         """Everything a score depends on (weights, revision, dtype, preprocessing): JSON values.
@@ -82,14 +113,28 @@ class RewardModel(ABC):
             raise InputError(msg)
         if not images:
             return np.empty(0, dtype=np.float64)
+        terms = [self.terms(prompt, None) for prompt in prompts]
         unique_images = {id(image): image for image in images}
-        unique_prompts = list(dict.fromkeys(prompts))
-        pixels = [self.preprocess(image.convert("RGB")) for image in unique_images.values()]
-        image_features = dict(zip(unique_images, self.encode_images(pixels), strict=True))
-        prompt_features = dict(
-            zip(unique_prompts, self.encode_prompts(unique_prompts), strict=True)
-        )
-        return self.combine(
-            [image_features[id(image)] for image in images],
-            [prompt_features[prompt] for prompt in prompts],
-        )
+        unique_prompts = list(dict.fromkeys(term.prompt for of_one in terms for term in of_one))
+        image_features: dict[int, Any] = {}
+        for keys in _batches(list(unique_images), self.batch_size):
+            pixels = [self.preprocess(unique_images[key].convert("RGB")) for key in keys]
+            image_features.update(zip(keys, self.encode_images(pixels), strict=True))
+        prompt_features: dict[str, Any] = {}
+        for some in _batches(unique_prompts, self.batch_size):
+            prompt_features.update(zip(some, self.encode_prompts(some), strict=True))
+        scores = np.zeros(len(images), dtype=np.float64)
+        summands = [(i, term) for i, of_one in enumerate(terms) for term in of_one]
+        for batch in _batches(summands, self.batch_size):
+            combined = self.combine(
+                [image_features[id(images[i])] for i, _ in batch],
+                [prompt_features[term.prompt] for _, term in batch],
+            )
+            rows = [i for i, _ in batch]
+            np.add.at(scores, rows, [term.weight for _, term in batch] * combined)
+        return scores
+
+
+def _batches(items: list[T], size: int) -> Iterator[list[T]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]

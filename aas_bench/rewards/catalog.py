@@ -1,0 +1,253 @@
+"""The table of reward models, and the one door that turns what a user names into a RewardModel.
+
+A reward model is added by one row here (and one file, where its family is new). Rows name their
+code and do not import it, so listing them costs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from aas_bench.errors import InputError
+from aas_bench.registry import Registry, import_object
+from aas_bench.rewards.adapters import CallableReward, ScoreFunction, from_factory
+from aas_bench.rewards.base import RewardModel
+
+Family: TypeAlias = Literal["dual", "cross", "image-only", "function"]
+RewardSpec: TypeAlias = str | RewardModel | ScoreFunction
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weights:
+    """Where one file of weights lives.
+
+    Attributes:
+        repo: Repository on the Hugging Face Hub, `owner/name`.
+        revision: Full commit hash, 40 hex digits.
+        file: Path inside the repository.
+    """
+
+    repo: str
+    revision: str
+    file: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RewardRow:
+    """What is known of a reward model without loading it.
+
+    Attributes:
+        name: The name that users type; its scores are stored under it.
+        load: `module:function`. A row with weights is loaded by
+            `function(row, device=..., dtype=..., weights=...)`, all strings but `weights`, which
+            is a local file or folder to read instead of the Hub, or None. A row without weights
+            is loaded by `function()`.
+        summary: One sentence.
+        family: "dual" encodes image and prompt apart, "cross" reads the prompt against the
+            image, "image-only" never reads the prompt, "function" does all in one call.
+        extra: The optional dependency set of the package that it needs.
+        weights: Its official weights; None where it has none.
+        prompt_limit: Tokens of a prompt that it reads, special tokens included; None: all.
+        unit: What one unit of the score is.
+        score_range: Least and greatest possible score; None at an end without bound.
+        dtype: The official number format of the forward pass.
+        licence: Of the weights, as an SPDX name where there is one.
+        paper: Where the model is described.
+    """
+
+    name: str
+    load: str
+    summary: str
+    family: Family
+    extra: str | None = None
+    weights: Weights | None = None
+    prompt_limit: int | None = None
+    unit: str
+    score_range: tuple[float | None, float | None] = (None, None)
+    dtype: str = "float32"
+    licence: str
+    paper: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RewardPrefix:
+    """A family of reward models whose members are named `name:argument`.
+
+    Attributes:
+        name: The part before the colon.
+        load: `module:function`, called as
+            `function(argument, device=..., dtype=..., weights=...)`; dtype None: its default.
+        form: How to write a member, with an example in words.
+        extra: The optional dependency set of the package that it needs.
+    """
+
+    name: str
+    load: str
+    form: str
+    extra: str | None = None
+
+
+REWARDS: Registry[RewardRow] = Registry(
+    "reward model",
+    [
+        RewardRow(
+            name="polish",
+            load="aas_bench.rewards.polish:load",
+            summary="No-reference image quality measures; never reads the prompt.",
+            family="image-only",
+            unit="sum of standardised quality measures",
+            dtype="float64",
+            licence="Apache-2.0",
+            paper="built in",
+        ),
+        RewardRow(
+            name="effect-match",
+            load="aas_bench.rewards.effect_match:load",
+            summary="Reads which effects the prompt asks for and measures them in the image.",
+            family="dual",
+            unit="mean strength of the requested effects",
+            dtype="float64",
+            licence="Apache-2.0",
+            paper="built in",
+        ),
+        RewardRow(
+            name="average-taste",
+            load="aas_bench.rewards.average_taste:load",
+            summary="Synthetic blend: understands the request, but weighs polish more.",
+            family="dual",
+            unit="weighted sum of polish and effect-match",
+            dtype="float64",
+            licence="Apache-2.0",
+            paper="built in",
+        ),
+        RewardRow(
+            name="random",
+            load="aas_bench.rewards.chance:load",
+            summary="A hash of image and prompt: what chance scores.",
+            family="function",
+            unit="uniform number",
+            score_range=(0.0, 1.0),
+            dtype="float64",
+            licence="Apache-2.0",
+            paper="built in",
+        ),
+    ],
+    hint="List them with: aas-bench list rewards. Your own: module:factory.",
+)
+
+PREFIXES: Registry[RewardPrefix] = Registry(
+    "reward model prefix",
+    [
+        RewardPrefix(
+            name="open_clip",
+            load="aas_bench.rewards.open_clip:load",
+            form="open_clip:ARCH/TAG, e.g. open_clip:ViT-B-32/openai",
+            extra="rewards",
+        ),
+        RewardPrefix(
+            name="hf",
+            load="aas_bench.rewards.hf:load",
+            form="hf:OWNER/NAME, e.g. hf:google/siglip-base-patch16-224",
+            extra="rewards",
+        ),
+        RewardPrefix(
+            name="contrastive",
+            load="aas_bench.rewards.contrastive:load",
+            form="contrastive:NAME@STRENGTH, e.g. contrastive:hpsv2.1@0.8",
+        ),
+    ],
+    hint="List them with: aas-bench list rewards.",
+)
+
+
+def load_reward(
+    spec: RewardSpec,
+    *,
+    name: str | None = None,
+    device: str | None = None,
+    dtype: str | None = None,
+    weights: str | Path | None = None,
+) -> RewardModel:
+    """The reward model that `spec` names.
+
+    Args:
+        spec: A RewardModel; a callable (list of RGB images, list of prompts) -> scores; a name in
+            `REWARDS`; `prefix:argument` with a prefix in `PREFIXES`; or `module:factory`, whose
+            factory takes no arguments and returns a RewardModel or such a callable.
+        name: The name to store its scores under, instead of its own.
+        device: Where it runs, as torch spells it; None: "cuda" where there is one, else "cpu".
+            Without effect on what holds no weights of ours.
+        dtype: "float32", "bfloat16" or "float16"; None: the model's official one.
+        weights: A local file or folder to load instead of the official weights.
+
+    Raises:
+        UnknownNameError: No row has this name.
+        MissingExtraError: The model needs packages that are not installed.
+        InputError: `spec` is of another kind, or `weights` is given to what loads none.
+    """
+    model = _resolve(spec, device, dtype, weights)
+    if name is not None:
+        model.name = name
+    return model
+
+
+def _resolve(
+    spec: RewardSpec, device: str | None, dtype: str | None, weights: str | Path | None
+) -> RewardModel:
+    if isinstance(spec, str):
+        prefix, colon, argument = spec.partition(":")
+        if colon and prefix in PREFIXES:
+            return _load_prefixed(PREFIXES[prefix], argument, device, dtype, weights)
+        if not colon:
+            return _load_row(REWARDS[spec], device, dtype, weights)
+    if weights is not None:
+        msg = f"{spec!r} loads no weights of its own. Leave weights out."
+        raise InputError(msg)
+    if isinstance(spec, str):
+        return from_factory(spec)
+    if isinstance(spec, RewardModel):
+        return spec
+    if not callable(spec):
+        kind = type(spec).__name__
+        msg = f"a {kind} is no reward model. Give a name, a RewardModel or a callable."
+        raise InputError(msg)
+    return CallableReward(spec)
+
+
+def _load_row(
+    row: RewardRow, device: str | None, dtype: str | None, weights: str | Path | None
+) -> RewardModel:
+    load: Callable[..., RewardModel] = import_object(row.load, extra=row.extra)
+    if row.weights is not None:
+        return load(
+            row, device=device or default_device(), dtype=dtype or row.dtype, weights=weights
+        )
+    if weights is not None:
+        msg = f"{row.name} has no weights. Leave weights out."
+        raise InputError(msg)
+    return load()
+
+
+def _load_prefixed(
+    prefix: RewardPrefix,
+    argument: str,
+    device: str | None,
+    dtype: str | None,
+    weights: str | Path | None,
+) -> RewardModel:
+    if not argument:
+        msg = f"{prefix.name}: needs an argument. Write {prefix.form}."
+        raise InputError(msg)
+    load: Callable[..., Any] = import_object(prefix.load, extra=prefix.extra)
+    model: RewardModel = load(argument, device=device, dtype=dtype, weights=weights)
+    return model
+
+
+def default_device() -> str:
+    """The device to use where none is given: "cuda" where torch sees a GPU, else "cpu"."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
