@@ -195,7 +195,7 @@ def load_reward(
 
 
 def _resolve(
-    spec: RewardSpec, device: str | None, dtype: str | None, weights: str | Path | None
+    spec: Any, device: str | None, dtype: str | None, weights: str | Path | None
 ) -> RewardModel:
     if isinstance(spec, str):
         prefix, colon, argument = spec.partition(":")
