@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -11,12 +13,31 @@ from numpy.typing import NDArray
 Scores: TypeAlias = NDArray[np.float64]
 Labels: TypeAlias = NDArray[np.int8]
 Codes: TypeAlias = NDArray[np.int64]
+Mask: TypeAlias = NDArray[np.bool_]
 OnMissing: TypeAlias = Literal["raise", "drop"]
 Ties: TypeAlias = Literal["original", "half"]
 
 
+class Result:
+    """Base of the frozen result dataclasses."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values: fields by name, tuples as lists, mapping keys as strings."""
+        return {f.name: _plain(getattr(self, f.name)) for f in fields(self)}  # type: ignore[arg-type]
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and isinstance(value, Result):
+        return value.to_dict()
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
 @dataclass(frozen=True, kw_only=True)
-class Estimate:
+class Estimate(Result):
     """A value with its interval and what it rests on.
 
     Attributes:
@@ -26,7 +47,7 @@ class Estimate:
         n: Pairs that the value rests on.
         n_clusters: Independent clusters among them; None where pairs count as independent.
         coverage: Share of the pairs given that were usable, in [0, 1].
-        reason: Why `value` is None; None otherwise.
+        reason: Why `value` is None or, where there is a value, why it has no interval.
     """
 
     value: float | None
@@ -37,6 +58,11 @@ class Estimate:
     coverage: float = 1.0
     reason: str | None = None
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values, the fields by name."""
-        return asdict(self)
+    def __post_init__(self) -> None:
+        numbers = (self.value, self.low, self.high, self.coverage)
+        if any(number is not None and not math.isfinite(number) for number in numbers):
+            msg = f"an Estimate holds finite numbers or None, got {numbers}."
+            raise ValueError(msg)
+        if self.value is None and self.reason is None:
+            msg = "an Estimate without a value needs a reason."
+            raise ValueError(msg)
