@@ -54,6 +54,14 @@ class Label(IntEnum):
     DISTORTED = 1
 
 
+UNKNOWN_MODEL: Final = "unknown"
+
+
+def pair_name(model: str, index: int) -> str:
+    """The `pair_id` of a pair that has none: `<model>/<index>`, the index in four digits."""
+    return f"{model}/{index:04d}"
+
+
 def score_column(reward: str, cell: str) -> str:
     """Name of the column that holds `cell` (one of `CELLS` or `CUTS`) of `reward`."""
     return f"{reward}_{cell}"

@@ -1,0 +1,170 @@
+"""Table files: Parquet, JSONL, JSON and CSV, read without their images."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from aas_bench.data.schema import MODEL, PAIR_ID, PROMPT_DISTORTED, PROMPT_ORIGINAL
+from aas_bench.errors import InputError, SchemaError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TABLE_SUFFIXES: Final = (".parquet", ".jsonl", ".json", ".csv")
+_MOST_FAULTS: Final = 5
+
+
+def raise_faults(source: object, faults: Iterable[str], mend: str) -> None:
+    """Raise one SchemaError that holds every fault found, in one line; nothing where none is."""
+    found = list(faults)
+    if not found:
+        return
+    more = len(found) - _MOST_FAULTS
+    shown = "; ".join(found[:_MOST_FAULTS]) + (f"; and {more} more" if more > 0 else "")
+    msg = f"{source}: {shown}. {mend}"
+    raise SchemaError(msg)
+
+
+def table_path(path: str | os.PathLike[str]) -> Path:
+    """The path of an existing table file.
+
+    Raises:
+        InputError: There is no such file, or its name does not end in `TABLE_SUFFIXES`.
+    """
+    file = Path(path)
+    kinds = ", ".join(TABLE_SUFFIXES)
+    if file.is_dir():
+        msg = f"{file} is a folder. Give one table file ({kinds})."
+        raise InputError(msg)
+    if not file.exists():
+        msg = f"{file}: there is no such file. Check the path."
+        raise InputError(msg)
+    if file.suffix.lower() not in TABLE_SUFFIXES:
+        msg = f"{file}: cannot read {file.suffix or 'a file without suffix'!r}. Give {kinds}."
+        raise InputError(msg)
+    return file
+
+
+def read_frame(path: str | os.PathLike[str]) -> pd.DataFrame:
+    """Read a table into memory, leaving out columns of embedded images.
+
+    Args:
+        path: A file that ends in one of `TABLE_SUFFIXES`. JSON holds a list of objects. In CSV
+            only an empty cell is null.
+
+    Raises:
+        InputError: The file is absent, of another type or damaged.
+        SchemaError: It has no rows, or lines that are not objects.
+    """
+    file = table_path(path)
+    try:
+        frame = _READERS[file.suffix.lower()](file)
+    except (OSError, UnicodeDecodeError) as error:
+        msg = f"{file}: cannot be read ({_first_line(error)}). Check the file and its encoding."
+        raise InputError(msg) from error
+    if frame.empty:
+        msg = f"{file}: the table is empty. Give at least one row and one column."
+        raise SchemaError(msg)
+    return frame
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n", 1)[0]
+
+
+def _read_parquet(file: Path) -> pd.DataFrame:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        schema = pq.read_schema(file)
+        names = [f.name for f in schema if not is_image_type(f.type)]
+        table = pq.read_table(file, columns=list(dict.fromkeys(names)))
+    except pa.ArrowException as error:
+        msg = f"{file}: is not readable Parquet ({_first_line(error)}). Write it again."
+        raise InputError(msg) from error
+    frame: pd.DataFrame = table.to_pandas(ignore_metadata=True)
+    return frame
+
+
+def is_image_type(arrow_type: Any) -> bool:
+    """Whether an Arrow type is that of embedded images: bytes, or a struct of bytes and path."""
+    import pyarrow as pa
+
+    if pa.types.is_struct(arrow_type):
+        return {field.name for field in arrow_type} == {"bytes", "path"}
+    return bool(pa.types.is_binary(arrow_type) or pa.types.is_large_binary(arrow_type))
+
+
+def _read_csv(file: Path) -> pd.DataFrame:
+    import pandas as pd
+
+    try:
+        return pd.read_csv(
+            file,
+            encoding="utf-8-sig",
+            keep_default_na=False,
+            na_values=[""],
+            float_precision="round_trip",
+            low_memory=False,
+            dtype=dict.fromkeys((PAIR_ID, MODEL, PROMPT_ORIGINAL, PROMPT_DISTORTED), str),
+        )
+    except pd.errors.EmptyDataError as error:
+        msg = f"{file}: the table is empty. Give at least one row and one column."
+        raise SchemaError(msg) from error
+    except pd.errors.ParserError as error:
+        msg = f"{file}: is not readable CSV ({_first_line(error)}). Quote cells that hold commas."
+        raise InputError(msg) from error
+
+
+def _read_jsonl(file: Path) -> pd.DataFrame:
+    rows, faults = [], []
+    with file.open(encoding="utf-8-sig") as lines:
+        for number, line in enumerate(lines, start=1):
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+            except json.JSONDecodeError as error:
+                faults.append(f"line {number} is not JSON ({error.msg})")
+                continue
+            if isinstance(row, dict):
+                rows.append(row)
+            else:
+                faults.append(f"line {number} is not an object")
+    raise_faults(file, faults, "Each line holds one JSON object.")
+    return _frame(rows)
+
+
+def _read_json(file: Path) -> pd.DataFrame:
+    try:
+        rows = json.loads(file.read_text(encoding="utf-8-sig"))
+    except json.JSONDecodeError as error:
+        msg = f"{file}: is not JSON ({error}). One object a line belongs in a .jsonl file."
+        raise InputError(msg) from error
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        msg = f"{file}: is not a list of objects. Write [{{...}}, {{...}}], one object per row."
+        raise SchemaError(msg)
+    return _frame(rows)
+
+
+def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    import pandas as pd
+
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    frame: pd.DataFrame = pd.DataFrame(
+        {name: pd.Series([row.get(name) for row in rows]) for name in names}
+    )
+    return frame
+
+
+_READERS: Final[dict[str, Callable[[Path], pd.DataFrame]]] = {
+    ".parquet": _read_parquet,
+    ".jsonl": _read_jsonl,
+    ".json": _read_json,
+    ".csv": _read_csv,
+}
