@@ -16,7 +16,7 @@ from aas_bench.stats.dose import DoseResponse, EffectResponse, dose_response
 from aas_bench.stats.estimate import Estimate
 from aas_bench.stats.generation import GeneratorShift, generator_shift
 from aas_bench.stats.intervals import wilson
-from aas_bench.stats.override import OUTCOMES, Override, outcomes, override
+from aas_bench.stats.override import OUTCOMES, Override, outcomes, override, override_by_group
 from aas_bench.stats.preference import Preference, chosen, preference, preference_by_group
 from aas_bench.stats.rank import ArtRank, art_rank
 from aas_bench.stats.strength import STRENGTHS, StrengthCurve, strength_curve
@@ -46,6 +46,7 @@ __all__ = [
     "krippendorff_alpha",
     "outcomes",
     "override",
+    "override_by_group",
     "paraphrase_consistency",
     "preference",
     "preference_by_group",

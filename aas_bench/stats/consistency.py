@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from aas_bench.stats.estimate import Estimate, OnMissing, Result
-from aas_bench.stats.inputs import read_sample
+from aas_bench.errors import InputError
+from aas_bench.stats.estimate import Estimate, Mask, OnMissing, Result
+from aas_bench.stats.inputs import Sample, read_sample
 from aas_bench.stats.intervals import Bootstrap, Resampling
+from aas_bench.stats.preference import NO_LABELS, NO_SCORES
 
 
 @dataclass(frozen=True, kw_only=True)
 class Consistency(Result):
-    """Unanimity over wordings, and the share of right choices under each."""
+    """Agreement of a reward model with itself.
+
+    Attributes:
+        unanimous: Share of items with one choice under all their wordings; n counts items.
+        measure: "accuracy" against the labels, or, without labels, the share "chosen".
+        accuracy_by_wording: The measure under each wording, in [0, 1].
+    """
 
     unanimous: Estimate
     measure: Literal["accuracy", "chosen"]
@@ -24,8 +32,8 @@ class Consistency(Result):
 
 def paraphrase_consistency(
     margin: ArrayLike,
-    item: Any,
-    wording: Any,
+    item: ArrayLike,
+    wording: ArrayLike,
     label: ArrayLike | None = None,
     *,
     clusters: ArrayLike | None = None,
@@ -34,7 +42,37 @@ def paraphrase_consistency(
     n_resamples: int = 1000,
     seed: int = 0,
 ) -> Consistency:
-    """Share of items whose choice is the same under every wording."""
+    """Share of items whose choice is the same under every wording, and the accuracy by wording.
+
+    An item is one pair of images with one request, asked in several wordings; its choice under a
+    wording is 1 where m > 0. It is unanimous where all its choices are 1 or all are 0.
+
+    Args:
+        margin: didp - oidp, shape (n,), float, one row per item and wording.
+        item: Which item, shape (n,), numbers or strings.
+        wording: Which wording, shape (n,), numbers or strings.
+        label: Shape (n,), in {1, 0, -1}; rows labelled -1 do not count in the accuracy. None: no
+            labels.
+        clusters: Shape (n,), such as the scene; an item lies in one cluster. None counts items as
+            independent.
+        on_missing: "raise", or "drop" the rows without a score and lower the coverage.
+        confidence_level: Nominal coverage of the intervals, in (0, 1).
+        n_resamples: Bootstrap resamples; 0 leaves bootstrap intervals out.
+        seed: Seed of the resamples.
+
+    Returns:
+        Consistency. An item with a single scored wording cannot disagree with itself: it is left
+        out of `unanimous` and lowers its coverage, which counts rows.
+
+    Raises:
+        MissingScoresError: A score is missing and `on_missing` is "raise".
+        InputError: A column or an option does not fit, or an item lies in two clusters.
+
+    Example:
+        >>> result = paraphrase_consistency([1, 2, -1, 3], ["a", "a", "b", "b"], [0, 1, 0, 1])
+        >>> result.unanimous.value, result.accuracy_by_wording["0"].value
+        (0.5, 0.5)
+    """
     options = Resampling(confidence_level=confidence_level, n_resamples=n_resamples, seed=seed)
     sample = read_sample(
         {"margin": margin},
@@ -43,29 +81,49 @@ def paraphrase_consistency(
         factors={"item": item, "wording": wording},
         on_missing=on_missing,
     )
-    distorted = sample.scores["margin"] > 0
-    codes = sample.factors["item"].codes
-    n_items = len(sample.factors["item"].levels)
-    asked = np.bincount(codes, minlength=n_items)
-    yes = np.bincount(codes, distorted, minlength=n_items)
-    first = np.unique(codes, return_index=True)[1]
-    one_row_each = np.zeros(sample.n, dtype=bool)
-    one_row_each[first[asked[codes[first]] > 1]] = True
-    items = sample.where(one_row_each)
-    kept = items.factors["item"].codes
-    same = ((yes[kept] == 0) | (yes[kept] == asked[kept])).astype(np.float64)[:, None]
-    (unanimous,) = Bootstrap(items, options).rates(same, undefined="no item has two wordings")
-    right = distorted if sample.label is None else distorted == (sample.label == 1)
+    _check_nested(sample)
+    wordings = sample.factors["wording"]
     by_wording = {}
-    for code, name in enumerate(sample.factors["wording"].levels):
-        keep = sample.factors["wording"].codes == code
-        if sample.label is not None:
-            keep &= sample.label >= 0
-        (by_wording[str(name)],) = Bootstrap(sample.where(keep), options).rates(
-            right[keep].astype(np.float64)[:, None], undefined="no pair has a score and a label"
+    for code, name in enumerate(wordings.levels):
+        asked = sample.part(wordings.codes == code).complete().labelled()
+        (by_wording[str(name)],) = Bootstrap(asked, options).rates(
+            _right(asked)[:, None].astype(np.float64),
+            undefined=NO_SCORES if label is None else NO_LABELS,
         )
     return Consistency(
-        unanimous=unanimous,
+        unanimous=_unanimous(sample, options),
         measure="chosen" if label is None else "accuracy",
         accuracy_by_wording=by_wording,
     )
+
+
+def _right(sample: Sample) -> Mask:
+    distorted: Mask = sample.scores["margin"] > 0
+    return distorted if sample.label is None else distorted == (sample.label == 1)
+
+
+def _unanimous(given: Sample, options: Resampling) -> Estimate:
+    sample = given.complete()
+    codes = sample.factors["item"].codes
+    n_asked = np.bincount(codes)
+    n_chosen = np.bincount(codes, sample.scores["margin"] > 0)
+    present, first = np.unique(codes, return_index=True)
+    several = n_asked[present] > 1
+    kept = present[several]
+    same = (n_chosen[kept] == 0) | (n_chosen[kept] == n_asked[kept])
+    (share,) = Bootstrap(sample.where(first[several]), options).rates(
+        same[:, None].astype(np.float64), undefined="no item has two scored wordings"
+    )
+    return replace(share, coverage=int(n_asked[kept].sum()) / given.n)
+
+
+def _check_nested(sample: Sample) -> None:
+    if sample.clusters is None:
+        return
+    item = sample.factors["item"]
+    _, first = np.unique(item.codes, return_index=True)
+    astray = np.flatnonzero(sample.clusters != sample.clusters[first][item.codes])
+    if len(astray):
+        name = item.levels[item.codes[astray[0]]]
+        msg = f"item {name} lies in two clusters. Give all rows of an item one cluster."
+        raise InputError(msg)

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from aas_bench.stats.estimate import Codes, Estimate, OnMissing, Result, Scores
+from aas_bench.stats.estimate import Estimate, OnMissing, Result
 from aas_bench.stats.inputs import Sample, read_sample, read_scores
 from aas_bench.stats.intervals import Bootstrap, Resampling
+from aas_bench.stats.preference import NO_SCORES
 from aas_bench.stats.ranks import Spearman
 
 
 @dataclass(frozen=True, kw_only=True)
 class EffectResponse(Result):
-    """One effect: win rate by dose, and the mean over scenes of Spearman's margin on dose."""
+    """Response to one effect.
+
+    Attributes:
+        win_rate: By dose, the share of pairs in which the effect that was asked for wins.
+        spearman: Mean over scenes of Spearman's correlation of margin and dose, in [-1, 1].
+    """
 
     win_rate: dict[float, Estimate]
     spearman: Estimate
@@ -24,7 +29,7 @@ class EffectResponse(Result):
 
 @dataclass(frozen=True, kw_only=True)
 class DoseResponse(Result):
-    """Response to each effect, by name."""
+    """Response to each effect, by its name."""
 
     effects: dict[str, EffectResponse]
 
@@ -32,26 +37,60 @@ class DoseResponse(Result):
 def dose_response(
     margin: ArrayLike,
     dose: ArrayLike,
-    effect: Any,
-    scene: Any,
+    effect: ArrayLike,
+    scene: ArrayLike,
     *,
     on_missing: OnMissing = "raise",
     confidence_level: float = 0.95,
     n_resamples: int = 1000,
     seed: int = 0,
 ) -> DoseResponse:
-    """Win rate of the requested effect by dose, and the rank correlation of margin and dose."""
+    """Win rate of a requested effect by dose, and whether the margin rises with the dose.
+
+    Win rate = mean(m > 0) over the pairs of an effect at a dose. The correlation is Spearman's of
+    m on the dose within each scene, since scenes differ in how easily they show an effect, and
+    then the mean over scenes. Scenes are the clusters of every interval.
+
+    Args:
+        margin: didp - oidp, shape (n,), float; NaN or None where a score is missing.
+        dose: Strength of the effect in the distorted image, shape (n,), in [0, 1].
+        effect: Name of the effect, shape (n,).
+        scene: Photograph that the pair is made from, shape (n,).
+        on_missing: "raise", or "drop" the pairs without a score and lower the coverage.
+        confidence_level: Nominal coverage of the intervals, in (0, 1).
+        n_resamples: Bootstrap resamples; 0 leaves bootstrap intervals out.
+        seed: Seed of the resamples.
+
+    Returns:
+        DoseResponse. A scene in which margin or dose does not vary has no correlation: it is left
+        out and lowers the coverage of `spearman`, whose n counts pairs and whose clusters are the
+        scenes that are left.
+
+    Raises:
+        MissingScoresError: A score is missing and `on_missing` is "raise".
+        InputError: A column or an option does not fit.
+
+    Source:
+        Spearman, The proof and measurement of association between two things, American Journal of
+        Psychology 15, 1904.
+
+    Example:
+        >>> result = dose_response([-1.0, 0.5, 2.0], [0.25, 0.5, 1.0], ["blur"] * 3, ["cat"] * 3)
+        >>> blur = result.effects["blur"]
+        >>> [rate.value for rate in blur.win_rate.values()], blur.spearman.value
+        ([0.0, 1.0, 1.0], 1.0)
+    """
     options = Resampling(confidence_level=confidence_level, n_resamples=n_resamples, seed=seed)
     sample = read_sample(
         {"margin": margin},
         clusters=scene,
-        factors={"effect": effect, "dose": read_scores("dose", dose)},
+        factors={"dose": read_scores("dose", dose), "effect": effect},
         on_missing=on_missing,
     )
     effects = sample.factors["effect"]
     return DoseResponse(
         effects={
-            str(name): _effect(sample.where(effects.codes == code), options)
+            str(name): _effect(sample.part(effects.codes == code), options)
             for code, name in enumerate(effects.levels)
         }
     )
@@ -61,32 +100,33 @@ def _effect(sample: Sample, options: Resampling) -> EffectResponse:
     dose = sample.factors["dose"]
     win_rate = {}
     for code in np.unique(dose.codes):
-        at_dose = sample.where(dose.codes == code)
+        at_dose = sample.part(dose.codes == code).complete()
         wins = (at_dose.scores["margin"] > 0).astype(np.float64)[:, None]
-        (win_rate[float(dose.levels[code])],) = Bootstrap(at_dose, options).rates(
-            wins, undefined="no pair has a score"
-        )
+        (rate,) = Bootstrap(at_dose, options).rates(wins, undefined=NO_SCORES)
+        win_rate[float(dose.levels[code])] = rate
     return EffectResponse(win_rate=win_rate, spearman=_mean_over_scenes(sample, options))
 
 
-def _mean_over_scenes(sample: Sample, options: Resampling) -> Estimate:
+def _mean_over_scenes(given: Sample, options: Resampling) -> Estimate:
+    sample = given.complete()
     assert sample.clusters is not None
-    margin, dose = sample.scores["margin"], sample.factors["dose"].codes
-    rho, varies = np.full(sample.n, np.nan), np.zeros(sample.n, dtype=bool)
+    rows, rho, n = [], [], 0
     for scene in np.unique(sample.clusters):
-        rows = np.flatnonzero(sample.clusters == scene)
-        rho[rows] = _correlation(margin[rows], dose[rows])
-        # One row stands for the scene, whose correlation is one observation.
-        varies[rows[0]] = not np.isnan(rho[rows[0]])
-    scenes = sample.where(varies)
+        members = np.flatnonzero(sample.clusters == scene)
+        correlation = _correlation(sample.where(members))
+        if not np.isnan(correlation):
+            # One row stands for its scene, whose correlation is a single observation.
+            rows.append(members[0])
+            rho.append(correlation)
+            n += len(members)
+    scenes = sample.where(np.array(rows, dtype=np.intp))
     (mean,) = Bootstrap(scenes, options).means(
-        rho[varies][:, None], undefined="in no scene do both margin and dose vary"
+        np.array(rho).reshape(-1, 1), undefined="in no scene do both margin and dose vary"
     )
-    n = int((~np.isnan(rho)).sum())
-    coverage = sample.coverage * n / sample.n if sample.n else 0.0
-    return replace(mean, n=n, coverage=coverage)
+    return replace(mean, n=n, coverage=n / given.n)
 
 
-def _correlation(margin: Scores, dose: Codes) -> float:
-    statistic = Spearman(margin, dose.astype(np.float64), None)
-    return float(statistic(np.ones((1, len(margin))))[0])
+def _correlation(scene: Sample) -> float:
+    dose = scene.factors["dose"].codes.astype(np.float64)
+    statistic = Spearman(scene.scores["margin"], dose, None)
+    return float(statistic(np.ones((1, scene.n)))[0])

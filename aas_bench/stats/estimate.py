@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -18,16 +18,17 @@ OnMissing: TypeAlias = Literal["raise", "drop"]
 Ties: TypeAlias = Literal["original", "half"]
 
 
+@dataclass(frozen=True, kw_only=True)
 class Result:
-    """Base of the frozen result dataclasses."""
+    """Base of what the statistics return."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values: fields by name, tuples as lists, mapping keys as strings."""
-        return {f.name: _plain(getattr(self, f.name)) for f in fields(self)}  # type: ignore[arg-type]
+        return {f.name: _plain(getattr(self, f.name)) for f in fields(self)}
 
 
 def _plain(value: Any) -> Any:
-    if is_dataclass(value) and isinstance(value, Result):
+    if isinstance(value, Result):
         return value.to_dict()
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
@@ -44,9 +45,11 @@ class Estimate(Result):
         value: The point estimate; None where it is undefined.
         low: Lower end of the interval; None where there is none.
         high: Upper end of the interval; None where there is none.
-        n: Pairs that the value rests on.
+        n: Pairs that the value rests on; its denominator, where it is a rate.
         n_clusters: Independent clusters among them; None where pairs count as independent.
-        coverage: Share of the pairs given that were usable, in [0, 1].
+        coverage: Share of the pairs given that were usable, in [0, 1]: below 1 where scores are
+            missing. A pair left out by definition (a label tie; for the override rate, a pair
+            that was not understood) lowers n and not the coverage.
         reason: Why `value` is None or, where there is a value, why it has no interval.
     """
 

@@ -1,4 +1,4 @@
-"""How a generator's images move under reward models when a wide-spectrum image is asked for."""
+"""How a generator's images move in a reward model's eyes when unpretty ones are asked for."""
 
 from __future__ import annotations
 
@@ -14,7 +14,12 @@ from aas_bench.stats.intervals import Bootstrap, Resampling
 
 @dataclass(frozen=True, kw_only=True)
 class GeneratorShift(Result):
-    """Mean shift and mean level of one generator under one reward model."""
+    """One generator under one reward model, in units of the score.
+
+    Attributes:
+        delta: Mean change from the original to the distorted image, under the original prompt.
+        after: Mean score of the distorted image under the original prompt.
+    """
 
     delta: Estimate
     after: Estimate
@@ -30,10 +35,40 @@ def generator_shift(
     n_resamples: int = 1000,
     seed: int = 0,
 ) -> GeneratorShift:
-    """Mean score change from the original to the distorted image, and the mean after it."""
+    """How far a generator leaves the polished look when it is asked to.
+
+    delta = mean(diop - oiop) and after = mean(diop). Both images are scored under the original
+    prompt, so that the reward model serves as a measure of polish: a delta near 0 means that the
+    wide-spectrum prompt changed little.
+
+    Args:
+        oiop: Score of the original image under the original prompt, shape (n,), float.
+        diop: Score of the distorted image under the original prompt, shape (n,).
+        clusters: Shape (n,): the base prompt of each pair. None counts pairs as independent.
+        on_missing: "raise", or "drop" the pairs without both and lower the coverage.
+        confidence_level: Nominal coverage of the intervals, in (0, 1).
+        n_resamples: Bootstrap resamples; 0 leaves bootstrap intervals out.
+        seed: Seed of the resamples.
+
+    Returns:
+        GeneratorShift, in units of the score.
+
+    Raises:
+        MissingScoresError: A score is missing and `on_missing` is "raise".
+        InputError: A column or an option does not fit.
+
+    Source:
+        arXiv 2512.11883, Table D.1.
+
+    Example:
+        >>> shift = generator_shift([10.0, 12.0], [7.0, 8.0])
+        >>> shift.delta.value, shift.after.value
+        (-3.5, 7.5)
+    """
     options = Resampling(confidence_level=confidence_level, n_resamples=n_resamples, seed=seed)
-    sample = read_sample({"oiop": oiop, "diop": diop}, clusters=clusters, on_missing=on_missing)
-    after = sample.scores["diop"]
-    columns = np.stack([after - sample.scores["oiop"], after], axis=1)
-    shift, level = Bootstrap(sample, options).means(columns, undefined="no pair has both scores")
-    return GeneratorShift(delta=shift, after=level)
+    columns = {"oiop": oiop, "diop": diop}
+    sample = read_sample(columns, clusters=clusters, on_missing=on_missing).complete()
+    level = sample.scores["diop"]
+    means = np.stack([level - sample.scores["oiop"], level], axis=1)
+    delta, after = Bootstrap(sample, options).means(means, undefined="no pair has both scores")
+    return GeneratorShift(delta=delta, after=after)

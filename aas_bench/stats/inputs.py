@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, get_args
+from operator import index
+from typing import Any, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from aas_bench.errors import InputError, MissingScoresError
-from aas_bench.stats.estimate import Codes, Labels, Mask, OnMissing, Scores, Ties
+from aas_bench.stats.estimate import Codes, Labels, Mask, OnMissing, Scores
+
+Rows: TypeAlias = Mask | NDArray[np.intp]
 
 # Beyond this, differences and squares of scores could overflow to infinity.
 LARGEST_SCORE = 1e150
@@ -26,15 +29,15 @@ class Factor:
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """The pairs that a statistic uses, checked: equal lengths, every score present and finite.
+    """Pairs whose columns have been checked.
 
     Attributes:
-        scores: Columns by name, each of shape (n,), float64.
+        scores: Columns by name, each of shape (n,), finite or NaN where missing.
         label: Shape (n,), in {-1, 0, 1}; None where the caller gave none.
         clusters: Shape (n,); None where pairs count as independent.
         factors: Further columns of names, each with codes of shape (n,).
-        n_given: Pairs that the caller gave.
-        n_missing: Pairs left out because a score was missing.
+        n_given: Pairs of which these are what is left.
+        n_missing: How many of those were left out because a score was missing.
     """
 
     scores: dict[str, Scores]
@@ -51,13 +54,11 @@ class Sample:
 
     @property
     def coverage(self) -> float:
-        """Share of the pairs given that have all their scores."""
-        return (self.n_given - self.n_missing) / self.n_given
+        """Share of the pairs given that have all their scores; 0 where none were given."""
+        return 1 - self.n_missing / self.n_given if self.n_given else 0.0
 
-    def where(self, keep: Mask) -> Sample:
-        """The pairs for which `keep` is true; the coverage stays that of the whole."""
-        if keep.all():
-            return self
+    def where(self, keep: Rows) -> Sample:
+        """Some of the pairs; the coverage stays that of all."""
         return replace(
             self,
             scores={name: column[keep] for name, column in self.scores.items()},
@@ -66,16 +67,31 @@ class Sample:
             factors={k: Factor(f.levels, f.codes[keep]) for k, f in self.factors.items()},
         )
 
+    def part(self, keep: Rows) -> Sample:
+        """Some of the pairs, as if they had been given alone."""
+        chosen = self.where(keep)
+        return replace(chosen, n_given=chosen.n)
+
+    def complete(self) -> Sample:
+        """The pairs that have all their scores."""
+        missing = _missing(self.scores)
+        n_missing = int(missing.sum())
+        return replace(self.where(~missing), n_missing=n_missing) if n_missing else self
+
+    def labelled(self) -> Sample:
+        """The pairs whose label is 0 or 1; all, where the caller gave no labels."""
+        return self if self.label is None else self.where(self.label >= 0)
+
 
 def read_sample(
     scores: Mapping[str, ArrayLike],
     *,
     label: ArrayLike | None = None,
     clusters: ArrayLike | None = None,
-    factors: Mapping[str, Any] | None = None,
+    factors: Mapping[str, ArrayLike] | None = None,
     on_missing: OnMissing = "raise",
 ) -> Sample:
-    """Check one row per pair and leave out rows without scores, if that is allowed.
+    """Check columns with one row per pair; rows without scores stay until `complete`.
 
     Raises:
         MissingScoresError: A score is missing (None, NaN) and `on_missing` is "raise".
@@ -83,14 +99,27 @@ def read_sample(
     """
     check_choice("on_missing", on_missing, get_args(OnMissing))
     columns = {name: read_scores(name, values) for name, values in scores.items()}
-    first, n = next((name, len(column)) for name, column in columns.items())
-    names = dict(factors or {}) | ({} if clusters is None else {"clusters": clusters})
     labels = None if label is None else read_labels(label)
-    sizes = {name: len(column) for name, column in columns.items()}
-    if labels is not None:
-        sizes["label"] = len(labels)
+    names = dict(factors or {}) | ({} if clusters is None else {"clusters": clusters})
     found = {name: read_factor(name, values) for name, values in names.items()}
+    sizes = {name: len(column) for name, column in columns.items()}
+    sizes |= {} if labels is None else {"label": len(labels)}
     sizes |= {name: len(factor.codes) for name, factor in found.items()}
+    _check_sizes(sizes)
+    grouping = found.pop("clusters", None)
+    if on_missing == "raise":
+        _check_none_missing(columns)
+    return Sample(
+        scores=columns,
+        label=labels,
+        clusters=None if grouping is None else grouping.codes,
+        factors=found,
+        n_given=len(next(iter(columns.values()))),
+    )
+
+
+def _check_sizes(sizes: Mapping[str, int]) -> None:
+    first, n = next(iter(sizes.items()))
     for name, size in sizes.items():
         if size != n:
             msg = f"{first} has {n} values but {name} has {size}. Give one of each per pair."
@@ -98,30 +127,23 @@ def read_sample(
     if n == 0:
         msg = f"{first} is empty. Give at least one pair."
         raise InputError(msg)
-    grouping = found.pop("clusters", None)
-    sample = Sample(
-        scores=columns,
-        label=labels,
-        clusters=None if grouping is None else grouping.codes,
-        factors=found,
-        n_given=n,
-    )
-    return _without_missing(sample, on_missing)
 
 
-def _without_missing(sample: Sample, on_missing: OnMissing) -> Sample:
-    missing = np.zeros(sample.n, dtype=bool)
-    for column in sample.scores.values():
-        missing |= np.isnan(column)
-    n_missing = int(missing.sum())
-    if n_missing and on_missing == "raise":
-        rows = ", ".join(map(str, np.flatnonzero(missing)[:3]))
+def _check_none_missing(columns: Mapping[str, Scores]) -> None:
+    missing = np.flatnonzero(_missing(columns))
+    if len(missing):
+        n = len(next(iter(columns.values())))
+        rows = ", ".join(map(str, missing[:3]))
         msg = (
-            f"{n_missing} of {sample.n} pairs lack a score (first rows, from 0: {rows}). "
+            f"{len(missing)} of {n} pairs lack a score (first rows, from 0: {rows}). "
             'Pass on_missing="drop" to leave them out and have the coverage reported.'
         )
         raise MissingScoresError(msg)
-    return replace(sample.where(~missing), n_missing=n_missing)
+
+
+def _missing(columns: Mapping[str, Scores]) -> Mask:
+    missing: Mask = np.any([np.isnan(column) for column in columns.values()], axis=0)
+    return missing
 
 
 def read_scores(name: str, values: ArrayLike) -> Scores:
@@ -130,37 +152,8 @@ def read_scores(name: str, values: ArrayLike) -> Scores:
     if column.ndim != 1:
         msg = f"{name} has shape {column.shape}. Give one number per pair."
         raise InputError(msg)
-    bad = np.abs(column) > LARGEST_SCORE
-    if bad.any():
-        row = int(np.flatnonzero(bad)[0])
-        msg = (
-            f"{name} holds {int(bad.sum())} infinite or absurdly large values (first in row {row}, "
-            f"from 0: {column[row]}). Give finite scores; NaN or None stands for a missing one."
-        )
-        raise InputError(msg)
+    _check_finite(name, column)
     return column
-
-
-def read_ratings(ratings: ArrayLike) -> Scores:
-    """A table (n_units, n_raters) as float64, NaN where a rater gave nothing."""
-    table = _read_numbers("ratings", ratings)
-    if table.ndim != 2 or 0 in table.shape:
-        msg = f"ratings has shape {table.shape}. Give one row per unit, one column per rater."
-        raise InputError(msg)
-    for column in table.T:
-        read_scores("ratings", column)
-    return table
-
-
-def _read_numbers(name: str, values: ArrayLike) -> Scores:
-    try:
-        raw = np.asarray(values)
-        if raw.dtype.kind not in "biufO":
-            raise TypeError(raw.dtype)
-        return raw.astype(np.float64)
-    except (TypeError, ValueError) as error:
-        msg = f"{name} is not a column of numbers. Give one number per pair."
-        raise InputError(msg) from error
 
 
 def read_labels(label: ArrayLike) -> Labels:
@@ -180,27 +173,69 @@ def read_labels(label: ArrayLike) -> Labels:
     return column.astype(np.int8)
 
 
-def read_factor(name: str, values: Any) -> Factor:
-    """A column of numbers or strings as sorted levels and codes; a missing value is an error."""
-    column = np.asarray(values)
+def read_ratings(ratings: ArrayLike) -> Scores:
+    """A table (n_units, n_raters) as float64, NaN where a rater gave nothing."""
+    table = _read_numbers("ratings", ratings)
+    if table.ndim != 2 or 0 in table.shape:
+        msg = f"ratings has shape {table.shape}. Give one row per unit and one column per rater."
+        raise InputError(msg)
+    _check_finite("ratings", table.ravel())
+    return table
+
+
+def _read_numbers(name: str, values: ArrayLike) -> Scores:
+    try:
+        raw = np.asarray(values)
+        if raw.dtype.kind not in "biufO":
+            raise TypeError(raw.dtype)
+        return raw.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        msg = f"{name} is not a column of numbers. Give one number per pair."
+        raise InputError(msg) from error
+
+
+def _check_finite(name: str, column: Scores) -> None:
+    bad = np.flatnonzero(np.abs(column) > LARGEST_SCORE)
+    if len(bad):
+        msg = (
+            f"{name} holds {len(bad)} infinite or absurdly large values (first at {bad[0]}, from "
+            f"0: {column[bad[0]]}). Give finite scores; NaN or None stands for a missing one."
+        )
+        raise InputError(msg)
+
+
+def read_factor(name: str, values: ArrayLike) -> Factor:
+    """A column of names as sorted levels and codes; a missing or mixed column is an error."""
+    try:
+        column = np.asarray(values)
+        missing = np.flatnonzero(_missing_names(column))
+        levels, codes = np.unique(column, return_inverse=True)
+    except (TypeError, ValueError) as error:
+        msg = f"{name} mixes kinds of values. Give all numbers or all strings."
+        raise InputError(msg) from error
     if column.ndim != 1:
         msg = f"{name} has shape {column.shape}. Give one value per pair."
         raise InputError(msg)
-    missing = column != column  # NaN alone differs from itself
-    if column.dtype == object:
-        missing = np.array([item is None or item != item for item in column], dtype=bool)
-    if missing.any():
-        row = int(np.flatnonzero(missing)[0])
+    if len(missing):
         msg = (
-            f"{name} is missing in {int(missing.sum())} rows (first {row}, from 0). Name them all."
+            f"{name} is missing in {len(missing)} of {len(column)} rows (first {missing[0]}, from "
+            "0). Give every pair one."
         )
         raise InputError(msg)
-    try:
-        levels, codes = np.unique(column, return_inverse=True)
-    except TypeError as error:
-        msg = f"{name} mixes kinds of values. Give all numbers or all strings."
-        raise InputError(msg) from error
     return Factor(levels, codes.astype(np.int64))
+
+
+def _missing_names(column: NDArray[Any]) -> Mask:
+    if column.dtype == object:
+        return np.array([_is_missing(item) for item in column.ravel()], dtype=bool)
+    # NaN alone differs from itself.
+    different: Mask = column != column
+    return different
+
+
+def _is_missing(item: Any) -> bool:
+    # Comparing pandas' NA gives NA again, which is neither true nor false.
+    return item is None or type(item).__name__ == "NAType" or bool(item != item)
 
 
 def read_groups(groups: Sequence[Any] | NDArray[Any], n: int) -> dict[str, NDArray[np.intp]]:
@@ -210,19 +245,23 @@ def read_groups(groups: Sequence[Any] | NDArray[Any], n: int) -> dict[str, NDArr
         groups: n entries: a name each, or a list of names each where a pair is in several groups
             (the dimensions of a request) or, with an empty list, in none.
         n: Pairs.
+
+    Raises:
+        InputError: There are not n entries, or one is missing.
     """
     if len(groups) != n:
         msg = f"groups has {len(groups)} entries for {n} pairs. Give one per pair."
         raise InputError(msg)
-    rows: dict[Any, list[int]] = {}
+    rows: dict[str, list[int]] = {}
     for row, entry in enumerate(groups):
         names = entry if isinstance(entry, list | tuple | set | frozenset | np.ndarray) else [entry]
-        for name in set(names):
-            if name is None or name != name:
+        for name in names:
+            if _is_missing(name):
                 msg = f"groups is missing in row {row} (from 0). Give every pair a group."
                 raise InputError(msg)
+        for name in {str(name) for name in names}:
             rows.setdefault(name, []).append(row)
-    return {str(name): np.array(rows[name], dtype=np.intp) for name in sorted(rows, key=str)}
+    return {name: np.array(rows[name], dtype=np.intp) for name in sorted(rows)}
 
 
 def check_choice(option: str, value: object, allowed: Sequence[str]) -> None:
@@ -232,6 +271,19 @@ def check_choice(option: str, value: object, allowed: Sequence[str]) -> None:
         raise InputError(msg)
 
 
-def check_ties(ties: object) -> None:
-    """Raise InputError unless `ties` is "original" or "half"."""
-    check_choice("ties", ties, get_args(Ties))
+def check_count(option: str, value: Any) -> None:
+    """Raise InputError unless `value` is a whole number of 0 or more."""
+    try:
+        fits = index(value) >= 0
+    except TypeError:
+        fits = False
+    if not fits:
+        msg = f"{option}={value!r} does not fit. Give a whole number of 0 or more."
+        raise InputError(msg)
+
+
+def check_confidence_level(value: Any) -> None:
+    """Raise InputError unless `value` lies strictly between 0 and 1."""
+    if not isinstance(value, int | float) or not 0 < value < 1:
+        msg = f"confidence_level={value!r} does not lie between 0 and 1. Give one such as 0.95."
+        raise InputError(msg)

@@ -1,4 +1,4 @@
-"""Ranks and what is made of them, under resample weights: one sort, then O(n) a resample."""
+"""Ranks, and what is made of them, under resample weights: one sort, then O(n) a resample."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from aas_bench.stats.estimate import Codes, Labels, Scores
 
 
-class SortedScores:
+class SortedColumn:
     """A column sorted once, with the bounds of every run of equal values.
 
     Args:
@@ -21,7 +21,7 @@ class SortedScores:
         self.first = np.searchsorted(ascending, ascending, side="left")
         self.after = np.searchsorted(ascending, ascending, side="right")
 
-    def weight_below(self, weights: Scores, at: NDArray[np.intp] | None = None) -> Scores:
+    def weight_below(self, weights: Scores, at: NDArray[np.intp] | slice = slice(None)) -> Scores:
         """Weight below each value plus half the weight at it: the weighted midrank less a half.
 
         Args:
@@ -29,44 +29,47 @@ class SortedScores:
             at: Sorted positions to answer for; all by default.
 
         Returns:
-            Shape (r, n), or (r, len(at)), in sorted order.
+            Shape (r, n) or (r, len(at)), in sorted order; exact for whole weights.
         """
         cumulated = np.zeros((weights.shape[0], weights.shape[1] + 1))
         np.cumsum(weights, axis=1, out=cumulated[:, 1:])
-        first = self.first if at is None else self.first[at]
-        after = self.after if at is None else self.after[at]
-        result: Scores = cumulated.take(first, axis=1)
-        result += cumulated.take(after, axis=1)
-        result *= 0.5
-        return result
+        below: Scores = cumulated.take(self.first[at], axis=1)
+        below += cumulated.take(self.after[at], axis=1)
+        below *= 0.5
+        return below
 
 
 class Auroc:
     """Area under the ROC curve of a margin, for any weights of the clusters.
 
-    P(m_i > m_j) + P(m_i = m_j) / 2 for i of label 1 and j of label 0, by midranks: (sum of the
-    weighted midranks of label 1 - W1^2 / 2) / (W1 W0), with W the weight of each label.
+    P(m_i > m_j) + P(m_i = m_j) / 2 for i of label 1 and j of label 0. By midranks: (sum over label
+    1 of w_i b_i - W1^2 / 2) / (W1 W0), with w the weights, b the weight below and W their sums.
 
     Args:
-        margin: Shape (n,).
+        margin: Shape (n,), float64.
         label: Shape (n,), in {0, 1}.
         codes: Cluster of each pair, shape (n,); None where each pair is its own.
+
+    Source:
+        Hanley and McNeil, The meaning and use of the area under a receiver operating
+        characteristic (ROC) curve, Radiology 143, 1982.
     """
 
     def __init__(self, margin: Scores, label: Labels, codes: Codes | None) -> None:
-        self._sorted = SortedScores(margin)
-        self._units = self._sorted.order if codes is None else codes[self._sorted.order]
-        self._positive = np.flatnonzero(label[self._sorted.order] == 1)
+        self._column = SortedColumn(margin)
+        order = self._column.order
+        self._units = order if codes is None else codes[order]
+        self._positive = np.flatnonzero(label[order] == 1)
 
     def __call__(self, counts: Scores) -> Scores:
-        """AUROC under each row of counts (r, n_units): shape (r,), NaN where one label is absent."""
+        """Area under each row of counts (r, n_units): shape (r,), NaN where one label is absent."""
         weights = counts.take(self._units, axis=1)
         positive = weights.take(self._positive, axis=1)
-        below = self._sorted.weight_below(weights, self._positive)
+        below = self._column.weight_below(weights, self._positive)
         n_positive = positive.sum(axis=1)
         n_negative = weights.sum(axis=1) - n_positive
         wins = np.einsum("ij,ij->i", positive, below) - n_positive**2 / 2
-        with np.errstate(invalid="ignore", divide="ignore"):
+        with np.errstate(invalid="ignore"):
             area: Scores = wins / (n_positive * n_negative)
         return area
 
@@ -77,33 +80,33 @@ class Spearman:
     Pearson's correlation of the weighted midranks.
 
     Args:
-        x: Shape (n,).
-        y: Shape (n,).
+        x: Shape (n,), float64.
+        y: Shape (n,), float64.
         codes: Cluster of each pair, shape (n,); None where each pair is its own.
+
+    Source:
+        Spearman, The proof and measurement of association between two things, American Journal of
+        Psychology 15, 1904.
     """
 
     def __init__(self, x: Scores, y: Scores, codes: Codes | None) -> None:
         self._units = np.arange(len(x)) if codes is None else codes
-        self._columns = []
-        for column in (x, y):
-            ascending = SortedScores(column)
-            place = np.empty(len(column), dtype=np.intp)
-            place[ascending.order] = np.arange(len(column))
-            self._columns.append((ascending, place))
+        self._columns = (SortedColumn(x), SortedColumn(y))
 
     def __call__(self, counts: Scores) -> Scores:
         """Correlation under each row of counts (r, n_units): shape (r,), NaN where undefined."""
         weights = counts.take(self._units, axis=1)
-        total = weights.sum(axis=1)
-        centred = []
-        for ascending, place in self._columns:
-            ranks = ascending.weight_below(weights.take(ascending.order, axis=1)).take(
-                place, axis=1
-            )
-            # The weighted mean of these midranks is half the total weight, exactly.
-            centred.append(ranks - total[:, None] / 2)
-        x, y = centred
-        spread = (weights * x * x).sum(axis=1) * (weights * y * y).sum(axis=1)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            correlation = (weights * x * y).sum(axis=1) / np.sqrt(spread)
-        return np.clip(correlation, -1, 1)
+        x, y = (self._centred_ranks(column, weights) for column in self._columns)
+        together = np.einsum("ij,ij,ij->i", weights, x, y)
+        spread = np.einsum("ij,ij,ij->i", weights, x, x) * np.einsum("ij,ij,ij->i", weights, y, y)
+        with np.errstate(invalid="ignore"):
+            correlation: Scores = np.clip(together / np.sqrt(spread), -1.0, 1.0)
+        return correlation
+
+    @staticmethod
+    def _centred_ranks(column: SortedColumn, weights: Scores) -> Scores:
+        ranks = np.empty_like(weights)
+        ranks[:, column.order] = column.weight_below(weights.take(column.order, axis=1))
+        # The weighted mean of these ranks is half the total weight, exactly.
+        centred: Scores = ranks - weights.sum(axis=1, keepdims=True) / 2
+        return centred

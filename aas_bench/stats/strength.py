@@ -13,13 +13,20 @@ from aas_bench.errors import InputError
 from aas_bench.stats.estimate import Estimate, OnMissing, Result
 from aas_bench.stats.inputs import read_sample, read_scores
 from aas_bench.stats.intervals import Bootstrap, Resampling
+from aas_bench.stats.preference import NO_LABELS, NO_SCORES
 
 STRENGTHS: Final = tuple(step / 20 for step in range(31))
 
 
 @dataclass(frozen=True, kw_only=True)
 class StrengthCurve(Result):
-    """Accuracy, or share choosing the distorted image, by strength of the knob."""
+    """Choices of a reward model by strength of the knob.
+
+    Attributes:
+        measure: "accuracy" against the labels, or, without labels, the share "chosen".
+        strengths: The lambdas; 0 is the model as shipped.
+        points: The measure at each of them, in [0, 1].
+    """
 
     measure: Literal["accuracy", "chosen"]
     strengths: tuple[float, ...]
@@ -38,25 +45,56 @@ def strength_curve(
     n_resamples: int = 1000,
     seed: int = 0,
 ) -> StrengthCurve:
-    """Choices of s_lambda(i, p) = s(i, p) - lambda s(i, p_ref) over a range of lambda."""
+    """Choices after a share of the score under a reference prompt is taken off.
+
+    s_lambda(i, p) = s(i, p) - lambda s(i, p_ref), with the pair's original prompt as p_ref, gives
+    a pair the margin m_lambda = d_a - lambda d_o; the choice is 1 where m_lambda > 0. At lambda = 1
+    the margin is the prompt response alone: all of the model's taste that no prompt changes is out.
+
+    Args:
+        d_a: didp - oidp, shape (n,), float; NaN or None where a score is missing.
+        d_o: diop - oiop, shape (n,).
+        label: Shape (n,), in {1, 0, -1}; pairs labelled -1 are left out. None: no labels.
+        strengths: The lambdas, by default 0 to 1.5 in steps of 0.05.
+        clusters: Shape (n,): the base prompt of each pair. None counts pairs as independent.
+        on_missing: "raise", or "drop" the pairs without a score and lower the coverage.
+        confidence_level: Nominal coverage of each point's interval, in (0, 1).
+        n_resamples: Bootstrap resamples; 0 leaves bootstrap intervals out.
+        seed: Seed of the resamples.
+
+    Returns:
+        StrengthCurve, one point a strength, in the order given. The intervals hold for one point
+        at a time, not for the curve as a whole.
+
+    Raises:
+        MissingScoresError: A score is missing and `on_missing` is "raise".
+        InputError: A column or an option does not fit.
+
+    Source:
+        The adjustable alignment that arXiv 2512.11883 calls for. Contrastive decoding subtracts a
+        reference in the same way: Li et al., Contrastive decoding: open-ended text generation as
+        optimization, ACL 2023.
+
+    Example:
+        >>> curve = strength_curve([-1.0, 2.0], [-3.0, 1.0], [1, 1], strengths=[0.0, 1.0])
+        >>> [point.value for point in curve.points]
+        [0.5, 1.0]
+    """
     options = Resampling(confidence_level=confidence_level, n_resamples=n_resamples, seed=seed)
     grid = read_scores("strengths", strengths)
     if len(grid) == 0 or np.isnan(grid).any():
-        msg = "strengths is empty or holds a missing value. Give numbers, such as 0 to 1.5."
+        msg = "strengths is empty or lacks a value. Give numbers, such as 0, 0.5 and 1."
         raise InputError(msg)
-    sample = read_sample(
-        {"d_a": d_a, "d_o": d_o}, label=label, clusters=clusters, on_missing=on_missing
-    )
-    if sample.label is not None:
-        sample = sample.where(sample.label >= 0)
+    columns = {"d_a": d_a, "d_o": d_o}
+    whole = read_sample(columns, label=label, clusters=clusters, on_missing=on_missing)
+    sample = whole.complete().labelled()
     right = np.empty((sample.n, len(grid)))
     for k, strength in enumerate(grid):
         distorted = sample.scores["d_a"] - strength * sample.scores["d_o"] > 0
         right[:, k] = distorted if sample.label is None else distorted == (sample.label == 1)
-    undefined = "no pair has scores" if label is None else "no pair has scores and a label"
-    points = Bootstrap(sample, options).rates(right, undefined=undefined)
+    undefined = NO_SCORES if label is None else NO_LABELS
     return StrengthCurve(
         measure="chosen" if label is None else "accuracy",
         strengths=tuple(grid.tolist()),
-        points=tuple(points),
+        points=tuple(Bootstrap(sample, options).rates(right, undefined=undefined)),
     )
