@@ -1,75 +1,26 @@
 """The table of reward models, and the one door that turns what a user names into a RewardModel.
 
-A reward model is added by one row here (and one file, where its family is new). Rows name their
-code and do not import it, so listing them costs nothing.
+A reward model is added by one row (here, or in `official.py` where it has published weights) and
+one file, where its family is new. Rows name their code and do not import it, so listing them costs
+nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 from aas_bench.errors import InputError
 from aas_bench.registry import Registry, import_object
 from aas_bench.rewards.adapters import CallableReward, ScoreFunction, from_factory
 from aas_bench.rewards.base import RewardModel
+from aas_bench.rewards.official import OFFICIAL
+from aas_bench.rewards.rows import RewardRow
 
-Family: TypeAlias = Literal["dual", "cross", "image-only", "function"]
 RewardSpec: TypeAlias = str | RewardModel | ScoreFunction
-
-
-@dataclass(frozen=True, kw_only=True)
-class Weights:
-    """Where one file of weights lives.
-
-    Attributes:
-        repo: Repository on the Hugging Face Hub, `owner/name`.
-        revision: Full commit hash, 40 hex digits.
-        file: Path inside the repository.
-    """
-
-    repo: str
-    revision: str
-    file: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class RewardRow:
-    """What is known of a reward model without loading it.
-
-    Attributes:
-        name: The name that users type; its scores are stored under it.
-        load: `module:function`. A row with weights is loaded by
-            `function(row, device=..., dtype=..., weights=...)`, all strings but `weights`, which
-            is a local file or folder to read instead of the Hub, or None. A row without weights
-            is loaded by `function()`.
-        summary: One sentence.
-        family: "dual" encodes image and prompt apart, "cross" reads the prompt against the
-            image, "image-only" never reads the prompt, "function" does all in one call.
-        extra: The optional dependency set of the package that it needs.
-        weights: Its official weights; None where it has none.
-        prompt_limit: Tokens of a prompt that it reads, special tokens included; None: all.
-        unit: What one unit of the score is.
-        score_range: Least and greatest possible score; None at an end without bound.
-        dtype: The official number format of the forward pass.
-        licence: Of the weights, as an SPDX name where there is one.
-        paper: Where the model is described.
-    """
-
-    name: str
-    load: str
-    summary: str
-    family: Family
-    extra: str | None = None
-    weights: Weights | None = None
-    prompt_limit: int | None = None
-    unit: str
-    score_range: tuple[float | None, float | None] = (None, None)
-    dtype: str = "float32"
-    licence: str
-    paper: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,6 +85,7 @@ REWARDS: Registry[RewardRow] = Registry(
             licence="Apache-2.0",
             paper="built in",
         ),
+        *OFFICIAL,
     ],
     hint="List them with: aas-bench list rewards. Your own: module:factory.",
 )
@@ -180,7 +132,8 @@ def load_reward(
         name: The name to store its scores under, instead of its own.
         device: Where it runs, as torch spells it; None: "cuda" where there is one, else "cpu".
             Without effect on what holds no weights of ours.
-        dtype: "float32", "bfloat16" or "float16"; None: the model's official one.
+        dtype: "float32", "bfloat16" or "float16"; None: the model's official one on a GPU, else
+            "float32".
         weights: A local file or folder to load instead of the official weights.
 
     Raises:
@@ -190,6 +143,7 @@ def load_reward(
     """
     model = _resolve(spec, device, dtype, weights)
     if name is not None:
+        model = copy(model)
         model.name = name
     return model
 
@@ -222,9 +176,9 @@ def _load_row(
 ) -> RewardModel:
     load: Callable[..., RewardModel] = import_object(row.load, extra=row.extra)
     if row.weights is not None:
-        return load(
-            row, device=device or default_device(), dtype=dtype or row.dtype, weights=weights
-        )
+        device = device or default_device()
+        dtype = dtype or (row.dtype if device.startswith("cuda") else "float32")
+        return load(row, device=device, dtype=dtype, weights=weights)
     if weights is not None:
         msg = f"{row.name} has no weights. Leave weights out."
         raise InputError(msg)

@@ -1,0 +1,175 @@
+"""Two towers and an inner product: the CLIP family."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from aas_bench.rewards.base import RewardModel, Scores
+from aas_bench.rewards.pixels import ImageTransform, LibraryTransform
+from aas_bench.rewards.tokens import PromptTokens
+
+Embedding: TypeAlias = NDArray[np.float32]
+
+
+class Towers(Protocol):
+    """An image tower and a text tower that end in one space."""
+
+    def image(self, pixels: torch.Tensor) -> torch.Tensor:
+        """(n, 3, size, size) -> embeddings (n, width), not normalised."""
+
+    def text(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """(n, length) ids -> embeddings (n, width), not normalised."""
+
+    def scale_and_bias(self) -> tuple[float, float]:
+        """What turns a cosine into the logit that the towers were trained with."""
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the weights."""
+
+
+@dataclass(frozen=True)
+class OpenClipTowers:
+    """An open_clip model."""
+
+    model: Any
+
+    def image(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Projected image embeddings."""
+        features: torch.Tensor = self.model.encode_image(pixels)
+        return features
+
+    def text(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """Projected text embeddings; the tower finds the end of the text by itself."""
+        features: torch.Tensor = self.model.encode_text(ids)
+        return features
+
+    def scale_and_bias(self) -> tuple[float, float]:
+        """exp(logit_scale) and the bias of sigmoid-trained models."""
+        bias = getattr(self.model, "logit_bias", None)
+        return self.model.logit_scale.double().exp().item(), 0.0 if bias is None else bias.item()
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the weights."""
+        return _dtype_of(self.model)
+
+
+@dataclass(frozen=True)
+class TransformersTowers:
+    """A transformers CLIPModel or SiglipModel."""
+
+    model: Any
+
+    def image(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Projected image embeddings."""
+        features: torch.Tensor = self.model.get_image_features(pixel_values=pixels).pooler_output
+        return features
+
+    def text(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """Projected text embeddings.
+
+        No mask is passed: CLIP reads causally and pools at the first end-of-text, so what follows
+        it has no say; SigLIP was trained to read its padding.
+        """
+        features: torch.Tensor = self.model.get_text_features(input_ids=ids).pooler_output
+        return features
+
+    def scale_and_bias(self) -> tuple[float, float]:
+        """exp(logit_scale) and SigLIP's bias."""
+        bias = getattr(self.model, "logit_bias", None)
+        return self.model.logit_scale.double().exp().item(), 0.0 if bias is None else bias.item()
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the weights."""
+        return _dtype_of(self.model)
+
+
+class DualEncoder(RewardModel):
+    """score = scale * cosine(image embedding, prompt embedding) + bias.
+
+    Args:
+        name: The name of its scores.
+        towers: The model.
+        tokens: How prompts are cut into ids.
+        transform: How images become pixels.
+        unit: "cosine" (scale 1, bias 0) or "logit" (what the towers were trained with).
+        device: Where the towers are.
+        identity: Of the weights, for the description.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        towers: Towers,
+        tokens: PromptTokens,
+        transform: ImageTransform | LibraryTransform,
+        unit: Literal["cosine", "logit"],
+        device: str,
+        identity: dict[str, Any],
+    ) -> None:
+        self.name = name
+        self._towers, self._tokens, self._transform = towers, tokens, transform
+        self._device, self._unit, self._identity = device, unit, identity
+        self._scale, self._bias = towers.scale_and_bias() if unit == "logit" else (1.0, 0.0)
+
+    def preprocess(self, image: Image.Image) -> torch.Tensor:
+        """Pixel tensor (3, size, size), float32, on the CPU."""
+        pixels: torch.Tensor = self._transform(image)
+        return pixels
+
+    def encode_images(self, images: Sequence[torch.Tensor]) -> Sequence[Embedding]:
+        """Unit vectors (width,), float32."""
+        with torch.inference_mode():
+            pixels = torch.stack(list(images)).to(self._device, self._towers.dtype)
+            return _unit_vectors(self._towers.image(pixels))
+
+    def encode_prompts(self, prompts: Sequence[str]) -> Sequence[Embedding]:
+        """Unit vectors (width,), float32."""
+        rows = [self._tokens.cut(prompt) for prompt in prompts]
+        with torch.inference_mode():
+            return _unit_vectors(self._towers.text(*self._tokens.padded(rows, self._device)))
+
+    def combine(self, images: Sequence[Embedding], prompts: Sequence[Embedding]) -> Scores:
+        """Scaled inner products in float64."""
+        pairs = (np.asarray(side, dtype=np.float64) for side in (images, prompts))
+        cosine: Scores = np.einsum("nd,nd->n", *pairs)
+        return self._scale * cosine + self._bias
+
+    def prompt_lengths(self, prompts: Sequence[str]) -> NDArray[np.int64]:
+        """Ids of each prompt."""
+        return self._tokens.lengths(prompts)
+
+    def truncated(self, prompts: Sequence[str]) -> NDArray[np.bool_]:
+        """Whether each prompt is longer than the text tower reads."""
+        return self._tokens.truncated(prompts)
+
+    def describe(self) -> dict[str, Any]:
+        """Weights, number format, unit, image and text processing."""
+        return {
+            "name": self.name,
+            "weights": self._identity,
+            "dtype": str(self._towers.dtype).removeprefix("torch."),
+            "device": torch.device(self._device).type,
+            "unit": self._unit,
+            "image": self._transform.describe(),
+            "text": self._tokens.describe(),
+        }
+
+
+def _unit_vectors(embeddings: torch.Tensor) -> list[Embedding]:
+    unit = torch.nn.functional.normalize(embeddings.float(), dim=-1)
+    return list(unit.cpu().numpy())
+
+
+def _dtype_of(model: torch.nn.Module) -> torch.dtype:
+    return next(model.parameters()).dtype

@@ -1,0 +1,337 @@
+"""Weights: fetched at a pinned revision, read without running code, checked name by name.
+
+A pickle is opened only with `torch.load(weights_only=True)`; a file that needs more is refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+import re
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias, TypeVar
+
+import torch
+from torch.overrides import TorchFunctionMode
+
+from aas_bench.errors import BackendError, InputError
+from aas_bench.rewards.rows import Weights
+
+StateDict: TypeAlias = dict[str, torch.Tensor]
+Module = TypeVar("Module", bound=torch.nn.Module)
+
+WRAPPING_KEYS = ("state_dict", "model")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Obtained:
+    """A file that is here now, and what identifies its content.
+
+    Attributes:
+        path: Where it lies.
+        identity: JSON values: repository, commit and file name, or for a local file its name and
+            SHA-256.
+    """
+
+    path: Path
+    identity: dict[str, Any]
+
+
+def obtain(weights: Weights | None, *, local: str | Path | None = None) -> Obtained:
+    """Find the file on this machine, or download it.
+
+    Args:
+        weights: Where the official file lives.
+        local: The file itself, or a folder that holds it under its official name; None: the Hub.
+
+    Raises:
+        InputError: `local` does not lead to a file, or no download is known.
+        BackendError: It is not in the cache and the download failed; says what to fetch and how.
+    """
+    assert weights is not None, "only rows with weights are loaded from here"
+    if local is None:
+        return _from_hub(weights)
+    path = Path(local).expanduser()
+    path = path / Path(weights.file).name if path.is_dir() else path
+    if path.is_file():
+        return Obtained(path=path, identity={"file": path.name, "sha256": _sha256(path)})
+    msg = f"{path} is no file. Give the path of {weights.file}, or of a folder that holds it."
+    raise InputError(msg)
+
+
+def companion(weights: Weights, *, local: str | Path | None) -> Obtained:
+    """A small file that belongs to a model: beside its local weights, or else from the Hub.
+
+    Args:
+        weights: Where the official file lives.
+        local: The local weights, file or folder; None: they come from the Hub.
+    """
+    if local is not None:
+        path = Path(local).expanduser()
+        beside = (path if path.is_dir() else path.parent) / Path(weights.file).name
+        if beside.is_file():
+            return obtain(weights, local=beside)
+    return obtain(weights)
+
+
+def read(path: Path) -> StateDict:
+    """The tensors of a safetensors or PyTorch file by name; a wrapping key is taken off.
+
+    Raises:
+        InputError: The file is damaged, holds more than tensors, or would run code.
+    """
+    if path.suffix == ".safetensors":
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        try:
+            state: StateDict = load_file(path)
+        except SafetensorError as error:
+            msg = f"{path} cannot be read as safetensors ({error}). Download it again."
+            raise InputError(msg) from error
+        return state
+    return _tensors_only(_unpickle(path), path)
+
+
+def read_module(path: Path, *, packages: Sequence[str]) -> StateDict:
+    """The tensors of a PyTorch file that holds a whole pickled module, without its classes.
+
+    Every class of `packages` that the pickle names is replaced by an inert stand-in, so neither
+    the code of the module nor that of the file runs; then the parameters and buffers are collected
+    from the tree of stand-ins.
+
+    Args:
+        path: The file.
+        packages: Top-level packages whose classes may be named, e.g. ("trainer", "torch").
+
+    Raises:
+        InputError: The pickle names anything outside `packages`, or is damaged.
+    """
+    named = _named_in(path)
+    foreign = [name for name in named if name.partition(".")[0] not in packages]
+    if foreign:
+        raise _refusal(path, ", ".join(foreign[:3]))
+    with torch.serialization.safe_globals([(_StandIn, name) for name in named]):
+        loaded = _unpickle(path)
+    if isinstance(loaded, Mapping):
+        return _tensors_only(loaded, path)
+    return dict(_collected(loaded, ""))
+
+
+class _StandIn:
+    """Takes the place of a class; keeps what it was given and does nothing."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.given = args
+
+
+def _collected(module: Any, prefix: str) -> Iterator[tuple[str, torch.Tensor]]:
+    inside = vars(module) if isinstance(module, _StandIn) else {}
+    for kind in ("_parameters", "_buffers"):
+        for name, tensor in inside.get(kind, {}).items():
+            if tensor is not None and name not in inside.get("_non_persistent_buffers_set", ()):
+                yield prefix + name, tensor.detach()
+    for name, child in inside.get("_modules", {}).items():
+        yield from _collected(child, f"{prefix}{name}.")
+
+
+def _unpickle(path: Path) -> Any:
+    try:
+        return torch.load(
+            path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
+        )
+    except pickle.UnpicklingError as error:
+        found = re.search(r"GLOBAL (\S+)", str(error))
+        raise _refusal(path, found[1] if found else "more than tensors") from error
+    except (RuntimeError, EOFError, ValueError) as error:
+        msg = f"{path} is damaged or no PyTorch file ({error!s:.120}). Download it again."
+        raise InputError(msg) from error
+
+
+def _refusal(path: Path, what: str) -> InputError:
+    return InputError(
+        f"{path} was not opened: besides tensors it holds {what}, and unpickling that could run "
+        f"code. Give a safetensors file, or a PyTorch file of tensors only."
+    )
+
+
+def _named_in(path: Path) -> list[str]:
+    try:
+        return sorted(torch.serialization.get_unsafe_globals_in_checkpoint(str(path)))
+    except (RuntimeError, ValueError, pickle.UnpicklingError) as error:
+        msg = f"{path} is damaged or no PyTorch file ({error!s:.120}). Download it again."
+        raise InputError(msg) from error
+
+
+def _tensors_only(loaded: Any, path: Path) -> StateDict:
+    for key in WRAPPING_KEYS:
+        if isinstance(loaded, Mapping) and isinstance(loaded.get(key), Mapping):
+            loaded = loaded[key]
+    if not isinstance(loaded, Mapping) or not loaded:
+        msg = f"{path} holds a {type(loaded).__name__}, not named tensors. Give a state dict."
+        raise InputError(msg)
+    others = [str(name) for name, value in loaded.items() if not isinstance(value, torch.Tensor)]
+    if others:
+        msg = (
+            f"{path} holds {len(others)} entries that are no tensors ({', '.join(others[:3])}). "
+            f"Give a plain state dict."
+        )
+        raise InputError(msg)
+    return dict(loaded)
+
+
+def fill(
+    module: Module,
+    state: StateDict,
+    *,
+    origin: Path,
+    device: str,
+    dtype: torch.dtype,
+    keep: Sequence[str] = (),
+    ignore: Sequence[str] = (),
+) -> Module:
+    """Put `state` into `module`, check that nothing is left over or lacking, and make it ready.
+
+    Args:
+        module: Built inside `unfilled()`; its values are replaced.
+        state: Tensors by the module's own names; emptied on the way, so that memory holds each
+            tensor once.
+        origin: The file they came from, for the message.
+        device: Where the module is to run.
+        dtype: Of its floating-point tensors.
+        keep: Name prefixes of what stays in float32.
+        ignore: Patterns (`re.fullmatch`) of names in `state` that are left out.
+
+    Returns:
+        The module, in evaluation mode, without gradients.
+
+    Raises:
+        InputError: Names or shapes differ; says how many and which.
+    """
+    for name in [n for n in state if any(re.fullmatch(pattern, n) for pattern in ignore)]:
+        del state[name]
+    _check(module, state, origin)
+    placed: StateDict = {}
+    for name in list(state):
+        tensor = state.pop(name)
+        target = torch.float32 if any(name.startswith(start) for start in keep) else dtype
+        placed[name] = tensor.to(device, target if tensor.is_floating_point() else tensor.dtype)
+    module.load_state_dict(placed, strict=True, assign=True)
+    ready: Module = module.to(device).eval().requires_grad_(False)
+    return ready
+
+
+def _check(module: torch.nn.Module, state: StateDict, origin: Path) -> None:
+    wanted = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
+    faults = {
+        "missing": [name for name in wanted if name not in state],
+        "unexpected": [name for name in state if name not in wanted],
+        "of another shape": [
+            f"{name} is {tuple(state[name].shape)} for {shape}"
+            for name, shape in wanted.items()
+            if name in state and tuple(state[name].shape) != shape
+        ],
+    }
+    if any(faults.values()):
+        told = "; ".join(
+            f"{len(names)} {kind} ({', '.join(names[:3])}{', ...' if len(names) > 3 else ''})"
+            for kind, names in faults.items()
+            if names
+        )
+        msg = f"{origin} does not fit the model: {told}. Give the model's own weights."
+        raise InputError(msg)
+
+
+def renamed(state: StateDict, rules: Mapping[str, str]) -> StateDict:
+    """The same tensors, each name rewritten by the first rule that matches it from the start.
+
+    Args:
+        state: Emptied on the way; tensors are moved, not copied.
+        rules: `re` pattern to replacement.
+    """
+    result: StateDict = {}
+    for name in list(state):
+        rule = next((p for p in rules if re.match(p, name)), None)
+        new = re.sub(rule, rules[rule], name, count=1) if rule else name
+        result[new] = state.pop(name)
+    return result
+
+
+class _KeepUnfilled(TorchFunctionMode):  # type: ignore[misc]  # torch is untyped to mypy here
+    """Turns the filling functions of torch.nn.init into no-ops."""
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        if getattr(func, "__module__", None) == "torch.nn.init":
+            return (kwargs or {}).get("tensor", args[0] if args else None)
+        return func(*args, **(kwargs or {}))
+
+
+@contextmanager
+def unfilled() -> Iterator[None]:
+    """Inside, modules are built without random values: loading replaces every one of them."""
+    with _KeepUnfilled():
+        yield
+
+
+def torch_dtype(name: str) -> torch.dtype:
+    """The torch dtype called "float32", "float16" or "bfloat16".
+
+    Raises:
+        InputError: Another name.
+    """
+    known = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+    if name not in known:
+        msg = f"dtype {name!r} is not supported. Use one of {', '.join(known)}."
+        raise InputError(msg)
+    return known[name]
+
+
+def _from_hub(weights: Weights) -> Obtained:
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError
+
+    if weights.repo is None:
+        msg = (
+            f"{weights.file} is not on the Hugging Face Hub. Download it from the links at "
+            f"{weights.page} and give its path as weights=PATH (--weights PATH)."
+        )
+        raise InputError(msg)
+    try:
+        path = Path(hf_hub_download(weights.repo, weights.file, revision=weights.revision))
+    except (EntryNotFoundError, HfHubHTTPError, OSError) as error:
+        size = f" ({weights.size / 1e9:.3g} GB)" if weights.size else ""
+        pinned = f" --revision {weights.revision}" if weights.revision else ""
+        reason = str(error).strip().partition("\n")[0]
+        msg = (
+            f"{weights.file}{size} of {weights.repo} is neither in the cache nor could it be "
+            f"downloaded: {reason:.160} Where there is a network, run: "
+            f"hf download {weights.repo} {weights.file}{pinned}   "
+            f"Or give a local copy as weights=PATH (--weights PATH)."
+        )
+        raise BackendError(msg, retryable=True) from error
+    identity = {"repo": weights.repo, "file": weights.file, "revision": commit_of(path)}
+    return Obtained(path=path, identity=identity)
+
+
+def commit_of(path: Path) -> str | None:
+    """The commit under which a file lies in the Hub's cache; None outside of it."""
+    parts = path.parts
+    return parts[parts.index("snapshots") + 1] if "snapshots" in parts else None
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 22):
+            digest.update(block)
+    return digest.hexdigest()
