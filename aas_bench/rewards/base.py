@@ -8,15 +8,18 @@ and calls only `combine` for all four (image, prompt) cells of a pair.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from aas_bench.data.images import to_rgb
 from aas_bench.errors import InputError
 
 Scores: TypeAlias = NDArray[np.float64]
@@ -48,8 +51,11 @@ class RewardModel(ABC):
     def encode_images(self, images: Sequence[Any]) -> Sequence[Any]:
         """Image features, one item per image.
 
+        An item is an array, a tensor or an image, or a tuple, list, dict or dataclass of these:
+        a run keeps as many as fit into a fixed number of bytes.
+
         Args:
-            images: What `preprocess` returned for each image.
+            images: What `preprocess` returned for each image; at least one.
         """
 
     @abstractmethod
@@ -99,14 +105,14 @@ class RewardModel(ABC):
         """Score image i under prompt i; each distinct image and prompt is encoded once.
 
         Args:
-            images: PIL images of any mode; converted to RGB.
+            images: PIL images of any mode; made RGB by `data.images.to_rgb`.
             prompts: As many prompts as images.
 
         Returns:
             Shape (n,), float64.
 
         Raises:
-            InputError: The two sequences differ in length.
+            InputError: The two sequences differ in length, or an image is damaged.
         """
         if len(images) != len(prompts):
             msg = f"{len(images)} images but {len(prompts)} prompts. Give one prompt per image."
@@ -118,21 +124,23 @@ class RewardModel(ABC):
         unique_prompts = list(dict.fromkeys(term.prompt for of_one in terms for term in of_one))
         image_features: dict[int, Any] = {}
         for keys in _batches(list(unique_images), self.batch_size):
-            pixels = [self.preprocess(unique_images[key].convert("RGB")) for key in keys]
+            pixels = [self.preprocess(to_rgb(unique_images[key])) for key in keys]
             image_features.update(zip(keys, self.encode_images(pixels), strict=True))
         prompt_features: dict[str, Any] = {}
         for some in _batches(unique_prompts, self.batch_size):
             prompt_features.update(zip(some, self.encode_prompts(some), strict=True))
-        scores = np.zeros(len(images), dtype=np.float64)
-        summands = [(i, term) for i, of_one in enumerate(terms) for term in of_one]
+        summands = [(i, term.prompt) for i, of_one in enumerate(terms) for term in of_one]
+        combined: list[float] = []
         for batch in _batches(summands, self.batch_size):
-            combined = self.combine(
-                [image_features[id(images[i])] for i, _ in batch],
-                [prompt_features[term.prompt] for _, term in batch],
-            )
-            rows = [i for i, _ in batch]
-            np.add.at(scores, rows, [term.weight for _, term in batch] * combined)
-        return scores
+            features = [image_features[id(images[i])] for i, _ in batch]
+            combined += self.combine(features, [prompt_features[p] for _, p in batch]).tolist()
+        parts = iter(combined)
+        return np.array([weighted_sum(of_one, islice(parts, len(of_one))) for of_one in terms])
+
+
+def weighted_sum(terms: Sequence[Term], scores: Iterable[float]) -> float:
+    """The score that the combined scores of its terms add up to."""
+    return math.fsum(term.weight * score for term, score in zip(terms, scores, strict=True))
 
 
 def _batches(items: list[T], size: int) -> Iterator[list[T]]:
