@@ -39,7 +39,9 @@ def own_imports(path: Path) -> set[str]:
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "aas_bench":
-            names = [node.module] if "." in node.module else [f"aas_bench.{a.name}" for a in node.names]
+            names = (
+                [node.module] if "." in node.module else [f"aas_bench.{a.name}" for a in node.names]
+            )
             found |= {n.split(".")[1] for n in names if "." in n}
         if isinstance(node, ast.Import):
             found |= {a.name.split(".")[1] for a in node.names if a.name.startswith("aas_bench.")}

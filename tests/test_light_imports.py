@@ -6,14 +6,23 @@ import sys
 
 import pytest
 
-HEAVY = {"torch", "datasets", "evaluate", "transformers", "diffusers", "gradio", "pandas", "sklearn"}
+HEAVY = {
+    "torch",
+    "datasets",
+    "evaluate",
+    "transformers",
+    "diffusers",
+    "gradio",
+    "pandas",
+    "sklearn",
+}
 HEAVY |= {"matplotlib", "skimage", "pyarrow", "scipy"}
 
 
 def modules_after(code: str) -> set[str]:
-    script = f"import sys, json\n{code}\nprint(json.dumps(sorted({{m.split('.')[0] for m in sys.modules}})))"
+    script = f"import sys, json\n{code}\nprint(json.dumps(list(sys.modules)))"
     out = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    return set(json.loads(out.stdout.splitlines()[-1]))
+    return {name.split(".")[0] for name in json.loads(out.stdout.splitlines()[-1])}
 
 
 HELP = """

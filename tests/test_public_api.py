@@ -1,7 +1,8 @@
 """The public names are listed, resolve, and nothing else leaks."""
 
-import aas_bench
 import pytest
+
+import aas_bench
 
 
 def test_public_names_are_pinned():

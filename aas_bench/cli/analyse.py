@@ -1,0 +1,154 @@
+"""`analyse`, `compare` and `report`: from a score table to numbers and a page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from aas_bench.cli.options import (
+    By,
+    Confidence,
+    Json,
+    OnMissing,
+    Out,
+    Resamples,
+    Rewards,
+    Seed,
+    Ties,
+    command_line,
+    emit,
+    now,
+)
+
+if TYPE_CHECKING:
+    from aas_bench.data.scores import ScoreTable
+
+Table = Annotated[
+    Path, typer.Argument(help="Score table: Parquet, JSONL or CSV, or a run directory.")
+]
+
+
+def analyse(
+    table: Table,
+    *,
+    reward: Rewards = None,
+    by: By = None,
+    resamples: Resamples = 1000,
+    seed: Seed = 0,
+    confidence: Confidence = 0.95,
+    ties: Ties = "original",
+    on_missing: OnMissing = "raise",
+    as_json: Json = False,
+) -> None:
+    """Preference, override analysis and preference-strength curve of the scores in TABLE."""
+    from aas_bench.report.summary import summarise
+
+    path, scores = _read(table, reward)
+    summary = summarise(
+        scores,
+        by=by,
+        n_resamples=resamples,
+        seed=seed,
+        confidence_level=confidence,
+        ties=ties,
+        on_missing=on_missing,
+        source=path,
+        command=command_line(),
+    )
+    if as_json:
+        emit(summary.to_dict())
+        return
+    from aas_bench.cli.text import summary_table
+
+    summary_table(summary)
+
+
+def compare(
+    table: Table,
+    a: Annotated[str, typer.Argument(help="One reward model.")],
+    b: Annotated[str, typer.Argument(help="The other reward model.")],
+    *,
+    resamples: Resamples = 1000,
+    seed: Seed = 0,
+    confidence: Confidence = 0.95,
+    on_missing: OnMissing = "raise",
+    as_json: Json = False,
+) -> None:
+    """Compare two reward models on the same pairs (exact McNemar test, paired bootstrap)."""
+    import numpy as np
+
+    from aas_bench.stats.compare import compare_rewards
+
+    _, scores = _read(table, [a, b])
+    labelled = scores.label is not None
+    # Without labels the pairs are compared on who chooses what was asked: every label counts as 1.
+    label = scores.label if labelled else np.ones(len(scores.frame), dtype=np.int8)
+    first, second = scores.cells(a), scores.cells(b)
+    result = compare_rewards(
+        first.didp - first.oidp,
+        second.didp - second.oidp,
+        label,
+        clusters=scores.clusters,
+        on_missing=on_missing,
+        confidence_level=confidence,
+        n_resamples=resamples,
+        seed=seed,
+    )
+    if as_json:
+        measure = "accuracy" if labelled else "chosen"
+        emit({"a": a, "b": b, "measure": measure, **result.to_dict()})
+        return
+    from aas_bench.cli.text import comparison_table
+
+    comparison_table(a, b, result, labelled=labelled)
+
+
+def report(
+    run: Table,
+    out: Out,
+    *,
+    data: Annotated[
+        str | None, typer.Option(help="Pairs with the images, for the gallery; see load_pairs.")
+    ] = None,
+    reward: Rewards = None,
+    by: By = None,
+    resamples: Resamples = 1000,
+    seed: Seed = 0,
+    confidence: Confidence = 0.95,
+    ties: Ties = "original",
+    on_missing: OnMissing = "drop",
+    as_json: Json = False,
+) -> None:
+    """Write the HTML report of a run directory or a score table to a folder."""
+    from aas_bench.cli.scoring import open_pairs, stored_pairs
+    from aas_bench.report.html import write_report
+    from aas_bench.report.summary import summarise
+
+    path, scores = _read(run, reward)
+    pairs = open_pairs(data, {}) if data else stored_pairs(run)
+    summary = summarise(
+        scores,
+        by=by,
+        n_resamples=resamples,
+        seed=seed,
+        confidence_level=confidence,
+        ties=ties,
+        on_missing=on_missing,
+        source=path,
+        command=command_line(),
+        created=now(),
+    )
+    index = write_report(summary, scores, pairs=pairs, out=out)
+    if as_json:
+        emit({"report": str(index), **summary.to_dict()})
+    else:
+        typer.echo(f"report: {index}")
+
+
+def _read(source: Path, rewards: list[str] | None) -> tuple[Path, ScoreTable]:
+    from aas_bench.data.scores import load_scores
+
+    path = source / "scores.parquet" if source.is_dir() else source
+    return path, load_scores(path, rewards=rewards)

@@ -1,0 +1,44 @@
+"""`list` and `install-metric`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, Literal
+
+import typer
+
+from aas_bench.cli.options import Json, emit
+
+
+def list_names(
+    kind: Annotated[Literal["rewards", "tasks"], typer.Argument(help="What to list.")],
+    *,
+    as_json: Json = False,
+) -> None:
+    """List the reward models or the tasks by name."""
+    if kind == "rewards":
+        from aas_bench.rewards.catalog import REWARDS
+
+        rows = [asdict(row) for row in REWARDS.values()]
+    else:
+        from aas_bench.data.tasks import TASKS
+
+        rows = [asdict(row) for row in TASKS.values()]
+    if as_json:
+        emit({kind: rows})
+        return
+    width = max(len(row["name"]) for row in rows)
+    for row in rows:
+        typer.echo(f"{row['name']:<{width}}  {row['summary']}")
+
+
+def install_metric(*, as_json: Json = False) -> None:
+    """Make evaluate.load("aas_preference") and ("aas_override") work by bare name, offline."""
+    from aas_bench.metric import install_metric as install
+
+    paths = [str(path) for path in install()]
+    if as_json:
+        emit({"installed": paths})
+        return
+    for path in paths:
+        typer.echo(f"installed {path}")

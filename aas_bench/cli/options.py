@@ -1,0 +1,60 @@
+"""Options that several commands share, and how results leave a command."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document to stdout.")]
+Rewards = Annotated[
+    list[str] | None,
+    typer.Option("--reward", "-r", help="Reward model; repeat for several."),
+]
+By = Annotated[
+    str | None, typer.Option(help="Column to group by; the groups of a list column may overlap.")
+]
+Resamples = Annotated[int, typer.Option(min=0, help="Bootstrap resamples for the intervals.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")]
+Confidence = Annotated[float, typer.Option(help="Confidence level of the intervals, in (0, 1).")]
+OnMissing = Annotated[
+    Literal["raise", "drop"],
+    typer.Option(help="Missing scores: stop, or drop the pairs and report the coverage."),
+]
+Ties = Annotated[
+    Literal["original", "half"],
+    typer.Option(help="A reward tie counts for the original image, or half right."),
+]
+Out = Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")]
+
+
+def emit(document: Mapping[str, Any]) -> None:
+    """Print one JSON document; a NaN in it is a defect, so it raises."""
+    sys.stdout.write(json.dumps(document, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
+
+
+@contextmanager
+def resumable() -> Iterator[None]:
+    """Leave with 130 on Ctrl-C and say how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        sys.stderr.write(f"\naas-bench: interrupted. Go on with: {command_line()}\n")
+        raise SystemExit(130) from None
+
+
+def command_line() -> str:
+    """The command as typed, for the provenance and for messages."""
+    return shlex.join(["aas-bench", *sys.argv[1:]])
+
+
+def now() -> str:
+    """The time in UTC to the second, for the provenance."""
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")

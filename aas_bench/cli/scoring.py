@@ -1,0 +1,177 @@
+"""`score` and `evaluate`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from aas_bench.cli.options import (
+    By,
+    Confidence,
+    Json,
+    OnMissing,
+    Out,
+    Resamples,
+    Seed,
+    Ties,
+    command_line,
+    emit,
+    now,
+    resumable,
+)
+
+if TYPE_CHECKING:
+    from datasets import Dataset, IterableDataset
+
+    from aas_bench.data.scores import ScoreTable
+
+PAIRS = "pairs.json"
+
+Data = Annotated[
+    str,
+    typer.Option(
+        "--data",
+        "-d",
+        help="counterfactual, a task, a table, a folder or a Hub id.",
+    ),
+]
+Rewards = Annotated[
+    list[str],
+    typer.Option("--reward", "-r", help="Reward model; repeat for several. See: list rewards."),
+]
+Split = Annotated[str | None, typer.Option(help="Split of the pairs.")]
+Revision = Annotated[str | None, typer.Option(help="Revision of a Hub dataset.")]
+Limit = Annotated[int | None, typer.Option(min=1, help="Only the first so many pairs.")]
+Streaming = Annotated[bool, typer.Option("--streaming", help="Read the pairs as a stream.")]
+Prompts = Annotated[
+    Literal["both", "distorted"],
+    typer.Option(help="Score under both prompts (override analysis), or the distorted one alone."),
+]
+BatchSize = Annotated[int | None, typer.Option(min=1, help="Items of one call to the model.")]
+Workers = Annotated[int | None, typer.Option(min=1, help="Threads that decode and preprocess.")]
+Device = Annotated[str | None, typer.Option(help="Where the model runs, e.g. cuda or cpu.")]
+Dtype = Annotated[
+    Literal["float32", "bfloat16", "float16"] | None,
+    typer.Option(help="Number format; by default the official one."),
+]
+OnError = Annotated[
+    Literal["record", "raise"],
+    typer.Option(help="An unreadable image: record it and go on, or stop."),
+]
+
+
+def score(
+    *,
+    data: Data,
+    reward: Rewards,
+    out: Out,
+    split: Split = None,
+    revision: Revision = None,
+    limit: Limit = None,
+    streaming: Streaming = False,
+    prompts: Prompts = "both",
+    batch_size: BatchSize = None,
+    workers: Workers = None,
+    device: Device = None,
+    dtype: Dtype = None,
+    on_error: OnError = "record",
+    as_json: Json = False,
+) -> None:
+    """Score the pairs with one or several reward models; the same command continues a run."""
+    options = {"split": split, "revision": revision, "limit": limit, "streaming": streaming}
+    run = {"prompts": prompts, "batch_size": batch_size, "workers": workers, "on_error": on_error}
+    run |= {"device": device, "dtype": dtype, "progress": not as_json}
+    table = _score(data, options, reward, out, run)
+    scores, n_errors = out / "scores.parquet", int(table.frame["error"].notna().sum())
+    if as_json:
+        emit({"scores": str(scores), "n_pairs": len(table.frame), "n_errors": n_errors})
+        return
+    typer.echo(f"{len(table.frame):,} pairs, {n_errors:,} with errors: {scores}")
+
+
+def evaluate(
+    *,
+    data: Data,
+    reward: Rewards,
+    out: Out,
+    split: Split = None,
+    revision: Revision = None,
+    limit: Limit = None,
+    prompts: Prompts = "both",
+    batch_size: BatchSize = None,
+    workers: Workers = None,
+    device: Device = None,
+    dtype: Dtype = None,
+    on_error: OnError = "record",
+    by: By = None,
+    resamples: Resamples = 1000,
+    seed: Seed = 0,
+    confidence: Confidence = 0.95,
+    ties: Ties = "original",
+    on_missing: OnMissing = "drop",
+    as_json: Json = False,
+) -> None:
+    """Score the pairs, analyse the scores and write the report to OUT/report."""
+    from aas_bench.cli.text import summary_table
+    from aas_bench.report.html import write_report
+    from aas_bench.report.summary import summarise
+
+    options = {"split": split, "revision": revision, "limit": limit}
+    run = {"prompts": prompts, "batch_size": batch_size, "workers": workers, "on_error": on_error}
+    run |= {"device": device, "dtype": dtype, "progress": not as_json}
+    table = _score(data, options, reward, out, run)
+    summary = summarise(
+        table,
+        by=by,
+        n_resamples=resamples,
+        seed=seed,
+        confidence_level=confidence,
+        ties=ties,
+        on_missing=on_missing,
+        source=out / "scores.parquet",
+        command=command_line(),
+        created=now(),
+        run=json.loads((out / "run.json").read_text(encoding="utf-8")),
+    )
+    index = write_report(summary, table, pairs=open_pairs(data, options), out=out / "report")
+    if as_json:
+        emit({"report": str(index), **summary.to_dict()})
+        return
+    summary_table(summary)
+    typer.echo(f"report: {index}")
+
+
+def open_pairs(data: str, options: dict[str, Any]) -> Dataset | IterableDataset:
+    """The pairs that a command names."""
+    from aas_bench.data.pairs import load_pairs
+
+    return load_pairs(data, **options)
+
+
+def stored_pairs(run: Path) -> Dataset | IterableDataset | None:
+    """The pairs that a run directory was scored from; None where it does not say."""
+    try:
+        stored = json.loads((run / PAIRS).read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return open_pairs(stored.pop("source"), stored | {"streaming": False})
+
+
+def _score(
+    data: str,
+    options: dict[str, Any],
+    reward: list[str],
+    out: Path,
+    run: dict[str, Any],
+) -> ScoreTable:
+    from aas_bench.runner.score import score as score_pairs
+    from aas_bench.runner.store import json_bytes, write_atomically
+
+    pairs = open_pairs(data, options)
+    with resumable():
+        table = score_pairs(pairs, reward, out=out, **run)
+    write_atomically(out / PAIRS, json_bytes({"source": data, **options}))
+    return table

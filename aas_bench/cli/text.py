@@ -1,0 +1,85 @@
+"""Numbers for the terminal: a value, its interval and what it rests on, never a number alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from aas_bench.report.summary import Summary
+    from aas_bench.stats.compare import RewardComparison
+    from aas_bench.stats.estimate import Estimate
+
+
+def summary_table(summary: Summary) -> None:
+    """One row per reward model, then one sentence per reward model."""
+    console = Console(highlight=False, markup=False)
+    console.print(
+        f"{summary.n_pairs:,} pairs of {summary.n_clusters:,} base prompts; "
+        f"{summary.provenance['confidence_level']:.0%} intervals over base prompts"
+    )
+    grid = Table(box=None, pad_edge=False, header_style="bold")
+    grid.add_column("reward", overflow="fold")
+    headline = "accuracy" if summary.measure == "accuracy" else "chose asked"
+    for name in (headline, "understood", "override rate", "strength", "coverage"):
+        grid.add_column(name, justify="right", no_wrap=True)
+    for name, reward in summary.rewards.items():
+        override = reward.override
+        cells = (
+            [override.understood, override.override_rate, override.override_strength]
+            if override
+            else [None] * 3
+        )
+        grid.add_row(name, *map(_stacked, [reward.headline, *cells]), f"{reward.coverage:.1%}")
+    console.print(grid)
+    for name, reward in summary.rewards.items():
+        if reward.override is not None:
+            console.print(f"{name} {_sentence(reward.override.understood, reward.override.chosen)}")
+
+
+def comparison_table(a: str, b: str, result: RewardComparison, *, labelled: bool) -> None:
+    """Both reward models, their difference and the exact test."""
+    console = Console(highlight=False, markup=False)
+    grid = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("", a, b, f"{a} minus {b}"):
+        grid.add_column(name, justify="left" if not name else "right", no_wrap=True)
+    shares = (result.accuracy_a, result.accuracy_b, result.accuracy_difference)
+    grid.add_row("accuracy" if labelled else "chose asked", *map(interval, shares))
+    if labelled:
+        areas = (result.auroc_a, result.auroc_b, result.auroc_difference)
+        grid.add_row("AUROC", *map(interval, areas))
+    console.print(grid)
+    console.print(
+        f"{result.n:,} pairs; only {a} right in {result.mcnemar.n_only_a:,}, only {b} in "
+        f"{result.mcnemar.n_only_b:,}; exact McNemar p = {result.mcnemar.p_value:.3g}"
+    )
+
+
+def interval(estimate: Estimate, *, digits: int = 3) -> str:
+    """`0.290 [0.240, 0.343]`, or why there is no number."""
+    if estimate.value is None:
+        return f"none ({estimate.reason})"
+    value = f"{estimate.value:.{digits}f}"
+    if estimate.low is None or estimate.high is None:
+        return value
+    return f"{value} [{estimate.low:.{digits}f}, {estimate.high:.{digits}f}]"
+
+
+def _stacked(estimate: Estimate | None) -> str:
+    """The value, and its interval on a second line, so that a row fits 80 columns."""
+    if estimate is None or estimate.value is None:
+        return "-"
+    if estimate.low is None or estimate.high is None:
+        return f"{estimate.value:.3f}"
+    return f"{estimate.value:.3f}\n{estimate.low:.3f}..{estimate.high:.3f}"
+
+
+def _sentence(understood: Estimate, chosen: Estimate) -> str:
+    if understood.value is None or chosen.value is None:
+        return f"has no pair with all four scores ({understood.reason})."
+    return (
+        f"understood the request in {understood.value:.1%} of {understood.n:,} pairs and preferred "
+        f"the polished image in {1 - chosen.value:.1%}."
+    )
