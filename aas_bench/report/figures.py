@@ -1,0 +1,343 @@
+"""The charts of a report, each with its sentence and the table behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.ticker import FixedLocator, PercentFormatter
+
+from aas_bench.report.results import Summary, outcome_shares
+from aas_bench.report.svg import bare_axes, colour, drawing, label, to_decoration, to_svg
+from aas_bench.report.words import listing, number, number_interval, percent, percent_interval
+from aas_bench.stats.dose import EffectResponse
+from aas_bench.stats.estimate import Estimate
+from aas_bench.stats.override import OUTCOMES, Override
+from aas_bench.stats.strength import StrengthCurve
+
+WIDTH = 440
+"""Width of a chart in CSS pixels: readable on a phone without magnifying."""
+
+N_SERIES = 6
+MARKERS = ("o", "s", "^", "D", "v", "P")
+DASHES = ("solid", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (5, 1.5, 1.2, 1.5)), "solid", (0, (3, 1)))
+HATCHES: Mapping[str, str | None] = {
+    "followed": None,
+    "overridden": "////",
+    "missed": None,
+    "lucky": "..",
+}
+_NARROWEST_LABEL = 0.09
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chart:
+    """One chart.
+
+    Attributes:
+        name: Unique in the page.
+        heading: What it shows, in a few words; "" where the page says so itself.
+        svg: Inline SVG, safe as it is.
+        sentence: What there is to see.
+        columns: Head of the table behind it.
+        rows: The table's cells, as text.
+    """
+
+    name: str
+    heading: str
+    svg: Markup
+    sentence: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def series_token(position: int) -> str:
+    """Theme token of the colour of a reward model, by its position in the summary."""
+    return f"series-{position % N_SERIES + 1}"
+
+
+def series_mark(position: int) -> Markup:
+    """A short piece of a reward model's line, for a legend; `position` as in `series_token`."""
+    with drawing(36, 14) as figure:
+        axes = bare_axes(figure, 0, 0, 36, 14)
+        axes.axis("off")
+        axes.set(xlim=(0, 1), ylim=(0, 1))
+        look: Any = {"color": colour(series_token(position)), "clip_on": False}
+        axes.plot([0.02, 0.98], [0.5, 0.5], ls=DASHES[position % N_SERIES], lw=2, **look)
+        axes.plot(0.5, 0.5, marker=MARKERS[position % N_SERIES], ms=6, **look)
+        return Markup(to_decoration(figure, name=f"mark-{position}"))  # noqa: S704 - drawn here
+
+
+def override_chart(summary: Summary) -> Chart | None:
+    """A bar per reward model: its pairs split into the four outcomes.
+
+    The first two segments are the pairs it understood, and where they part is the override rate.
+
+    Returns:
+        None where no reward model was scored under the original prompt.
+    """
+    results = {n: r.override for n, r in summary.rewards.items() if r.override is not None}
+    known = {name: o for name, o in results.items() if o.understood.value is not None}
+    if not known:
+        return None
+    sentence = " ".join(
+        f"{name}: "
+        + ", ".join(f"{o} {percent(s.value)}" for o, s in outcome_shares(result).items())
+        + "."
+        for name, result in known.items()
+    )
+    row_height, bar_top = 96, 26
+    with drawing(WIDTH, row_height * len(known)) as figure:
+        for i, (name, result) in enumerate(known.items()):
+            axes = bare_axes(figure, 1, i * row_height, WIDTH - 2, row_height)
+            axes.set(xlim=(0, 1), ylim=(row_height, 0))
+            axes.axis("off")
+            axes.text(0, 16, label(name, longest=36), weight="bold")
+            _outcome_bar(axes, result, top=bar_top, height=28)
+        svg = to_svg(
+            figure, name="override", title="Outcomes by reward model", description=sentence
+        )
+    return Chart(
+        name="override",
+        heading="",
+        svg=Markup(svg),  # noqa: S704 - matplotlib and to_svg escape all text
+        sentence=sentence,
+        columns=("Reward model", *(o.capitalize() for o in OUTCOMES), "n"),
+        rows=tuple(
+            (
+                name,
+                *(_share(s) for s in outcome_shares(result).values()),
+                str(result.n),
+            )
+            for name, result in known.items()
+        ),
+    )
+
+
+def knob_chart(summary: Summary) -> Chart | None:
+    """The headline over the preference strength, a line with its band per reward model.
+
+    Returns:
+        None where no reward model was scored under the original prompt.
+    """
+    curves = {
+        name: r.knob
+        for name, r in summary.rewards.items()
+        if r.knob is not None and all(p.value is not None for p in r.knob.points)
+    }
+    if not curves:
+        return None
+    what = "Accuracy" if summary.measure == "accuracy" else "Share that chose the image asked for"
+    sentence = " ".join(_knob_sentence(name, curve) for name, curve in curves.items())
+    tokens = {name: i for i, name in enumerate(summary.rewards)}
+    height = 320
+    with drawing(WIDTH, height) as figure:
+        axes = bare_axes(figure, 58, 30, WIDTH - 58 - 136, height - 30 - 52)
+        first = next(iter(curves.values())).strengths
+        axes.set(xlim=(first[0], first[-1]), ylim=(0, 1))
+        _share_axis(axes)
+        axes.set_xticks([0, 0.5, 1, 1.5])
+        axes.set_xlabel("Strength λ of the knob", labelpad=4)
+        axes.axvline(0, color=colour("muted"), lw=1, clip_on=False)
+        axes.text(0, 1.045, "as shipped (λ = 0)", color=colour("muted"))
+        for name, curve in curves.items():
+            _knob_line(axes, curve, tokens[name])
+        _end_labels(axes, {n: (c.points[-1].value or 0.0, tokens[n]) for n, c in curves.items()})
+        svg = to_svg(figure, name="knob", title=f"{what} by strength", description=sentence)
+    return Chart(
+        name="knob",
+        heading="",
+        svg=Markup(svg),  # noqa: S704 - matplotlib and to_svg escape all text
+        sentence=sentence,
+        columns=("λ", *curves),
+        rows=tuple(
+            (number(strength), *(_share(curve.points[i]) for curve in curves.values()))
+            for i, strength in enumerate(next(iter(curves.values())).strengths)
+        ),
+    )
+
+
+def dose_charts(summary: Summary) -> list[Chart]:
+    """One small chart per effect: how often the requested effect wins, by dose."""
+    responses = {n: r.dose.effects for n, r in summary.rewards.items() if r.dose is not None}
+    effects = list(dict.fromkeys(effect for by in responses.values() for effect in by))
+    return [
+        _dose_chart(
+            effect,
+            {name: by[effect] for name, by in responses.items() if effect in by},
+            list(summary.rewards),
+            f"dose-{i}",
+        )
+        for i, effect in enumerate(effects)
+    ]
+
+
+def _dose_chart(
+    effect: str, responses: Mapping[str, EffectResponse], names: Sequence[str], name: str
+) -> Chart:
+    sentence = " ".join(_dose_sentence(n, response) for n, response in responses.items())
+    doses = sorted({dose for r in responses.values() for dose in r.win_rate})
+    width, height = 220, 160
+    with drawing(width, height) as figure:
+        axes = bare_axes(figure, 56, 10, width - 56 - 12, height - 10 - 30)
+        margin = 0.06 * (doses[-1] - doses[0] or 1.0)
+        axes.set(xlim=(doses[0] - margin, doses[-1] + margin), ylim=(-0.03, 1.03))
+        _share_axis(axes, tell_chance=False)
+        axes.set_xticks(doses if len(doses) <= 4 else [doses[0], doses[-1]])
+        axes.xaxis.set_major_formatter(lambda dose, _: f"{dose:g}")
+        for reward, response in responses.items():
+            _dose_line(axes, response, names.index(reward))
+        title = f"Win rate of {effect} by dose"
+        svg = to_svg(figure, name=name, title=title, description=sentence)
+    return Chart(
+        name=name,
+        heading=effect,
+        svg=Markup(svg),  # noqa: S704 - matplotlib and to_svg escape all text
+        sentence=sentence,
+        columns=("Reward model", *(f"dose {dose:g}" for dose in doses), "Spearman"),
+        rows=tuple(
+            (
+                reward,
+                *(_share(r.win_rate[d]) if d in r.win_rate else "" for d in doses),
+                f"{number(r.spearman.value)} [{number_interval(r.spearman)}]"
+                if r.spearman.value is not None
+                else f"undefined: {r.spearman.reason}",
+            )
+            for reward, r in responses.items()
+        ),
+    )
+
+
+def _outcome_bar(axes: Axes, result: Override, *, top: float, height: float) -> None:
+    left = 0.0
+    for outcome, share in outcome_shares(result).items():
+        width = share.value or 0.0
+        axes.barh(
+            top + height / 2,
+            width,
+            height,
+            left,
+            color=colour(outcome),
+            edgecolor=colour("paper"),
+            linewidth=0,
+        )
+        if HATCHES[outcome]:
+            axes.barh(
+                top + height / 2,
+                width,
+                height,
+                left,
+                facecolor="none",
+                edgecolor=colour(f"on-{outcome}"),
+                hatch=HATCHES[outcome],
+                linewidth=0,
+                alpha=0.35,
+            )
+        if width >= _NARROWEST_LABEL:
+            axes.text(
+                left + width / 2,
+                top + height / 2,
+                f"{100 * width:.0f} %",
+                color=colour(f"on-{outcome}"),
+                ha="center",
+                va="center",
+            )
+        left += width
+    understood = result.understood.value or 0.0
+    if understood >= _NARROWEST_LABEL:
+        axes.plot([0, understood], [top + height + 5] * 2, color=colour("muted"), lw=1.5)
+    axes.text(
+        0,
+        top + height + 22,
+        f"understood {percent(understood)}",
+        color=colour("muted"),
+    )
+
+
+def _knob_line(axes: Axes, curve: StrengthCurve, position: int) -> None:
+    token = series_token(position)
+    values = [float(point.value or 0.0) for point in curve.points]
+    band = [(x, p.low, p.high) for x, p in zip(curve.strengths, curve.points, strict=True)]
+    bounded = [(x, low, high) for x, low, high in band if low is not None and high is not None]
+    if bounded:
+        x, low, high = zip(*bounded, strict=True)
+        axes.fill_between(x, low, high, color=colour(token), alpha=0.14, lw=0)
+    axes.plot(curve.strengths, values, color=colour(token), lw=2, ls=DASHES[position % N_SERIES])
+    axes.plot(
+        curve.strengths[0],
+        values[0],
+        marker=MARKERS[position % N_SERIES],
+        color=colour(token),
+        ms=7,
+        clip_on=False,
+    )
+
+
+def _end_labels(axes: Axes, ends: Mapping[str, tuple[float, int]]) -> None:
+    """Name each line at its right end; names that would overlap move apart."""
+    gap = 0.078
+    order = sorted(ends, key=lambda name: ends[name][0])
+    heights: list[float] = []
+    for name in order:
+        floor = heights[-1] + gap if heights else 0.0
+        heights.append(max(ends[name][0], floor))
+    overflow = max(0.0, heights[-1] - 1.0)
+    right = axes.get_xlim()[1]
+    for name, height in zip(order, heights, strict=True):
+        axes.text(
+            right * 1.03,
+            height - overflow,
+            label(name, longest=15),
+            color=colour(series_token(ends[name][1])),
+            va="center",
+        )
+
+
+def _dose_line(axes: Axes, response: EffectResponse, position: int) -> None:
+    points = [(dose, r.value) for dose, r in response.win_rate.items() if r.value is not None]
+    if not points:
+        return
+    doses, rates = zip(*points, strict=True)
+    axes.plot(
+        doses,
+        rates,
+        color=colour(series_token(position)),
+        ls=DASHES[position % N_SERIES],
+        marker=MARKERS[position % N_SERIES],
+        ms=5,
+        lw=1.6,
+        clip_on=False,
+    )
+
+
+def _share_axis(axes: Axes, *, tell_chance: bool = True) -> None:
+    axes.yaxis.set_major_locator(FixedLocator([0, 0.5, 1]))
+    axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
+    axes.grid(axis="y", color=colour("rule"), lw=1)
+    axes.axhline(0.5, color=colour("muted"), lw=1, ls=(0, (2, 2)))
+    axes.set_axisbelow(True)
+    if tell_chance:
+        axes.text(axes.get_xlim()[1], 0.51, "chance", color=colour("muted"), ha="right")
+
+
+def _share(estimate: Estimate) -> str:
+    if estimate.value is None:
+        return f"undefined: {estimate.reason}"
+    return f"{percent(estimate.value, digits=1)} [{percent_interval(estimate)}]"
+
+
+def _knob_sentence(name: str, curve: StrengthCurve) -> str:
+    values = [point.value or 0.0 for point in curve.points]
+    best = max(range(len(values)), key=values.__getitem__)
+    return (
+        f"{name}: {percent(values[0])} as shipped, at most {percent(values[best])} "
+        f"(λ = {curve.strengths[best]:g})."
+    )
+
+
+def _dose_sentence(name: str, response: EffectResponse) -> str:
+    rates = [percent(rate.value) for rate in response.win_rate.values()]
+    return f"{name}: {listing(rates)} from the weakest to the strongest dose."

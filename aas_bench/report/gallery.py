@@ -1,0 +1,216 @@
+"""The pairs themselves: which are shown, their image files, and what each card says."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import io
+import re
+from collections.abc import Container, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from aas_bench.data.schema import (
+    DIMENSIONS,
+    IMAGE_DISTORTED,
+    IMAGE_ORIGINAL,
+    LABEL,
+    PAIR_ID,
+    PROMPT_DISTORTED,
+    PROMPT_ORIGINAL,
+)
+from aas_bench.data.scores import Cells, ScoreTable
+from aas_bench.errors import InputError
+from aas_bench.report.results import Summary
+from aas_bench.report.rows import headline_rows, members
+from aas_bench.report.summary import verdicts
+from aas_bench.report.words import number
+
+THUMBNAIL_PX = 560
+"""Longest side of a thumbnail: twice its size on the page, for sharp screens."""
+
+FULL_PX = 2048
+"""Longest side of a full-size image."""
+
+JPEG_QUALITY = 90
+
+_TOKENS = re.compile(r"\s+|[^\s\w]+|\w+")
+_NOT_MARKED = " \t\n,.;:"
+_MOST_DECIMALS = 6
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gallery:
+    """The cards of a report.
+
+    Attributes:
+        cards: JSON values, one per pair shown, in the order of the table.
+        n_pairs: Pairs that could have been shown.
+    """
+
+    cards: list[dict[str, Any]]
+    n_pairs: int
+
+    def options(self, key: str) -> list[str]:
+        """Distinct values of a filter over all cards, in order of appearance or of size."""
+        values = dict.fromkeys(
+            v for c in self.cards for v in (c[key] if isinstance(c[key], list) else [c[key]])
+        )
+        found = [v for v in values if v is not None]
+        return sorted(found, key=float) if key == "dose" else found
+
+
+def build_gallery(
+    summary: Summary, table: ScoreTable, pairs: Any, *, folder: Path, max_gallery: int
+) -> Gallery:
+    """Choose the pairs, write their images and describe them.
+
+    Args:
+        summary: Names the reward models and the column that groups are read from.
+        table: The scores.
+        pairs: A datasets.Dataset, or an iterable of rows, in the pair schema.
+        folder: Where the image files go; made where absent.
+        max_gallery: Most pairs to show; above that a seeded random sample of them.
+
+    Raises:
+        InputError: `pairs` holds none of the pairs of the table.
+    """
+    rows = np.flatnonzero(headline_rows(table.frame))
+    row_of = {str(table.frame[PAIR_ID].iloc[row]): int(row) for row in rows}
+    shown = _sample(list(row_of), max_gallery, int(summary.provenance["seed"]))
+    folder.mkdir(parents=True, exist_ok=True)
+    found = {pair[PAIR_ID]: pair for pair in _cards(summary, table, pairs, row_of, shown, folder)}
+    if not found:
+        msg = "none of the given pairs is in the score table. Give the pairs that were scored."
+        raise InputError(msg)
+    return Gallery(cards=[found[p] for p in shown if p in found], n_pairs=len(row_of))
+
+
+def marked_words(original: str | None, distorted: str) -> list[tuple[str, bool]]:
+    """The distorted prompt in runs, each marked where its words are not in the original.
+
+    Example:
+        >>> marked_words("a cat", "a blurred cat")
+        [('a ', False), ('blurred', True), (' ', False), ('cat', False)]
+    """
+    if original is None:
+        return [(distorted, False)]
+    old, new = _TOKENS.findall(original), _TOKENS.findall(distorted)
+    matcher = difflib.SequenceMatcher(a=old, b=new, autojunk=False)
+    runs: list[tuple[str, bool]] = []
+    for operation, _, _, start, end in matcher.get_opcodes():
+        text = "".join(new[start:end])
+        words = text.strip(_NOT_MARKED)
+        if operation == "equal" or not words:
+            runs.append((text, False))
+            continue
+        lead, trail = text.split(words, 1)
+        runs += [(lead, False), (words, True), (trail, False)]
+    return [(text, marked) for text, marked in runs if text]
+
+
+def _cards(
+    summary: Summary,
+    table: ScoreTable,
+    pairs: Any,
+    row_of: Mapping[str, int],
+    shown: Container[str],
+    folder: Path,
+) -> Iterator[dict[str, Any]]:
+    judged = {name: verdicts(table, name) for name in summary.rewards}
+    cells = {name: table.cells(name) for name in summary.rewards}
+    decimals = {name: _decimals(cells[name]) for name in summary.rewards}
+    for pair in _rows_of(pairs, shown):
+        row = row_of[str(pair[PAIR_ID])]
+        facts = {str(k): v for k, v in table.frame.iloc[row].items()} | dict(pair)
+        yield {
+            PAIR_ID: str(pair[PAIR_ID]),
+            "dimension": members(facts.get(DIMENSIONS)),
+            "group": _group(summary, facts),
+            "dose": _dose(facts.get("dose")),
+            "label": _label(facts.get(LABEL)),
+            "prompt": marked_words(
+                _text(facts.get(PROMPT_ORIGINAL)), _text(facts.get(PROMPT_DISTORTED)) or ""
+            ),
+            "left": _store(pair[IMAGE_ORIGINAL], folder),
+            "right": _store(pair[IMAGE_DISTORTED], folder),
+            "scores": [
+                {
+                    "left": _score(cells[name].oidp[row], decimals[name]),
+                    "right": _score(cells[name].didp[row], decimals[name]),
+                    "verdict": judged[name][row],
+                }
+                for name in summary.rewards
+            ],
+        }
+
+
+def _rows_of(pairs: Any, shown: Container[str]) -> Iterable[Mapping[str, Any]]:
+    """The rows to show; of a Dataset only their images are decoded."""
+    if hasattr(pairs, "select_columns") and hasattr(pairs, "select"):
+        ids = pairs.select_columns([PAIR_ID])[PAIR_ID]
+        rows: Iterable[Mapping[str, Any]] = pairs.select(
+            [i for i, pair_id in enumerate(ids) if str(pair_id) in shown]
+        )
+        return rows
+    return (pair for pair in pairs if str(pair[PAIR_ID]) in shown)
+
+
+def _sample(ids: list[str], most: int, seed: int) -> dict[str, None]:
+    """At most that many pairs in random order, so that the first cards show a variety."""
+    drawn = np.random.default_rng(seed).permutation(len(ids))[:most]
+    return {ids[i]: None for i in drawn}
+
+
+def _store(image: Image.Image, folder: Path) -> dict[str, Any]:
+    """Write an image and its thumbnail, named by content, so that equal images share a file."""
+    rgb = image.convert("RGB")
+    full = rgb.copy()
+    full.thumbnail((FULL_PX, FULL_PX))
+    thumbnail = rgb.copy()
+    thumbnail.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX))
+    full_name = _write(full, folder)
+    name = full_name if thumbnail.size == full.size else _write(thumbnail, folder)
+    return {"thumbnail": name, "full": full_name, "size": list(thumbnail.size)}
+
+
+def _write(image: Image.Image, folder: Path) -> str:
+    name = f"{hashlib.sha256(repr(image.size).encode() + image.tobytes()).hexdigest()[:20]}.jpg"
+    path = folder / name
+    if not path.exists():
+        buffer = io.BytesIO()
+        image.save(buffer, "JPEG", quality=JPEG_QUALITY, subsampling=0)
+        path.write_bytes(buffer.getvalue())
+    return f"{folder.name}/{name}"
+
+
+def _group(summary: Summary, facts: Mapping[str, Any]) -> list[str]:
+    return [] if summary.by in (None, DIMENSIONS) else members(facts.get(str(summary.by)))
+
+
+def _dose(value: Any) -> str | None:
+    return None if value is None or pd.isna(value) else f"{float(value):g}"
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None or pd.isna(value) else str(value)
+
+
+def _label(value: Any) -> int | None:
+    return None if value is None or pd.isna(value) else int(value)
+
+
+def _score(value: float, decimals: int) -> str | None:
+    return None if np.isnan(value) else number(float(value), digits=decimals)
+
+
+def _decimals(cells: Cells) -> int:
+    """Decimals that show a typical margin of this reward model with about three digits."""
+    margin = np.abs(cells.didp - cells.oidp)
+    typical = float(np.median(margin[margin > 0])) if np.any(margin > 0) else 1.0
+    return int(np.clip(2 - np.floor(np.log10(typical)), 0, _MOST_DECIMALS))
