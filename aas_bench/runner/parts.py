@@ -111,6 +111,18 @@ class PartScorer:
         names = [score_column(m.name, c) for m in self._models for c in (*CELLS, *CUTS)]
         return [*names, ERROR, GROUP]
 
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns of a part: those of the pairs without the images, then `columns`."""
+        import pyarrow as pa
+
+        special = {ERROR: pa.string(), GROUP: pa.int32()}
+        added = [
+            (name, special.get(name) or (pa.bool_() if name.endswith(CUTS) else pa.float64()))
+            for name in self.columns
+        ]
+        return pa.schema([*self.source.schema, *added])
+
     def tables(self, run: RunDirectory, *, advance: Callable[[int], object]) -> Iterator[pa.Table]:
         """Each part in order: the stored ones, and the others after storing them.
 
@@ -144,7 +156,8 @@ class PartScorer:
             start, stop = part * self._part_size, (part + 1) * self._part_size
             stored = run.part(part)
             if stored is not None and self.source.holds(stored, start, stop):
-                yield _Stored(table=stored)
+                # Parquet renames the items of lists; the final file must not tell who wrote a part.
+                yield _Stored(table=stored.cast(self.schema))
                 continue
             rows = self.source.read(start, stop)
             seen: set[str] = set()
@@ -224,15 +237,7 @@ class PartScorer:
     def _table(self, rows: Sequence[_ScoredRow]) -> pa.Table:
         import pyarrow as pa
 
-        added = [(name, self._type(name)) for name in self.columns]
-        schema = pa.schema([*self.source.schema, *added])
-        return pa.Table.from_pylist([row.finished() for row in rows], schema=schema)
-
-    def _type(self, column: str) -> pa.DataType:
-        import pyarrow as pa
-
-        special = {ERROR: pa.string(), GROUP: pa.int32()}
-        return special.get(column) or (pa.bool_() if column.endswith(CUTS) else pa.float64())
+        return pa.Table.from_pylist([row.finished() for row in rows], schema=self.schema)
 
 
 @dataclass(frozen=True, kw_only=True)
