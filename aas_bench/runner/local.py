@@ -221,7 +221,7 @@ class ModelRun:
         return None
 
 
-def prepare(image: Mapping[str, Any] | None, models: Sequence[RewardModel]) -> list[Any]:
+def prepare(image: Mapping[str, Any], models: Sequence[RewardModel]) -> list[Any]:
     """Decode an image once and preprocess it for each model; called from several threads.
 
     Returns:
@@ -229,8 +229,6 @@ def prepare(image: Mapping[str, Any] | None, models: Sequence[RewardModel]) -> l
     """
     from aas_bench.data.images import open_image
 
-    if image is None:
-        return [BadImage(reason="there is no image")] * len(models)
     try:
         decoded = open_image(image)
     except (InputError, OSError) as error:

@@ -31,7 +31,7 @@ from aas_bench.errors import BackendError, InputError
 from aas_bench.rewards.base import RewardModel, Term, weighted_sum
 from aas_bench.runner.ahead import ahead
 from aas_bench.runner.local import BadImage, ModelRun, prepare
-from aas_bench.runner.plan import PairRow, PairSource, RowGroup, UndecodedImage, row_groups
+from aas_bench.runner.plan import PairRow, PairSource, RowGroup, row_groups
 from aas_bench.runner.store import RunDirectory
 
 if TYPE_CHECKING:
@@ -161,16 +161,17 @@ class PartScorer:
                 continue
             rows = self.source.read(start, stop)
             seen: set[str] = set()
+            group = None
             for group in row_groups(rows, part=part, capacity=self._capacity):
                 new = {k: image for k, image in group.images().items() if k not in seen}
                 seen |= new.keys()
                 images = {key: self._prepare(image, pool) for key, image in new.items()}
                 yield _Work(group=group, images=images)
-            if not seen:
+            if group is None:
                 return
 
-    def _prepare(self, image: UndecodedImage, pool: ThreadPoolExecutor) -> Future[list[Any]]:
-        return pool.submit(prepare, image.struct, self._models)
+    def _prepare(self, image: Mapping[str, Any], pool: ThreadPoolExecutor) -> Future[list[Any]]:
+        return pool.submit(prepare, image, self._models)
 
     def _score_group(self, work: _Work, pool: ThreadPoolExecutor) -> list[_ScoredRow]:
         group = work.group
@@ -208,13 +209,12 @@ class PartScorer:
                 row.values[score_column(run.model.name, _CUT_OF[prompt])] = cut
 
     def _planned(self, model: RewardModel, pair: PairRow) -> Iterator[_Cell]:
-        original = pair.values[PROMPT_ORIGINAL]
-        keys = {IMAGE_ORIGINAL: pair.original.key, IMAGE_DISTORTED: pair.distorted.key}
+        images = {IMAGE_ORIGINAL: pair.original, IMAGE_DISTORTED: pair.distorted}
         for name in self._cells:
-            prompt = pair.values[_PROMPT_OF[name]]
-            if prompt is not None:
-                terms = model.terms(prompt, original)
-                yield _Cell(name=name, key=keys[_IMAGE_OF[name]], terms=terms)
+            prompt, image = pair.values[_PROMPT_OF[name]], images[_IMAGE_OF[name]]
+            if prompt is not None and image.struct is not None:
+                terms = model.terms(prompt, pair.values[PROMPT_ORIGINAL])
+                yield _Cell(name=name, key=image.key, terms=terms)
 
     def _meet(self, run: ModelRun, rows: Sequence[Mapping[str, Any]]) -> None:
         """Let a model plan the batches of the prompts of a group."""
@@ -257,7 +257,9 @@ class _ScoredRow:
         self.values: dict[str, Any] = {**pair.values, GROUP: group}
         self._reasons: dict[str, dict[str, None]] = {}
         if pair.values[PROMPT_DISTORTED] is None:
-            self._reasons[PROMPT_DISTORTED] = {"there is no prompt": None}
+            self._reasons[PROMPT_DISTORTED] = {"there is none": None}
+        if pair.distorted.struct is None:
+            self._reasons[IMAGE_DISTORTED] = {"there is none": None}
 
     def add(self, reward: str, cell: _Cell, values: Sequence[float | BadImage]) -> None:
         """Set a cell to the weighted sum of `values`, or note why there is none."""

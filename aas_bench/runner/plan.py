@@ -65,9 +65,10 @@ class RowGroup:
     rows: list[PairRow]
     last: bool
 
-    def images(self) -> dict[str, UndecodedImage]:
-        """The distinct images by key, in order of appearance."""
-        return {i.key: i for row in self.rows for i in (row.original, row.distorted)}
+    def images(self) -> dict[str, Mapping[str, Any]]:
+        """The distinct undecoded images by key, in order of appearance; null cells left out."""
+        both = (image for row in self.rows for image in (row.original, row.distorted))
+        return {image.key: image.struct for image in both if image.struct is not None}
 
 
 class PairSource:

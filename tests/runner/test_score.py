@@ -234,11 +234,29 @@ def test_a_bad_image_is_recorded_and_the_run_goes_on(content, caplog):
     assert errors.drop(3).isna().all()
 
 
-def test_a_missing_image_is_recorded():
+def test_paintings_have_no_original_image_and_that_is_no_error():
     table = list(rows())
-    table[3]["image_original"] = None
+    for row in table:
+        row["image_original"] = None
+    model = ToyDual()
+    scores = quiet(dataset(table), model)
+    cells = scores.cells("toy")
+    assert np.isnan(cells.oiop).all()
+    assert np.isnan(cells.oidp).all()
+    assert cells.didp.tolist() == [
+        dual_by_hand(open_image(row["image_distorted"]), row["prompt_distorted"]) for row in table
+    ]
+    assert scores.frame["error"].isna().all()
+    assert model.n["images"] == len(table)
+
+
+@pytest.mark.parametrize("column", ["image_distorted", "prompt_distorted"])
+def test_what_every_pair_must_have_is_missed(column):
+    table = list(rows())
+    table[3][column] = None
     scores = quiet(dataset(table), ToyDual())
-    assert scores.frame["error"][3] == "image_original: there is no image"
+    assert scores.frame["error"][3] == f"{column}: there is none"
+    assert np.isnan(scores.cells("toy").didp).tolist() == [i == 3 for i in range(len(table))]
 
 
 def test_a_bad_image_can_stop_the_run():

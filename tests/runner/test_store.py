@@ -124,7 +124,7 @@ def test_many_differences_stay_one_line(tmp_path):
     with run_at(tmp_path, {str(i): i for i in range(50)}):
         pass
     with (
-        pytest.raises(StoreError, match="and 45 more") as caught,
+        pytest.raises(StoreError, match="and 46 more") as caught,
         run_at(tmp_path, {"x": "y" * 999}),
     ):
         pass
