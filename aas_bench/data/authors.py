@@ -94,11 +94,12 @@ def label_columns(columns: Collection[str], *, label: str | None = None) -> tupl
 def label_value(votes: Sequence[Any]) -> int:
     """One label from one or several votes.
 
-    A null vote counts as no vote. Of several votes the value that more than half of them give
-    wins; without one, or without votes, the label is -1.
+    A vote is 1, 0 or -1, or its name (distorted, original, tie); null counts as no vote. Of
+    several votes the value that more than half of them give wins; without one, or without votes,
+    the label is -1.
 
     Raises:
-        SchemaError: A vote is not 1, 0, -1 or null.
+        SchemaError: A vote is anything else.
     """
     given = [_vote(v) for v in votes if not is_null(v)]
     for value in (Label.DISTORTED, Label.ORIGINAL):
@@ -108,12 +109,14 @@ def label_value(votes: Sequence[Any]) -> int:
 
 
 def _vote(value: Any) -> int:
+    if isinstance(value, str) and value.strip().upper() in Label.__members__:
+        return int(Label[value.strip().upper()])
     try:
         if float(value) in (1.0, 0.0, -1.0):
             return int(float(value))
     except (TypeError, ValueError):
         pass
-    msg = f"label {value!r} is not 1, 0 or -1"
+    msg = f"{value!r} is not 1, 0 or -1"
     raise SchemaError(msg)
 
 
