@@ -44,7 +44,7 @@ class CallableReward(RewardModel):
         """
         answer = self._function(list(images), list(prompts))
         try:
-            scores = np.asarray(_on_cpu(answer), dtype=np.float64)
+            scores = np.asarray(_plain(answer), dtype=np.float64)
         except (TypeError, ValueError) as error:
             msg = (
                 f"reward model {self.name!r} returned {answer!r:.80}. Return one number per image."
@@ -91,6 +91,10 @@ def _path_of(function: Any) -> str:
     return f"{named.__module__}:{named.__qualname__}"
 
 
-def _on_cpu(answer: Any) -> Any:
-    """A tensor on an accelerator, brought to where numpy can read it."""
-    return answer.detach().cpu() if hasattr(answer, "detach") else answer
+def _plain(answer: Any) -> Any:
+    """Tensors, on any device and of any dtype, as what numpy can read."""
+    if hasattr(answer, "detach"):
+        return answer.detach().double().cpu().numpy()
+    if isinstance(answer, (list, tuple)):
+        return [_plain(item) for item in answer]
+    return answer

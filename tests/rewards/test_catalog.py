@@ -1,0 +1,230 @@
+"""The table of reward models, and everything that `load_reward` takes."""
+
+import ast
+import re
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from support.toy_pairs import picture
+from support.toy_rewards import ToyDual, length_and_light
+
+from aas_bench.errors import BackendError, InputError, MissingExtraError, UnknownNameError
+from aas_bench.registry import Registry
+from aas_bench.rewards import catalog
+from aas_bench.rewards.catalog import PREFIXES, REWARDS, load_reward
+from aas_bench.rewards.rows import RewardRow, Weights
+
+ALL = [*REWARDS.values(), *PREFIXES.values()]
+
+
+@pytest.mark.parametrize("row", ALL, ids=lambda row: row.name)
+def test_a_row_names_code_that_exists(row):
+    module, _, function = row.load.partition(":")
+    spec = find_spec(module)
+    assert spec is not None, f"{row.name}: there is no module {module}"
+    tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
+    assert function in {n.name for n in tree.body if isinstance(n, ast.FunctionDef)}
+
+
+@pytest.mark.parametrize("row", REWARDS.values(), ids=lambda row: row.name)
+def test_a_row_is_sound(row):
+    assert re.fullmatch(r"[a-z0-9][a-z0-9.-]*", row.name)
+    assert row.name not in PREFIXES
+    assert row.dtype in {"float64", "float32", "bfloat16", "float16"}
+    assert row.summary.endswith(".")
+    assert row.unit
+    assert row.licence
+    assert row.paper
+    assert row.prompt_limit is None or row.prompt_limit > 0
+    low, high = row.score_range
+    assert low is None or high is None or low < high
+    if row.weights is not None:
+        assert row.extra
+        assert row.weights.repo or row.weights.page
+        assert re.fullmatch(r"[0-9a-f]{40}", row.weights.revision or "0" * 40)
+
+
+def test_listing_imports_no_model_code():
+    code = (
+        "import sys\n"
+        "from aas_bench.rewards.catalog import REWARDS\n"
+        "[str(row) for row in REWARDS.values()]\n"
+        "print(*{'torch', 'transformers', 'open_clip', 'datasets'} & set(sys.modules))\n"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == ""
+
+
+def test_a_reward_model_is_itself():
+    model = ToyDual()
+    assert load_reward(model) is model
+
+
+def test_another_name_leaves_the_given_model_alone():
+    model = ToyDual("toy")
+    renamed = load_reward(model, name="mine")
+    assert (renamed.name, model.name) == ("mine", "toy")
+    assert renamed.describe()["name"] == "mine"
+
+
+def test_a_function_is_called_by_its_name():
+    model = load_reward(length_and_light)
+    assert model.name == "length_and_light"
+    assert model.describe()["callable"] == "support.toy_rewards:length_and_light"
+    assert model.score([picture(0)], ["abc"]).dtype == "float64"
+
+
+def test_an_object_that_can_be_called():
+    class Scorer:
+        def __call__(self, images, prompts):
+            return [1.0] * len(images)
+
+    assert load_reward(Scorer()).name == "Scorer"
+
+
+@pytest.fixture
+def module(tmp_path, monkeypatch):
+    """Writes a module that the test can name."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def write(source, name="my_rewards"):
+        (tmp_path / f"{name}.py").write_text(source)
+        sys.modules.pop(name, None)
+
+    yield write
+    for name in ("my_rewards", "needs_more"):
+        sys.modules.pop(name, None)
+
+
+def test_a_factory_of_a_function(module):
+    module("def build():\n    return lambda images, prompts: [float(len(p)) for p in prompts]\n")
+    model = load_reward("my_rewards:build")
+    assert model.name == "my_rewards:build"
+    assert model.score([picture(0)] * 2, ["abc", ""]).tolist() == [3.0, 0.0]
+
+
+def test_a_factory_of_a_reward_model(module):
+    module("from support.toy_rewards import ToyDual\nbuild = lambda: ToyDual('mine')\n")
+    assert load_reward("my_rewards:build").name == "mine"
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("def build():\n    return 7\n", "gives a int. It must be callable without arguments"),
+        ("build = 7\n", "It must be callable without arguments and return"),
+        ("def other():\n    pass\n", "has no attribute 'build'. Check the spelling"),
+    ],
+)
+def test_a_factory_that_makes_nothing_usable(module, source, message):
+    module(source)
+    with pytest.raises(InputError, match=message):
+        load_reward("my_rewards:build")
+
+
+def test_a_module_that_is_not_there():
+    with pytest.raises(InputError, match="Is it on PYTHONPATH"):
+        load_reward("no_such_module:build")
+
+
+@pytest.mark.parametrize(
+    ("name", "near"), [("polsh", "polish"), ("hpsv2.2", "hpsv2.1"), ("Random", "random")]
+)
+def test_an_unknown_name_gets_near_ones_and_the_command_that_lists_all(name, near):
+    with pytest.raises(UnknownNameError, match=rf"Did you mean .*{near}.*aas-bench list") as caught:
+        load_reward(name)
+    assert "module:factory" in str(caught.value)
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
+def test_a_prefix_without_argument_says_how_to_write_it(prefix):
+    with pytest.raises(InputError, match=f"needs an argument. Write {prefix}:"):
+        load_reward(f"{prefix}:")
+
+
+@pytest.mark.parametrize("spec", [None, 7, {"name": "polish"}])
+def test_what_is_no_reward_model(spec):
+    with pytest.raises(InputError, match=r"is no reward model. Give a name"):
+        load_reward(spec)
+
+
+def test_weights_for_what_loads_none(tmp_path):
+    for spec in (length_and_light, ToyDual(), "my_rewards:build"):
+        with pytest.raises(InputError, match="Leave weights out"):
+            load_reward(spec, weights=tmp_path)
+    with pytest.raises(InputError, match=r"random has no weights. Leave weights out"):
+        load_reward("random", weights=tmp_path)
+
+
+def row_of(load, **facts):
+    told = {"summary": "Made up.", "family": "dual", "unit": "x", "licence": "x", "paper": "x"}
+    return RewardRow(name="made-up", load=load, **told, **facts)
+
+
+def only(monkeypatch, row):
+    monkeypatch.setattr(catalog, "REWARDS", Registry("reward model", [row], hint="-"))
+
+
+LOADER = """
+from support.toy_rewards import ToyDual
+def load(row, *, device, dtype, weights):
+    model = ToyDual(row.name)
+    model.got = (device, dtype, weights)
+    return model
+"""
+
+
+def test_a_row_with_weights_gets_its_official_dtype_and_what_is_asked_for(monkeypatch, module):
+    module(LOADER)
+    row = row_of("my_rewards:load", dtype="float16", weights=Weights(repo="a/b", file="c"))
+    only(monkeypatch, row)
+    monkeypatch.setattr(catalog, "default_device", lambda: "cuda")
+    assert load_reward("made-up").got == ("cuda", "float16", None)
+    assert load_reward("made-up", device="cpu").got == ("cpu", "float32", None)
+    asked = load_reward("made-up", device="cuda:1", dtype="bfloat16", weights="w.pt")
+    assert asked.got == ("cuda:1", "bfloat16", "w.pt")
+
+
+def test_a_missing_extra_is_named_with_its_install_command(monkeypatch, module):
+    module("import no_such_package\n", name="needs_more")
+    only(monkeypatch, row_of("needs_more:load", extra="rewards"))
+    with pytest.raises(MissingExtraError, match=r'no_such_package.*pip install "aas-bench\[rew'):
+        load_reward("made-up")
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        ([1.0, 2.0], r"shape \(2,\) for 1 images. Return one number per image"),
+        ([float("inf")], "returned inf. Return finite numbers"),
+        ("abc", "returned 'abc'. Return one number per image"),
+    ],
+)
+def test_what_a_function_returns_is_checked_outside_the_engine_too(answer, message):
+    with pytest.raises(BackendError, match=message):
+        load_reward(lambda images, prompts: answer, name="mine").score([picture(0)], ["a"])
+
+
+def test_a_tensor_with_gradients_is_a_sequence_of_numbers():
+    torch = pytest.importorskip("torch")
+
+    def mine(images, prompts):
+        return torch.ones(len(images), dtype=torch.bfloat16, requires_grad=True) / 2
+
+    def each(images, prompts):
+        return list(mine(images, prompts))
+
+    for function in (mine, each):
+        assert load_reward(function).score([picture(0)] * 2, ["a", "b"]).tolist() == [0.5, 0.5]
+    with pytest.raises(BackendError, match="Return one number per image"):
+        load_reward(lambda images, prompts: [torch.ones(2)] * len(images)).score(
+            [picture(0)] * 2, ["a", "b"]
+        )
+
+
+def test_the_default_device_is_one_that_torch_has():
+    torch = pytest.importorskip("torch")
+    assert catalog.default_device() == ("cuda" if torch.cuda.is_available() else "cpu")
