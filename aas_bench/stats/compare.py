@@ -187,7 +187,8 @@ def compare_generators(
         on_missing: "raise", or "drop" the prompts without both.
 
     Returns:
-        SignedRank; the p-value is exact up to 50 prompts without ties, else normal.
+        SignedRank; the p-value is exact for few prompts and normal for many, by the rule of
+        scipy.stats.wilcoxon.
 
     Raises:
         MissingScoresError: A value is missing and `on_missing` is "raise".
@@ -227,7 +228,7 @@ def compare_generators(
 
 
 def holm(p_values: ArrayLike) -> Scores:
-    """Adjust the p-values of a family of tests, so that any false alarm is as rare as one test's.
+    """Adjust the p-values of a family of tests for the chance of any false alarm among them.
 
     With the p-values in ascending order, the i-th of m becomes min(1, max over j <= i of
     (m - j + 1) p_j): reject where that is below the level for the whole family.

@@ -206,28 +206,31 @@ def _check_finite(name: str, column: Scores) -> None:
 
 def read_factor(name: str, values: ArrayLike) -> Factor:
     """A column of names as sorted levels and codes; a missing or mixed column is an error."""
+    mixed = f"{name} mixes kinds of values. Give all numbers or all strings."
     try:
         column = np.asarray(values)
-        missing = np.flatnonzero(_missing_names(column))
-        levels, codes = np.unique(column, return_inverse=True)
-    except (TypeError, ValueError) as error:
-        msg = f"{name} mixes kinds of values. Give all numbers or all strings."
-        raise InputError(msg) from error
+    except ValueError as error:
+        raise InputError(mixed) from error
     if column.ndim != 1:
         msg = f"{name} has shape {column.shape}. Give one value per pair."
         raise InputError(msg)
+    missing = np.flatnonzero(_missing_names(column))
     if len(missing):
         msg = (
             f"{name} is missing in {len(missing)} of {len(column)} rows (first {missing[0]}, from "
             "0). Give every pair one."
         )
         raise InputError(msg)
+    try:
+        levels, codes = np.unique(column, return_inverse=True)
+    except TypeError as error:
+        raise InputError(mixed) from error
     return Factor(levels, codes.astype(np.int64))
 
 
 def _missing_names(column: NDArray[Any]) -> Mask:
     if column.dtype == object:
-        return np.array([_is_missing(item) for item in column.ravel()], dtype=bool)
+        return np.array([_is_missing(item) for item in column], dtype=bool)
     # NaN alone differs from itself.
     different: Mask = column != column
     return different

@@ -1,0 +1,283 @@
+"""What every public statistic must and must not react to.
+
+A case is one table of scores, drawn at random, with everything any statistic takes. Each entry
+says how a statistic reads a case, and what becomes of its figures when the case is changed:
+
+- rows in another order, and every cluster given twice, change no figure;
+- all scores times 4, plus 8, change nothing but what `UNITS` says;
+- the two images (and the labels) swapped change what the entry's `swapped` says.
+
+Scores are whole, so that all of this holds to the last bit of a sum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+
+from aas_bench import stats
+
+Figures = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One row per pair; the second reward model's scores are `other`."""
+
+    oiop: np.ndarray
+    oidp: np.ndarray
+    diop: np.ndarray
+    didp: np.ndarray
+    other: np.ndarray
+    label: np.ndarray
+    cluster: np.ndarray
+    dose: np.ndarray
+    wording: np.ndarray
+
+    @property
+    def margin(self) -> np.ndarray:
+        return self.didp - self.oidp
+
+    def changed(self, change: Callable[[np.ndarray], np.ndarray]) -> Case:
+        return Case(**{f.name: change(getattr(self, f.name)) for f in fields(self)})
+
+
+def random_case(seed: int) -> Case:
+    """Twelve clusters of eight pairs: two doses by four wordings; no margin or response is 0."""
+    rng = np.random.default_rng(seed)
+    n = 96
+    oiop, oidp, diop = 2.0 * rng.integers(-25, 25, (3, n))
+    return Case(
+        oiop=oiop,
+        oidp=oidp,
+        diop=diop,
+        didp=oidp + 2.0 * rng.integers(-30, 30, n) + 1,
+        other=rng.choice([-1, 1], n) * rng.integers(1, 60, n).astype(float),
+        label=rng.integers(-1, 2, n),
+        cluster=np.repeat(np.arange(12), 8),
+        dose=np.tile(np.repeat([0.5, 1.0], 4), 12),
+        wording=np.tile(np.arange(4), 24),
+    )
+
+
+def shuffled(case: Case) -> Case:
+    order = np.random.default_rng(0).permutation(len(case.label))
+    return case.changed(lambda column: column[order])
+
+
+def doubled(case: Case) -> Case:
+    twice = case.changed(lambda column: np.concatenate([column, column]))
+    n = len(case.cluster)
+    return replace(twice, cluster=twice.cluster + np.repeat([0, 1000], n))
+
+
+def scaled(case: Case) -> Case:
+    cells = {name: 4 * getattr(case, name) + 8 for name in ("oiop", "oidp", "diop", "didp")}
+    return replace(case, other=4 * case.other, **cells)
+
+
+def swapped(case: Case) -> Case:
+    return replace(
+        case,
+        oiop=case.diop,
+        diop=case.oiop,
+        oidp=case.didp,
+        didp=case.oidp,
+        other=-case.other,
+        label=np.where(case.label < 0, -1, 1 - case.label),
+    )
+
+
+def flat(result: Any, prefix: str = "") -> Figures:
+    """Point values by dotted name; intervals and counts are left to other tests."""
+    if isinstance(result, stats.Estimate):
+        return {prefix: result.value}
+    found: Figures = {}
+    items = result.items() if isinstance(result, Mapping) else vars(result).items()
+    for name, value in items:
+        path = f"{prefix}.{name}" if prefix else str(name)
+        if isinstance(value, Mapping | stats.estimate.Result):
+            found |= flat(value, path)
+        elif isinstance(value, tuple):
+            found |= {
+                k: v
+                for i, item in enumerate(value)
+                if isinstance(item, stats.Estimate)
+                for k, v in flat(item, f"{path}.{i}").items()
+            }
+    return found
+
+
+def same(figures: Figures) -> Figures:
+    return figures
+
+
+def complement(figures: Figures) -> Figures:
+    return {name: 1 - value for name, value in figures.items()}
+
+
+def negated(figures: Figures) -> Figures:
+    return {name: -value for name, value in figures.items()}
+
+
+def without(*parts: str) -> Callable[[Figures], Figures]:
+    """No law for the figures whose name holds one of these parts."""
+    return lambda figures: {
+        name: value for name, value in figures.items() if not any(part in name for part in parts)
+    }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Law:
+    """How a statistic reads a case, and its figures once the images are swapped.
+
+    Attributes:
+        read: Its point values by name.
+        swapped: From figures before the swap to those after; fewer where only some have a law.
+        units: Figures in units of the score, by part of their name: 4 times as large if all
+            scores are, and, where True, moved by the shift of 8 as well.
+        unscored: The statistic takes no scores: no scale, no swap.
+        doubles: Two copies of the clusters change no figure.
+    """
+
+    read: Callable[[Case], Figures]
+    swapped: Callable[[Figures], Figures] = same
+    units: Mapping[str, bool] | None = None
+    unscored: bool = False
+    doubles: bool = True
+
+
+def _cells(case: Case) -> tuple[np.ndarray, ...]:
+    return case.oiop, case.oidp, case.diop, case.didp
+
+
+def _group(case: Case) -> list[list[str]]:
+    return [["all", f"dose {dose}"] for dose in case.dose]
+
+
+def _item(case: Case) -> np.ndarray:
+    return np.array([f"{c}/{d}" for c, d in zip(case.cluster, case.dose, strict=True)])
+
+
+def _swapped_override(figures: Figures) -> Figures:
+    """Every gain changes its sign: followed and missed change places, lucky and overridden too."""
+    renamed = {"followed": "missed", "missed": "followed", "overridden": "lucky"}
+    renamed["lucky"] = "overridden"
+    after = {}
+    for name, value in figures.items():
+        head, _, last = name.rpartition(".")
+        if last in renamed:
+            after[f"{head}.{renamed[last]}".lstrip(".")] = value
+        elif last in ("understood", "chosen"):
+            after[name] = 1 - value
+        elif last in ("prompt_response", "prior_pull"):
+            after[name] = -value
+        elif last == "override_strength":
+            after[name] = value
+    return after
+
+
+def _after_comparison(case: Case) -> Figures:
+    result = stats.compare_rewards(case.margin, case.other, case.label, n_resamples=0)
+    share = result.mcnemar.n_only_a / (result.mcnemar.n_only_a + result.mcnemar.n_only_b)
+    return {k: v for k, v in flat(result).items() if "p_value" not in k} | {"only_a": share}
+
+
+def _signed_rank(case: Case) -> Figures:
+    result = stats.compare_generators(case.didp, case.oidp)
+    return {"rank_biserial": result.rank_biserial, "median": result.median_difference}
+
+
+def _outcomes(case: Case) -> Figures:
+    codes = stats.outcomes(*_cells(case))
+    return {name: np.mean(codes == code) for code, name in enumerate(stats.OUTCOMES)}
+
+
+LAWS: dict[str, Law] = {
+    "art_rank": Law(
+        read=lambda c: flat(stats.art_rank(c.didp, {"a": -60.0, "b": 60.0}, n_resamples=0)),
+        swapped=without("mean", "relative"),
+        units={"mean": True, "relative": False},
+    ),
+    "chosen": Law(
+        read=lambda c: {"chosen": stats.chosen(c.margin, n_resamples=0).value},
+        swapped=complement,
+    ),
+    "compare_generators": Law(
+        # A rank among copies is not twice the rank, by the half that midranks take off.
+        read=_signed_rank,
+        swapped=negated,
+        units={"median": False},
+        doubles=False,
+    ),
+    "compare_rewards": Law(read=_after_comparison),
+    "dose_response": Law(
+        read=lambda c: flat(
+            stats.dose_response(c.margin, c.dose, c.wording, c.cluster, n_resamples=0).effects
+        ),
+        swapped=lambda figures: {
+            name: -value if "spearman" in name else 1 - value for name, value in figures.items()
+        },
+    ),
+    "generator_shift": Law(
+        read=lambda c: flat(stats.generator_shift(c.oiop, c.diop, n_resamples=0)),
+        swapped=lambda figures: {"delta": -figures["delta"]},
+        units={"delta": False, "after": True},
+    ),
+    "holm": Law(
+        read=lambda c: {"sum": stats.holm(np.abs(c.didp) / 200).sum()}, unscored=True, doubles=False
+    ),
+    "krippendorff_alpha": Law(
+        # Alpha corrects for the number of ratings, which the copies change.
+        read=lambda c: {
+            level: stats.krippendorff_alpha(
+                np.stack([c.margin, c.other], axis=1), level=level, n_resamples=0
+            ).value
+            for level in ("nominal", "ordinal", "interval")
+        },
+        doubles=False,
+    ),
+    "outcomes": Law(read=_outcomes, swapped=_swapped_override),
+    "override": Law(
+        read=lambda c: flat(stats.override(*_cells(c), n_resamples=0)),
+        swapped=_swapped_override,
+        units={"prompt_response": False, "prior_pull": False},
+    ),
+    "override_by_group": Law(
+        read=lambda c: flat(stats.override_by_group(*_cells(c), _group(c), n_resamples=0)),
+        swapped=_swapped_override,
+        units={"prompt_response": False, "prior_pull": False},
+    ),
+    "paraphrase_consistency": Law(
+        read=lambda c: flat(
+            stats.paraphrase_consistency(c.margin, _item(c), c.wording, c.label, n_resamples=0)
+        )
+    ),
+    "preference": Law(
+        read=lambda c: flat(stats.preference(c.margin, c.label, n_resamples=0)),
+        swapped=without("f1"),
+    ),
+    "preference_by_group": Law(
+        read=lambda c: flat(stats.preference_by_group(c.margin, c.label, _group(c), n_resamples=0)),
+        swapped=without("f1"),
+    ),
+    "quadratic_kappa": Law(
+        read=lambda c: {"kappa": stats.quadratic_kappa(c.margin, c.other, n_resamples=0).value}
+    ),
+    "spearman": Law(read=lambda c: {"rho": stats.spearman(c.margin, c.other, n_resamples=0).value}),
+    "strength_curve": Law(
+        read=lambda c: flat(
+            stats.strength_curve(
+                c.margin, c.diop - c.oiop, c.label, strengths=[0.0, 0.371], n_resamples=0
+            )
+        ),
+    ),
+    "wilson": Law(
+        read=lambda c: {"low": stats.wilson(int((c.margin > 0).sum()), len(c.label))[0]},
+        unscored=True,
+        doubles=False,
+    ),
+}

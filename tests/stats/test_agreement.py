@@ -1,0 +1,140 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import spearmanr
+from sklearn.metrics import cohen_kappa_score
+from support.reference import alpha_by_coincidences, bootstrap_by_loop, quadratic_kappa_by_loop
+from support.strategies import columns, ratings
+
+from aas_bench.stats import krippendorff_alpha, quadratic_kappa, spearman
+
+LEVELS = ("nominal", "ordinal", "interval")
+NAN = np.nan
+
+# The four observers and twelve units of Krippendorff, Computing Krippendorff's
+# Alpha-Reliability, University of Pennsylvania, 2011.
+PUBLISHED = np.array(
+    [
+        [1, 2, 3, 3, 2, 1, 4, 1, 2, NAN, NAN, NAN],
+        [1, 2, 3, 3, 2, 2, 4, 1, 2, 5, NAN, 3],
+        [NAN, 3, 3, 3, 2, 3, 4, 2, 2, 5, 1, NAN],
+        [1, 2, 3, 3, 2, 4, 4, 1, 2, 5, 1, NAN],
+    ]
+).T
+
+
+@settings(deadline=None, max_examples=100)
+@given(columns(2, min_size=2))
+def test_spearman_equals_scipy(table):
+    estimate = spearman(*table, n_resamples=0)
+    if any(len(set(column)) == 1 for column in table):
+        assert (estimate.value, estimate.reason) == (None, "a column is constant")
+    else:
+        assert estimate.value == pytest.approx(spearmanr(*table).statistic, abs=1e-9)
+
+
+def test_spearman_interval_equals_a_loop():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=40)
+    y, clusters = np.round(x + rng.normal(size=40)), rng.integers(0, 12, 40)
+    estimate = spearman(x, y, clusters=clusters, n_resamples=200)
+    expected = bootstrap_by_loop(
+        lambda rows: spearmanr(x[rows], y[rows]).statistic, clusters.tolist(), n_resamples=200
+    )
+    assert (estimate.low, estimate.high) == pytest.approx(expected, abs=1e-9)
+
+
+@settings(deadline=None, max_examples=100)
+@given(columns(2, min_size=2, element=st.integers(0, 6).map(float)))
+def test_quadratic_kappa_equals_scikit_learn(table):
+    a, b = table.astype(int)
+    estimate = quadratic_kappa(a, b, n_resamples=0)
+    if len({*a, *b}) == 1:
+        assert estimate.value is None
+        assert estimate.reason == "both raters give one and the same value"
+        return
+    # scikit-learn measures distances in positions of the labels: name all of them.
+    expected = cohen_kappa_score(a, b, weights="quadratic", labels=list(range(7)))
+    assert estimate.value == pytest.approx(expected, abs=1e-12)
+
+
+@settings(deadline=None, max_examples=50)
+@given(columns(2, min_size=2, element=st.floats(0, 100)))
+def test_quadratic_kappa_on_a_graded_scale_equals_crossing_all_ratings(table):
+    a, b = table
+    estimate = quadratic_kappa(a, b, n_resamples=0)
+    if np.ptp(table) > 1e-3:
+        assert estimate.value == pytest.approx(quadratic_kappa_by_loop(a, b), abs=1e-6)
+
+
+def test_quadratic_kappa_interval_equals_a_loop():
+    rng = np.random.default_rng(0)
+    a = rng.integers(0, 100, 40)
+    b = a + rng.integers(-20, 20, 40)
+    estimate = quadratic_kappa(a, b, clusters=np.arange(40) // 3, n_resamples=100)
+    expected = bootstrap_by_loop(
+        lambda rows: quadratic_kappa_by_loop(a[rows], b[rows]),
+        (np.arange(40) // 3).tolist(),
+        n_resamples=100,
+    )
+    assert (estimate.low, estimate.high) == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("level", "alpha"), [("nominal", 0.743), ("ordinal", 0.815), ("interval", 0.849)]
+)
+def test_alpha_equals_the_published_example(level, alpha):
+    estimate = krippendorff_alpha(PUBLISHED, level=level)
+    assert estimate.value == pytest.approx(alpha, abs=5e-4)
+    # Unit 12 has a single rating.
+    assert (estimate.n, estimate.coverage) == (11, pytest.approx(11 / 12))
+
+
+def test_alpha_by_hand():
+    # Units (1, 1, 2), (1, 2, -), (3, 3, 3), (1, -, -). The last has no couple to compare.
+    # Ordered couples that differ: unit 1 has 4 of 6, weighted 4 / (3 - 1) = 2; unit 2 has 2 of 2,
+    # weighted 2 / (2 - 1) = 2; unit 3 none. n = 8 ratings: 1 thrice, 2 twice, 3 thrice.
+    # D_o = (2 + 2) / 8 = 1/2. D_e = (8^2 - 3^2 - 2^2 - 3^2) / (8 * 7) = 42/56 = 3/4.
+    # alpha = 1 - (1/2) / (3/4) = 1/3.
+    table = [[1, 1, 2], [1, 2, NAN], [3, 3, 3], [1, NAN, NAN]]
+    assert krippendorff_alpha(table).value == pytest.approx(1 / 3)
+    # Interval: every couple that differs within a unit does so by 1, so D_o stays 1/2; in all,
+    # 1-2: 3*2*1, 1-3: 3*3*4, 2-3: 2*3*1, both ways round: D_e = 2 (6 + 36 + 6) / 56 = 12/7.
+    # alpha = 1 - (1/2) / (12/7) = 17/24.
+    assert krippendorff_alpha(table, level="interval").value == pytest.approx(17 / 24)
+
+
+@settings(deadline=None, max_examples=100)
+@given(ratings(), st.sampled_from(LEVELS))
+def test_alpha_equals_the_coincidence_matrix(table, level):
+    estimate = krippendorff_alpha(table, level=level, n_resamples=0)
+    expected = alpha_by_coincidences(table, level)
+    if expected is None:
+        assert estimate.value is None
+        assert estimate.reason in ("all ratings are the same", "no unit has two ratings")
+    else:
+        assert estimate.value == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_alpha_interval_equals_a_loop(level):
+    rng = np.random.default_rng(3)
+    table = np.round(rng.normal(0, 2, (30, 1)) + rng.normal(0, 1, (30, 3)))
+    table[rng.random(table.shape) < 0.1] = np.nan
+    clusters = np.arange(30) // 2
+    estimate = krippendorff_alpha(table, level=level, clusters=clusters, n_resamples=60)
+    keep = (~np.isnan(table)).sum(axis=1) > 1
+    expected = bootstrap_by_loop(
+        lambda rows: alpha_by_coincidences(table[keep][rows], level),
+        clusters[keep].tolist(),
+        n_resamples=60,
+    )
+    assert (estimate.low, estimate.high) == pytest.approx(expected, abs=1e-9)
+
+
+def test_missing_ratings():
+    assert spearman([1.0, NAN], [1.0, 2.0], on_missing="drop").reason == "a column is constant"
+    assert spearman([NAN], [1.0], on_missing="drop").reason == "no pair has both values"
+    assert quadratic_kappa([NAN], [1.0], on_missing="drop").reason == "no pair has both"
+    assert krippendorff_alpha([[1.0, NAN]], clusters=[0]).reason == "no unit has two ratings"

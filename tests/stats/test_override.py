@@ -1,0 +1,133 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.reference import bootstrap_by_loop, outcome
+from support.strategies import columns
+
+from aas_bench.errors import InputError, MissingScoresError
+from aas_bench.stats import OUTCOMES, outcomes, override, override_by_group
+
+
+@settings(deadline=None, max_examples=100)
+@given(columns(4))
+def test_outcomes_follow_their_definition(cells):
+    expected = [outcome(*pair) for pair in cells.T]
+    codes = outcomes(*cells)
+    assert codes.dtype == np.int8
+    assert [OUTCOMES[code] for code in codes] == expected
+    result = override(*cells, n_resamples=0)
+    for name in OUTCOMES:
+        assert getattr(result, name).value == pytest.approx(expected.count(name) / len(expected))
+
+
+@settings(deadline=None, max_examples=100)
+@given(columns(4, element=st.integers(-9, 9).map(float)))
+def test_invariants(cells):
+    result = override(*cells, n_resamples=0)
+    value = {name: getattr(result, name).value for name in result.to_dict() if name[0] != "n"}
+    assert sum(value[name] for name in OUTCOMES) == pytest.approx(1)
+    assert value["understood"] == pytest.approx(value["followed"] + value["overridden"])
+    assert value["chosen"] == pytest.approx(value["followed"] + value["lucky"])
+    oiop, oidp, diop, didp = cells
+    d_a, d_o = didp - oidp, diop - oiop
+    assert value["prior_pull"] + value["prompt_response"] / 2 == pytest.approx(d_a.mean())
+    assert value["prior_pull"] - value["prompt_response"] / 2 == pytest.approx(d_o.mean())
+    if value["understood"] > 0:
+        expected = value["overridden"] / value["understood"]
+        assert value["override_rate"] == pytest.approx(expected)
+        assert result.override_rate.n == round(value["understood"] * cells.shape[1])
+    else:
+        assert value["override_rate"] is None
+        assert result.override_rate.reason == "no pair was understood"
+    if (d_a - d_o).sum() == 0:
+        assert value["override_strength"] is None
+        assert result.override_strength.reason == "the mean prompt response is not positive"
+    else:
+        strength = -2 * ((d_a + d_o) / 2).mean() / (d_a - d_o).mean()
+        assert value["override_strength"] == pytest.approx(strength)
+
+
+def test_strength_above_one_is_where_taste_outweighs_the_request():
+    # d_a = -1, d_o = -5: I = 4 > 0, M = -3, strength 1.5; the mean gain under the request is < 0.
+    assert override([5.0], [1.0], [0.0], [0.0]).override_strength.value == 1.5
+    # d_a = 1, d_o = -5: I = 6, M = -2, strength 2/3.
+    assert override([5.0], [0.0], [0.0], [1.0]).override_strength.value == pytest.approx(2 / 3)
+
+
+def test_a_tie_is_not_understood_and_not_chosen():
+    # d_a = 0, d_o = -1: I = 1. Then d_a = d_o = 0: I = 0. Then d_a = d_o = 1: I = 0.
+    codes = outcomes([1, 0, 0], [0, 0, 0], [0, 0, 1], [0, 0, 1])
+    assert [OUTCOMES[code] for code in codes] == ["overridden", "missed", "lucky"]
+    assert override([1, 0, 0], [0, 0, 0], [0, 0, 1], [0, 0, 1]).n_reward_ties == 2
+
+
+@pytest.mark.parametrize(
+    "name", ["missed", "understood", "override_rate", "override_strength", "prior_pull"]
+)
+def test_intervals_equal_a_loop(name):
+    rng = np.random.default_rng(5)
+    cells, clusters = rng.normal([[1], [0], [0], [0]], 1, (4, 60)), rng.integers(0, 15, 60)
+
+    def statistic(rows):
+        oiop, oidp, diop, didp = cells[:, rows]
+        d_a, d_o = didp - oidp, diop - oiop
+        response, pull = d_a - d_o, (d_a + d_o) / 2
+        return {
+            "missed": np.mean((response <= 0) & (d_a <= 0)),
+            "understood": np.mean(response > 0),
+            "override_rate": np.mean(d_a[response > 0] <= 0),
+            "override_strength": -2 * pull.mean() / response.mean(),
+            "prior_pull": pull.mean(),
+        }[name]
+
+    estimate = getattr(override(*cells, clusters=clusters, n_resamples=200, seed=9), name)
+    assert estimate.value == pytest.approx(statistic(slice(None)))
+    expected = bootstrap_by_loop(statistic, clusters.tolist(), n_resamples=200, seed=9)
+    assert (estimate.low, estimate.high) == pytest.approx(expected, abs=1e-9)
+
+
+def test_a_group_that_answers_the_prompt_the_wrong_way_round_has_no_interval_of_strength():
+    # d_a = -1, d_o = 1 in every pair: the response is negative.
+    result = override([0.0] * 3, [1.0] * 3, [1.0] * 3, [0.0] * 3, clusters=[0, 1, 2])
+    assert (result.override_strength.value, result.override_strength.low) == (0.0, None)
+    assert "the mean prompt response is not positive" in result.override_strength.reason
+    assert result.override_rate.reason == "no pair was understood"
+
+
+def test_the_override_rate_counts_the_clusters_it_rests_on():
+    # Only the pairs of cluster 0 and 1 are understood, and all are overridden: d_a = -1, d_o = -2.
+    oiop, diop, didp = np.array([[2, 2, 2, 0], [0, 0, 0, 0], [-1, -1, -1, -1]])
+    result = override(oiop, np.zeros(4), diop, didp, clusters=[0, 0, 1, 2])
+    assert (result.override_rate.value, result.override_rate.n) == (1.0, 3)
+    assert (result.override_rate.n_clusters, result.understood.n_clusters) == (2, 3)
+
+
+def test_missing_scores():
+    cells = [[1.0, 2.0], [1.0, np.nan], [3.0, 4.0], [4.0, 5.0]]
+    assert outcomes(*cells).tolist() == [0, -1]
+    with pytest.raises(MissingScoresError, match='1 of 2 pairs.*on_missing="drop"'):
+        override(*cells)
+    result = override(*cells, on_missing="drop")
+    assert (result.n, result.n_missing, result.followed.coverage) == (1, 1, 0.5)
+    nothing = override(*([[np.nan]] * 4), on_missing="drop", clusters=[1])
+    assert {value.reason for value in vars(nothing).values() if not isinstance(value, int)} == {
+        "no pair has all four scores"
+    }
+    with pytest.raises(InputError, match="oiop has 2 values but didp has 1. Give one of each"):
+        outcomes([1, 2], [1, 2], [1, 2], [1])
+    with pytest.raises(InputError, match="diop holds 1 infinite.*Give finite scores"):
+        outcomes([1], [1], [np.inf], [1])
+
+
+@settings(deadline=None, max_examples=30)
+@given(columns(4, min_size=3), st.data())
+def test_a_group_is_its_pairs_alone(cells, data):
+    n = cells.shape[1]
+    groups = np.array(data.draw(st.lists(st.sampled_from("abc"), min_size=n, max_size=n)))
+    clusters = np.arange(n) // 2
+    by_group = override_by_group(*cells, groups, clusters=clusters, n_resamples=20)
+    assert list(by_group) == sorted(set(groups))
+    for name, result in by_group.items():
+        rows = groups == name
+        assert result == override(*cells[:, rows], clusters=clusters[rows], n_resamples=20)

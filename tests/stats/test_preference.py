@@ -1,0 +1,189 @@
+import warnings
+from functools import cache
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn import metrics
+from support.reference import auroc_by_counting, bootstrap_by_loop, wilson_by_search
+from support.strategies import labelled
+
+from aas_bench.stats import chosen, preference, preference_by_group
+
+NAMES = ("accuracy", "balanced_accuracy", "f1", "auroc", "cohen_kappa")
+
+
+def by_scikit_learn(margin, label) -> dict[str, float | None]:
+    """scikit-learn's figures, and None where it has none but a convention or a warning."""
+    choice, both = (margin > 0).astype(int), len(set(label.tolist())) == 2
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        kappa = metrics.cohen_kappa_score(label, choice, labels=[0, 1])
+        return {
+            "accuracy": metrics.accuracy_score(label, choice),
+            "balanced_accuracy": metrics.balanced_accuracy_score(label, choice) if both else None,
+            "f1": metrics.f1_score(label, choice) if (label | choice).any() else None,
+            "auroc": metrics.roc_auc_score(label, margin) if both else None,
+            "cohen_kappa": None if np.isnan(kappa) else kappa,
+        }
+
+
+def values(result) -> dict[str, float | None]:
+    return {name: getattr(result, name).value for name in NAMES}
+
+
+@settings(deadline=None, max_examples=200)
+@given(labelled())
+def test_equals_scikit_learn(pairs):
+    margin, label, _ = pairs
+    result = preference(margin, label, n_resamples=0)
+    expected = by_scikit_learn(margin, label)
+    assert values(result) == pytest.approx(expected, abs=1e-12)
+    assert all((getattr(result, k).value is None) == (v is None) for k, v in expected.items())
+
+
+@settings(deadline=None, max_examples=100)
+@given(labelled())
+def test_auroc_equals_counting(pairs):
+    margin, label, _ = pairs
+    exact = preference(margin, label, n_resamples=0).auroc.value
+    assert exact == pytest.approx(auroc_by_counting(margin, label), abs=1e-12)
+
+
+def test_equals_scikit_learn_on_a_million_rows():
+    rng = np.random.default_rng(1)
+    label = rng.integers(0, 2, 1_000_000)
+    margin = np.round(rng.normal(label * 0.3, 1.0), 3)
+    result = preference(margin, label, clusters=rng.integers(0, 300, 1_000_000), n_resamples=2)
+    assert values(result) == pytest.approx(by_scikit_learn(margin, label), abs=1e-11)
+
+
+def test_margins_are_ranked_as_they_are():
+    # A sigmoid in float32 makes all of these 1.
+    margin = np.array([20.0, 21.0, 22.0, 23.0])
+    assert preference(margin, [0, 0, 1, 1]).auroc.value == 1.0
+    assert preference(1e-12 * margin + 1.0, [0, 0, 1, 1]).auroc.value == 1.0
+
+
+@settings(deadline=None, max_examples=15)
+@given(labelled(labels=(-1, 0, 1), min_size=12))
+def test_intervals_equal_a_loop_over_scikit_learn(pairs):
+    margin, label, clusters = pairs
+    keep = label >= 0
+    result = preference(margin, label, clusters=clusters, n_resamples=60, seed=3)
+    margin, label, clusters = margin[keep], label[keep], clusters[keep]
+
+    @cache
+    def figures(rows: tuple[int, ...]) -> dict[str, float | None]:
+        return by_scikit_learn(margin[list(rows)], label[list(rows)])
+
+    for name in NAMES:
+        estimate = getattr(result, name)
+        if estimate.low is None or estimate.value in (0.0, 1.0):
+            continue
+        low, high = bootstrap_by_loop(
+            lambda rows, name=name: figures(tuple(rows))[name],
+            clusters.tolist(),
+            n_resamples=60,
+            seed=3,
+        )
+        assert (estimate.low, estimate.high) == pytest.approx((low, high), abs=1e-10), name
+
+
+def test_without_clusters_the_accuracy_has_wilsons_interval_and_the_rest_resample_pairs():
+    rng = np.random.default_rng(0)
+    label = rng.integers(0, 2, 50)
+    margin = rng.normal(label, 1)
+    result = preference(margin, label)
+    hits = int(((margin > 0) == label).sum())
+    assert (result.accuracy.low, result.accuracy.high) == pytest.approx(
+        wilson_by_search(hits, 50, 0.95), abs=1e-9
+    )
+    low, high = bootstrap_by_loop(
+        lambda rows: auroc_by_counting(margin[rows], label[rows]), list(range(50))
+    )
+    assert (result.auroc.low, result.auroc.high) == pytest.approx((low, high), abs=1e-12)
+
+
+@settings(deadline=None, max_examples=100)
+@given(labelled(labels=(-1, 0, 1)))
+def test_half_counts_a_tie_as_half_a_pair_on_either_side(pairs):
+    # Two copies of every pair, a tie once with each choice: whole counts that scikit-learn takes.
+    margin, label, _ = pairs
+    half = preference(margin, label, ties="half", n_resamples=0)
+    keep = label >= 0
+    if not keep.any():
+        assert half.accuracy.value is None
+        return
+    twice = np.concatenate([np.where(margin == 0, 1.0, margin), np.where(margin == 0, -1, margin)])
+    expected = by_scikit_learn(twice[np.tile(keep, 2)], np.tile(label, 2)[np.tile(keep, 2)])
+    del expected["auroc"]
+    found = values(half)
+    original = preference(margin, label, n_resamples=0)
+    assert found.pop("auroc") == original.auroc.value
+    assert found == pytest.approx(expected, abs=1e-12)
+
+
+def test_ties_and_missing_are_counted():
+    margin = [0.0, 0.0, 1.0, np.nan, 2.0, np.nan]
+    result = preference(margin, [1, -1, 0, 1, 1, -1], on_missing="drop")
+    counts = (result.n, result.n_label_ties, result.n_reward_ties, result.n_missing)
+    assert counts == (3, 1, 1, 2)
+    assert result.accuracy.coverage == pytest.approx(4 / 6)
+
+
+@pytest.mark.parametrize("only", [0, 1])
+def test_a_single_class_is_undefined_with_a_reason(only):
+    result = preference([1.0, -1.0, 2.0], [only] * 3, clusters=[0, 1, 2])
+    assert result.accuracy.value == pytest.approx([1 / 3, 2 / 3][only])
+    for estimate in (result.balanced_accuracy, result.auroc):
+        assert (estimate.value, estimate.low, estimate.high) == (None, None, None)
+        assert estimate.reason == f"single class: every label is {only}"
+    assert result.cohen_kappa.value == 0.0
+
+
+def test_only_label_ties_is_undefined_with_a_reason():
+    result = preference([1.0, -1.0], [-1, -1], clusters=[0, 1])
+    assert (result.n, result.n_label_ties) == (0, 2)
+    assert all(getattr(result, name).value is None for name in NAMES)
+    assert result.f1.reason == "no pair has scores and a label of 0 or 1"
+
+
+def test_f1_needs_a_choice_or_a_label():
+    result = preference([-1.0, -2.0], [0, 0])
+    assert result.f1.value is None
+    assert result.f1.reason == "no pair is chosen or labelled as distorted"
+    assert result.cohen_kappa.reason == "single class: every label is 0"
+
+
+@settings(deadline=None, max_examples=30)
+@given(labelled(labels=(-1, 0, 1), min_size=4), st.data())
+def test_a_group_is_its_pairs_alone(pairs, data):
+    margin, label, clusters = pairs
+    n = len(margin)
+    groups = data.draw(
+        st.lists(st.sets(st.sampled_from("abc")).map(sorted), min_size=n, max_size=n)
+    )
+    by_group = preference_by_group(margin, label, groups, clusters=clusters, n_resamples=20)
+    assert list(by_group) == sorted({name for names in groups for name in names})
+    for name, result in by_group.items():
+        rows = np.array([name in names for names in groups])
+        alone = preference(margin[rows], label[rows], clusters=clusters[rows], n_resamples=20)
+        assert result == alone
+
+
+def test_coverage_is_within_the_group():
+    margin, label = [1.0, np.nan, 1.0, 1.0], [1, 1, 1, 1]
+    by_group = preference_by_group(margin, label, ["a", "a", "b", "b"], on_missing="drop")
+    assert by_group["a"].accuracy.coverage == 0.5
+    assert by_group["b"].accuracy.coverage == 1.0
+
+
+def test_chosen_is_the_share_of_positive_margins():
+    margin = np.array([1.0, 0.0, -1.0, 3.0])
+    assert chosen(margin).value == np.mean(margin > 0)
+    assert chosen(margin, ties="half").value == 0.625
+    low, high = bootstrap_by_loop(lambda rows: np.mean(margin[rows] > 0), [0, 0, 1, 2])
+    clustered = chosen(margin, clusters=[0, 0, 1, 2])
+    assert (clustered.low, clustered.high) == pytest.approx((low, high))
