@@ -20,10 +20,7 @@ def test_means_and_their_intervals():
 
 def test_a_pair_counts_only_with_both_scores():
     shift = generator_shift([1.0, np.nan, 3.0], [2.0, 9.0, 5.0], on_missing="drop")
-    assert (shift.after.value, shift.after.n, shift.after.coverage) == (
-        3.5,
-        2,
-        pytest.approx(2 / 3),
-    )
+    assert (shift.after.value, shift.after.n) == (3.5, 2)
+    assert shift.after.coverage == pytest.approx(2 / 3)
     nothing = generator_shift([np.nan], [1.0], on_missing="drop")
     assert nothing.delta.reason == nothing.after.reason == "no pair has both scores"

@@ -21,7 +21,7 @@ def test_wilson_inverts_the_score_test(n, data, level):
 
 @pytest.mark.parametrize(("hits", "n"), [(1, 0), (-1, 3), (4, 3)])
 def test_wilson_refuses_what_is_no_rate(hits, n):
-    with pytest.raises(InputError, match="give no rate. Give 0 <= n_hits <= n"):
+    with pytest.raises(InputError, match=r"give no rate\. Give 0 <= n_hits <= n"):
         wilson(hits, n)
 
 
@@ -64,6 +64,15 @@ def test_names_of_clusters_are_only_names():
     margin, clusters = rng.normal(size=60), rng.integers(0, 9, 60)
     names = np.array(["abcdefghi"[c] for c in clusters])
     assert chosen(margin, clusters=clusters) == chosen(margin, clusters=names)
+
+
+def test_the_order_of_rows_does_not_move_a_clustered_interval():
+    rng = np.random.default_rng(0)
+    label, clusters = rng.integers(0, 2, 60), rng.integers(0, 20, 60)
+    margin, order = rng.normal(label, 1), rng.permutation(60)
+    result = preference(margin, label, clusters=clusters)
+    again = preference(margin[order], label[order], clusters=clusters[order])
+    assert again == result
 
 
 def test_a_higher_level_widens_the_interval():

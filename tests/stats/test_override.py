@@ -106,7 +106,7 @@ def test_the_override_rate_counts_the_clusters_it_rests_on():
 def test_missing_scores():
     cells = [[1.0, 2.0], [1.0, np.nan], [3.0, 4.0], [4.0, 5.0]]
     assert outcomes(*cells).tolist() == [0, -1]
-    with pytest.raises(MissingScoresError, match='1 of 2 pairs.*on_missing="drop"'):
+    with pytest.raises(MissingScoresError, match=r'1 of 2 pairs.*on_missing="drop"'):
         override(*cells)
     result = override(*cells, on_missing="drop")
     assert (result.n, result.n_missing, result.followed.coverage) == (1, 1, 0.5)
@@ -114,9 +114,9 @@ def test_missing_scores():
     assert {value.reason for value in vars(nothing).values() if not isinstance(value, int)} == {
         "no pair has all four scores"
     }
-    with pytest.raises(InputError, match="oiop has 2 values but didp has 1. Give one of each"):
+    with pytest.raises(InputError, match=r"oiop has 2 values but didp has 1\. Give one of each"):
         outcomes([1, 2], [1, 2], [1, 2], [1])
-    with pytest.raises(InputError, match="diop holds 1 infinite.*Give finite scores"):
+    with pytest.raises(InputError, match=r"diop holds 1 infinite.*Give finite scores"):
         outcomes([1], [1], [np.inf], [1])
 
 
