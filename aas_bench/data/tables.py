@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 TABLE_SUFFIXES: Final = (".parquet", ".jsonl", ".json", ".csv")
 _MOST_FAULTS: Final = 5
+_TEXT_COLUMNS: Final = (PAIR_ID, MODEL, PROMPT_ORIGINAL, PROMPT_DISTORTED)
 
 
 def raise_faults(source: object, faults: Iterable[str], mend: str) -> None:
@@ -101,24 +102,37 @@ def is_image_type(arrow_type: Any) -> bool:
 
 
 def _read_csv(file: Path) -> pd.DataFrame:
-    import pandas as pd
+    import pyarrow as pa
+    from pyarrow import csv
 
+    # In one block: the types of a column are inferred from the first block alone. Arrow, because
+    # its floats are exact in every version; those of pandas are not.
+    blocks = csv.ReadOptions(block_size=file.stat().st_size + 1)
+    cells = csv.ConvertOptions(
+        null_values=[""],
+        strings_can_be_null=True,
+        column_types=dict.fromkeys(_TEXT_COLUMNS, pa.string()),
+    )
     try:
-        return pd.read_csv(
+        table = csv.read_csv(
             file,
-            encoding="utf-8-sig",
-            keep_default_na=False,
-            na_values=[""],
-            float_precision="round_trip",
-            low_memory=False,
-            dtype=dict.fromkeys((PAIR_ID, MODEL, PROMPT_ORIGINAL, PROMPT_DISTORTED), str),
+            read_options=blocks,
+            parse_options=csv.ParseOptions(newlines_in_values=True),
+            convert_options=cells,
         )
-    except pd.errors.EmptyDataError as error:
-        msg = f"{file}: the table is empty. Give at least one row and one column."
-        raise SchemaError(msg) from error
-    except pd.errors.ParserError as error:
+    except pa.ArrowInvalid as error:
+        if "Empty CSV" in str(error):
+            return _frame([])
         msg = f"{file}: is not readable CSV ({_first_line(error)}). Quote cells that hold commas."
         raise InputError(msg) from error
+    repeated = sorted({n for n in table.column_names if table.column_names.count(n) > 1})
+    raise_faults(file, [f"two columns are called {n!r}" for n in repeated], "Rename one of them.")
+    texts = [
+        field.with_type(pa.string()) if pa.types.is_temporal(field.type) else field
+        for field in table.schema
+    ]
+    frame: pd.DataFrame = table.cast(pa.schema(texts)).to_pandas()
+    return frame
 
 
 def _read_jsonl(file: Path) -> pd.DataFrame:

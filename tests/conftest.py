@@ -1,0 +1,80 @@
+"""What every test stands on: no network but loopback, caches of its own, the authors' data."""
+
+import os
+import socket
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+# Before the first import of datasets or huggingface_hub, which read these once.
+_CACHE = tempfile.TemporaryDirectory(prefix="aas-bench-tests-", ignore_cleanup_errors=True)
+os.environ["HF_HOME"] = _CACHE.name
+os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+os.environ["HF_DATASETS_DISABLE_PROGRESS_BARS"] = "1"
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+
+settings.register_profile("aas-bench", deadline=None, derandomize="CI" in os.environ)
+settings.load_profile("aas-bench")
+
+_LOOPBACK = ("127.", "::1", "localhost", "0.0.0.0")
+
+
+class NetworkRefusedError(ConnectionError):
+    """A test tried to leave this machine."""
+
+
+def _leaves_machine(host) -> bool:
+    name = host.decode() if isinstance(host, bytes) else host
+    return bool(name) and not str(name).startswith(_LOOPBACK)
+
+
+@pytest.fixture
+def network_attempts():
+    """Hosts that the test tried to reach. A test that asks for this list may try; others fail."""
+    return []
+
+
+@pytest.fixture(autouse=True)
+def _no_network(monkeypatch, request):
+    """Refuse every connection and name look-up that is not loopback.
+
+    The attempts are also counted, since a library may swallow the refusal.
+    """
+    expected = "network_attempts" in request.fixturenames
+    attempts = request.getfixturevalue("network_attempts") if expected else []
+
+    def guard(name, host_of):
+        original = getattr(socket.socket, name, None) or getattr(socket, name)
+
+        def guarded(*args, **kwargs):
+            host = host_of(args)
+            if _leaves_machine(host):
+                attempts.append(host)
+                msg = f"tests may not reach {host}"
+                raise NetworkRefusedError(msg)
+            return original(*args, **kwargs)
+
+        return guarded
+
+    def peer(args):
+        this, address = args[0], args[-1]
+        return address[0] if this.family in (socket.AF_INET, socket.AF_INET6) else None
+
+    for method in ("connect", "connect_ex", "sendto"):
+        monkeypatch.setattr(socket.socket, method, guard(method, peer))
+    monkeypatch.setattr(socket, "getaddrinfo", guard("getaddrinfo", lambda args: args[0]))
+    yield
+    if not expected:
+        assert not attempts, f"the test tried to reach {attempts}"
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of the authors' data; skips where it is not at hand."""
+    beside = Path(__file__).parents[1].parent / "shared" / "data" / "real"
+    folder = Path(os.environ.get("AAS_BENCH_REAL_DATA", beside))
+    if not folder.is_dir():
+        pytest.skip("the authors' data is not here: set AAS_BENCH_REAL_DATA")
+    return folder
