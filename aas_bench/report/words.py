@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from aas_bench.report.results import RewardSummary, Summary
 from aas_bench.stats.estimate import Estimate
+from aas_bench.stats.override import Override
 
 UNDEFINED = "–"
 _NARROW_SPACE = "\N{NARROW NO-BREAK SPACE}"
@@ -50,17 +51,27 @@ def listing(items: Iterable[str]) -> str:
     return f"{', '.join(rest)} and {last}" if rest else last
 
 
+def understands(override: Override) -> bool:
+    """Whether the prompt moves the scores towards what it asks for clearly more often than not.
+
+    Scores that ignore the prompt move at random, half of the time towards it.
+    """
+    share = override.understood
+    floor = share.value if share.low is None else share.low
+    return floor is not None and floor > 0.5
+
+
 def most_overriding(summary: Summary) -> tuple[list[str], bool] | None:
-    """Reward models with the highest override rate.
+    """Reward models with the highest override rate, among those that understand requests.
 
     Returns:
         Names, highest first, and whether the first stands clear; the names are those whose
-        interval reaches that of the highest. None where no reward model has an override rate.
+        interval reaches that of the highest. None where no reward model understands requests.
     """
     rates = {
         name: reward.override.override_rate
         for name, reward in summary.rewards.items()
-        if reward.override is not None and reward.override.override_rate.value is not None
+        if reward.override is not None and understands(reward.override)
     }
     if not rates:
         return None
@@ -79,19 +90,17 @@ def finding(reward: RewardSummary) -> str:
     headline = reward.headline
     if headline.value is None:
         return f"could not be judged: {headline.reason}."
-    if reward.override is None:
+    result = reward.override
+    if result is None or result.understood.value is None:
         verb = "agreed with the label" if reward.preference else "chose the image asked for"
         return f"{verb} in {percent(headline.value)} of pairs."
-    result = reward.override
-    if result.understood.value is None:
-        return f"could not be judged: {result.understood.reason}."
-    polished = 1 - (result.chosen.value or 0.0)
-    if result.override_rate.value is None:
-        return (
-            "showed no response to the request in any pair, and preferred the polished image in "
-            f"{percent(polished)}."
-        )
+    understood, polished = result.understood.value, 1 - (result.chosen.value or 0.0)
+    end = f"preferred the polished image in {percent(polished)}."
+    if understands(result):
+        return f"understood the request in {percent(understood)} of pairs, {end}"
+    if understood == 0:
+        return f"did not respond to the request in any pair, {end}"
     return (
-        f"understood the request in {percent(result.understood.value)} of pairs, preferred the "
-        f"polished image in {percent(polished)}."
+        f"responded to the request in {percent(understood)} of pairs, no more than chance would, "
+        f"and {end}"
     )

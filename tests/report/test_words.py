@@ -1,0 +1,77 @@
+"""Numbers and findings in words."""
+
+import numpy as np
+import pytest
+from support.report_tables import score_frame
+
+from aas_bench.data.scores import ScoreTable
+from aas_bench.report import words
+from aas_bench.report.summary import summarise
+from aas_bench.stats.estimate import Estimate
+
+N = 100
+
+
+def summary(**choices):
+    """Reward models by name: of 100 pairs, how many of each outcome (followed, overridden, ...)."""
+    # (d_a, d_o) that give each outcome
+    gains = {"followed": (1, 0), "overridden": (-1, -2), "missed": (-1, 0), "lucky": (1, 2)}
+    frame = score_frame(n=N, rewards=tuple(choices))
+    frame["index"] = range(N)
+    frame["label"] = 1
+    for name, counts in choices.items():
+        listed = [gains[o] for o, count in counts.items() for _ in range(count)]
+        d_a, d_o = np.array(listed, dtype=float).T
+        for cell, values in (("oiop", 0), ("oidp", 0), ("diop", d_o), ("didp", d_a)):
+            frame[f"{name}_{cell}"] = values
+    return summarise(ScoreTable.from_frame(frame), n_resamples=200)
+
+
+def test_a_finding_reads_as_a_sentence():
+    found = summary(taste={"followed": 25, "overridden": 69, "missed": 4, "lucky": 2})
+    assert words.finding(found.rewards["taste"]) == (
+        "understood the request in 94\u202f% of pairs, preferred the polished image in 73\u202f%."
+    )
+
+
+def test_a_model_that_ignores_the_prompt_is_not_said_to_understand():
+    found = summary(blind={"missed": 90, "lucky": 10}, noise={"followed": 50, "missed": 50})
+    assert "did not respond to the request in any pair" in words.finding(found.rewards["blind"])
+    assert "no more than chance would" in words.finding(found.rewards["noise"])
+    assert words.most_overriding(found) is None
+
+
+def test_who_overrides_most_is_told_only_where_intervals_allow():
+    strong = {"followed": 10, "overridden": 90}
+    near = {"followed": 12, "overridden": 88}
+    weak = {"followed": 90, "overridden": 10}
+    assert words.most_overriding(summary(weak=weak, strong=strong)) == (["strong"], True)
+    together = words.most_overriding(summary(weak=weak, near=near, strong=strong))
+    assert together == (["strong", "near"], False)
+
+
+def test_a_lone_blind_model_with_a_high_rate_on_few_pairs_does_not_lead():
+    few = {"overridden": 10, "missed": 90}
+    some = {"followed": 60, "overridden": 40}
+    assert words.most_overriding(summary(few=few, some=some)) == (["some"], True)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(-0.5, "\u22120.50"), (0.126, "0.13"), (-0.001, "0.00"), (0.0, "0.00"), (None, "–")],
+)
+def test_numbers_have_a_true_minus_and_no_negative_zero(value, text):
+    assert words.number(value) == text
+
+
+def test_shares_and_intervals():
+    assert words.percent(0.935) == "94\u202f%"
+    assert words.percent(0.9349, digits=1) == "93.5\u202f%"
+    assert words.percent(None) == "–"
+    bounded = Estimate(value=0.5, low=0.254, high=0.75, n=4)
+    assert words.percent_interval(bounded) == "25.4 to 75.0"
+    assert words.percent_interval(Estimate(value=0.5, n=1, reason="one pair")) == "no interval"
+    assert words.count(3300, "pair") == "3\u202f300 pairs"
+    assert words.count(1, "pair") == "1 pair"
+    assert words.listing(["a", "b", "c"]) == "a, b and c"
+    assert words.listing(["a"]) == "a"
