@@ -21,20 +21,24 @@ class SortedColumn:
         self.first = np.searchsorted(ascending, ascending, side="left")
         self.after = np.searchsorted(ascending, ascending, side="right")
 
-    def weight_below(self, weights: Scores, at: NDArray[np.intp] | slice = slice(None)) -> Scores:
+    def keep(self, at: NDArray[np.intp]) -> None:
+        """Answer from now on for these sorted positions alone."""
+        self.first, self.after = self.first[at], self.after[at]
+
+    def weight_below(self, weights: Scores) -> Scores:
         """Weight below each value plus half the weight at it: the weighted midrank less a half.
 
         Args:
             weights: Shape (r, n), in sorted order.
-            at: Sorted positions to answer for; all by default.
 
         Returns:
-            Shape (r, n) or (r, len(at)), in sorted order; exact for whole weights.
+            Shape (r, n), or (r, positions kept), in sorted order; exact for whole weights.
         """
-        cumulated = np.zeros((weights.shape[0], weights.shape[1] + 1))
+        cumulated = np.empty((weights.shape[0], weights.shape[1] + 1))
+        cumulated[:, 0] = 0
         np.cumsum(weights, axis=1, out=cumulated[:, 1:])
-        below: Scores = cumulated.take(self.first[at], axis=1)
-        below += cumulated.take(self.after[at], axis=1)
+        below: Scores = cumulated.take(self.first, axis=1)
+        below += cumulated.take(self.after, axis=1)
         below *= 0.5
         return below
 
@@ -60,12 +64,13 @@ class Auroc:
         order = self._column.order
         self._units = order if codes is None else codes[order]
         self._positive = np.flatnonzero(label[order] == 1)
+        self._column.keep(self._positive)
 
     def __call__(self, counts: Scores) -> Scores:
         """Area under each row of counts (r, n_units): shape (r,), NaN where one label is absent."""
         weights = counts.take(self._units, axis=1)
         positive = weights.take(self._positive, axis=1)
-        below = self._column.weight_below(weights, self._positive)
+        below = self._column.weight_below(weights)
         n_positive = positive.sum(axis=1)
         n_negative = weights.sum(axis=1) - n_positive
         wins = np.einsum("ij,ij->i", positive, below) - n_positive**2 / 2
