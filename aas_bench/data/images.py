@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from aas_bench.errors import InputError
 
@@ -85,7 +85,8 @@ def to_rgb(image: Image.Image, *, name: str = "image") -> Image.Image:
         if getattr(image, "is_animated", False):
             image.seek(0)
         image.load()
-        return _eight_bit(ImageOps.exif_transpose(image))
+        turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
+        return _eight_bit(ImageOps.exif_transpose(image) if turned else image)
     except _BOMB as error:
         raise _too_large(name) from error
     except _DAMAGED as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from aas_bench.data.atomic import whole_file
 from aas_bench.data.schema import (
     CELLS,
     CUT_DISTORTED,
@@ -164,7 +164,11 @@ class ScoreTable:
         return ScoreTable(frame=frame, rewards=(*self.rewards, *other.rewards))
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the table as Parquet, whole or not at all; equal tables give equal bytes."""
+        """Write the table as Parquet, whole or not at all; equal tables give equal bytes.
+
+        Raises:
+            InputError: The folder does not exist.
+        """
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -172,17 +176,9 @@ class ScoreTable:
         at = table.schema.get_field_index(DIMENSIONS)
         dimensions = pa.array([list(d) for d in self.frame[DIMENSIONS]], pa.list_(pa.string()))
         table = table.set_column(at, DIMENSIONS, dimensions).replace_schema_metadata(None)
-        target = Path(path)
-        handle, aside = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                pq.write_table(table, file)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(aside).replace(target)
-        finally:
-            Path(aside).unlink(missing_ok=True)
-        return target
+        with whole_file(path) as file:
+            pq.write_table(table, file)
+        return Path(path)
 
     def _check(self, reward: str) -> None:
         if reward not in self.rewards:

@@ -127,6 +127,10 @@ def _read_csv(file: Path) -> pd.DataFrame:
         raise InputError(msg) from error
     repeated = sorted({n for n in table.column_names if table.column_names.count(n) > 1})
     raise_faults(file, [f"two columns are called {n!r}" for n in repeated], "Rename one of them.")
+    coded = [field.name for field in table.schema if pa.types.is_binary(field.type)]
+    if coded:
+        msg = f"{file}: the text of {coded[0]!r} is not UTF-8. Save the file in UTF-8."
+        raise InputError(msg)
     texts = [
         field.with_type(pa.string()) if pa.types.is_temporal(field.type) else field
         for field in table.schema

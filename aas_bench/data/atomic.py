@@ -1,0 +1,35 @@
+"""A file is complete or absent."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from aas_bench.errors import InputError
+
+
+@contextmanager
+def whole_file(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+    """A binary file that takes its name when the block ends, and never where the block fails.
+
+    It is written aside in the same folder, flushed to the disk and renamed.
+
+    Raises:
+        InputError: The folder does not exist.
+    """
+    target = Path(path)
+    if not target.parent.is_dir():
+        msg = f"there is no folder {str(target.parent)!r}. Make it first."
+        raise InputError(msg)
+    aside = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        with aside.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(target)
+    finally:
+        aside.unlink(missing_ok=True)
