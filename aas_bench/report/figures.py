@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, PercentFormatter
 
 from aas_bench.report.results import Summary, outcome_shares
-from aas_bench.report.svg import bare_axes, colour, drawing, label, to_decoration, to_svg
+from aas_bench.report.series import draw_series, series_colour
+from aas_bench.report.svg import bare_axes, colour, drawing, label, to_svg
 from aas_bench.report.words import listing, number, number_interval, percent, percent_interval
 from aas_bench.stats.dose import EffectResponse
 from aas_bench.stats.estimate import Estimate
@@ -21,9 +22,6 @@ from aas_bench.stats.strength import StrengthCurve
 WIDTH = 440
 """Width of a chart in CSS pixels: readable on a phone without magnifying."""
 
-N_SERIES = 6
-MARKERS = ("o", "s", "^", "D", "v", "P")
-DASHES = ("solid", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (5, 1.5, 1.2, 1.5)), "solid", (0, (3, 1)))
 HATCHES: Mapping[str, str | None] = {
     "followed": None,
     "overridden": "////",
@@ -54,23 +52,6 @@ class Chart:
     rows: tuple[tuple[str, ...], ...]
 
 
-def series_token(position: int) -> str:
-    """Theme token of the colour of a reward model, by its position in the summary."""
-    return f"series-{position % N_SERIES + 1}"
-
-
-def series_mark(position: int) -> Markup:
-    """A short piece of a reward model's line, for a legend; `position` as in `series_token`."""
-    with drawing(36, 14) as figure:
-        axes = bare_axes(figure, 0, 0, 36, 14)
-        axes.axis("off")
-        axes.set(xlim=(0, 1), ylim=(0, 1))
-        look: Any = {"color": colour(series_token(position)), "clip_on": False}
-        axes.plot([0.02, 0.98], [0.5, 0.5], ls=DASHES[position % N_SERIES], lw=2, **look)
-        axes.plot(0.5, 0.5, marker=MARKERS[position % N_SERIES], ms=6, **look)
-        return Markup(to_decoration(figure, name=f"mark-{position}"))  # noqa: S704 - drawn here
-
-
 def override_chart(summary: Summary) -> Chart | None:
     """A bar per reward model: its pairs split into the four outcomes.
 
@@ -96,7 +77,7 @@ def override_chart(summary: Summary) -> Chart | None:
             axes.set(xlim=(0, 1), ylim=(row_height, 0))
             axes.axis("off")
             axes.text(0, 16, label(name, longest=36), weight="bold")
-            _outcome_bar(axes, result, top=bar_top, height=28)
+            draw_outcomes(axes, result, top=bar_top, height=28)
         svg = to_svg(
             figure, name="override", title="Outcomes by reward model", description=sentence
         )
@@ -135,12 +116,13 @@ def knob_chart(summary: Summary) -> Chart | None:
     tokens = {name: i for i, name in enumerate(summary.rewards)}
     height = 320
     with drawing(WIDTH, height) as figure:
-        axes = bare_axes(figure, 58, 30, WIDTH - 58 - 136, height - 30 - 52)
+        axes = bare_axes(figure, 58, 30, WIDTH - 58 - 136, height - 30 - 56)
         first = next(iter(curves.values())).strengths
         axes.set(xlim=(first[0], first[-1]), ylim=(0, 1))
         _share_axis(axes)
         axes.set_xticks([0, 0.5, 1, 1.5])
         axes.set_xlabel("Strength λ of the knob", labelpad=4)
+        axes.tick_params(axis="x", pad=10)
         axes.axvline(0, color=colour("muted"), lw=1, clip_on=False)
         axes.text(0, 1.045, "as shipped (λ = 0)", color=colour("muted"))
         for name, curve in curves.items():
@@ -189,7 +171,9 @@ def _dose_chart(
         axes.set_xticks(doses if len(doses) <= 4 else [doses[0], doses[-1]])
         axes.xaxis.set_major_formatter(lambda dose, _: f"{dose:g}")
         for reward, response in responses.items():
-            _dose_line(axes, response, names.index(reward))
+            points = [(d, e.value) for d, e in response.win_rate.items() if e.value is not None]
+            x, y = [dose for dose, _ in points], [rate for _, rate in points]
+            draw_series(axes, x, y, names.index(reward))
         title = f"Win rate of {effect} by dose"
         svg = to_svg(figure, name=name, title=title, description=sentence)
     return Chart(
@@ -211,69 +195,48 @@ def _dose_chart(
     )
 
 
-def _outcome_bar(axes: Axes, result: Override, *, top: float, height: float) -> None:
-    left = 0.0
+def draw_outcomes(
+    axes: Axes,
+    result: Override,
+    *,
+    top: float,
+    height: float,
+    palette: Callable[[str], str] = colour,
+) -> None:
+    """Draw one stacked bar, with what was understood bracketed under it.
+
+    Args:
+        axes: With x from 0 to 1 and y downwards in pixels.
+        result: The four shares.
+        top: Upper edge of the bar.
+        height: Of the bar.
+        palette: Theme token to colour.
+    """
+    middle, left = top + height / 2, 0.0
     for outcome, share in outcome_shares(result).items():
         width = share.value or 0.0
-        axes.barh(
-            top + height / 2,
-            width,
-            height,
-            left,
-            color=colour(outcome),
-            edgecolor=colour("paper"),
-            linewidth=0,
-        )
+        axes.barh(middle, width, height, left, color=palette(outcome), lw=0)
         if HATCHES[outcome]:
-            axes.barh(
-                top + height / 2,
-                width,
-                height,
-                left,
-                facecolor="none",
-                edgecolor=colour(f"on-{outcome}"),
-                hatch=HATCHES[outcome],
-                linewidth=0,
-                alpha=0.35,
-            )
+            pattern: Any = {"edgecolor": palette(f"on-{outcome}"), "hatch": HATCHES[outcome]}
+            axes.barh(middle, width, height, left, fc="none", lw=0, alpha=0.35, **pattern)
         if width >= _NARROWEST_LABEL:
-            axes.text(
-                left + width / 2,
-                top + height / 2,
-                f"{100 * width:.0f} %",
-                color=colour(f"on-{outcome}"),
-                ha="center",
-                va="center",
-            )
+            look: Any = {"color": palette(f"on-{outcome}"), "ha": "center", "va": "center_baseline"}
+            axes.text(left + width / 2, middle, percent(width), **look)
         left += width
     understood = result.understood.value or 0.0
-    if understood >= _NARROWEST_LABEL:
-        axes.plot([0, understood], [top + height + 5] * 2, color=colour("muted"), lw=1.5)
-    axes.text(
-        0,
-        top + height + 22,
-        f"understood {percent(understood)}",
-        color=colour("muted"),
-    )
+    muted = palette("muted")
+    axes.plot([0, understood], [top + height + 5] * 2, color=muted, lw=1.5)
+    axes.text(0, top + height + 22, f"understood {percent(understood)}", color=muted)
 
 
 def _knob_line(axes: Axes, curve: StrengthCurve, position: int) -> None:
-    token = series_token(position)
     values = [float(point.value or 0.0) for point in curve.points]
     band = [(x, p.low, p.high) for x, p in zip(curve.strengths, curve.points, strict=True)]
     bounded = [(x, low, high) for x, low, high in band if low is not None and high is not None]
     if bounded:
         x, low, high = zip(*bounded, strict=True)
-        axes.fill_between(x, low, high, color=colour(token), alpha=0.14, lw=0)
-    axes.plot(curve.strengths, values, color=colour(token), lw=2, ls=DASHES[position % N_SERIES])
-    axes.plot(
-        curve.strengths[0],
-        values[0],
-        marker=MARKERS[position % N_SERIES],
-        color=colour(token),
-        ms=7,
-        clip_on=False,
-    )
+        axes.fill_between(x, low, high, color=series_colour(position), alpha=0.14, lw=0)
+    draw_series(axes, curve.strengths, values, position, markevery=[0])
 
 
 def _end_labels(axes: Axes, ends: Mapping[str, tuple[float, int]]) -> None:
@@ -291,26 +254,9 @@ def _end_labels(axes: Axes, ends: Mapping[str, tuple[float, int]]) -> None:
             right * 1.03,
             height - overflow,
             label(name, longest=15),
-            color=colour(series_token(ends[name][1])),
+            color=series_colour(ends[name][1]),
             va="center",
         )
-
-
-def _dose_line(axes: Axes, response: EffectResponse, position: int) -> None:
-    points = [(dose, r.value) for dose, r in response.win_rate.items() if r.value is not None]
-    if not points:
-        return
-    doses, rates = zip(*points, strict=True)
-    axes.plot(
-        doses,
-        rates,
-        color=colour(series_token(position)),
-        ls=DASHES[position % N_SERIES],
-        marker=MARKERS[position % N_SERIES],
-        ms=5,
-        lw=1.6,
-        clip_on=False,
-    )
 
 
 def _share_axis(axes: Axes, *, tell_chance: bool = True) -> None:

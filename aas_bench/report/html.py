@@ -23,10 +23,10 @@ from aas_bench.report.figures import (
     dose_charts,
     knob_chart,
     override_chart,
-    series_mark,
 )
 from aas_bench.report.gallery import Gallery, build_gallery
 from aas_bench.report.results import Summary
+from aas_bench.report.series import series_mark
 from aas_bench.stats.override import OUTCOMES
 
 TITLE: Final = "Does the reward model honour the request?"

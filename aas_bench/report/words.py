@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from aas_bench.report.results import RewardSummary, Summary
 from aas_bench.stats.estimate import Estimate
@@ -15,6 +16,11 @@ _NARROW_SPACE = "\N{NARROW NO-BREAK SPACE}"
 def percent(value: float | None, *, digits: int = 0) -> str:
     """A share in percent."""
     return UNDEFINED if value is None else f"{100 * value:.{digits}f}{_NARROW_SPACE}%"
+
+
+def level(confidence_level: float) -> str:
+    """A confidence level in percent, with as many decimals as it has."""
+    return f"{100 * confidence_level:g}{_NARROW_SPACE}%"
 
 
 def number(value: float | None, *, digits: int = 2) -> str:
@@ -61,13 +67,21 @@ def understands(override: Override) -> bool:
     return floor is not None and floor > 0.5
 
 
-def most_overriding(summary: Summary) -> tuple[list[str], bool] | None:
-    """Reward models with the highest override rate, among those that understand requests.
+@dataclass(frozen=True, kw_only=True)
+class Leaders:
+    """The reward models with the highest override rate.
 
-    Returns:
-        Names, highest first, and whether the first stands clear; the names are those whose
-        interval reaches that of the highest. None where no reward model understands requests.
+    Attributes:
+        names: Highest rate first; after the first, those whose interval reaches that of the first.
+        n_compared: Reward models that understand requests, which alone are compared.
     """
+
+    names: tuple[str, ...]
+    n_compared: int
+
+
+def most_overriding(summary: Summary) -> Leaders | None:
+    """Who overrides most, as far as the intervals tell; None where none understands requests."""
     rates = {
         name: reward.override.override_rate
         for name, reward in summary.rewards.items()
@@ -75,14 +89,10 @@ def most_overriding(summary: Summary) -> tuple[list[str], bool] | None:
     }
     if not rates:
         return None
-    order = sorted(rates, key=lambda name: -(rates[name].value or 0.0))
-    floor = rates[order[0]].low
-    reach = [
-        name
-        for name in order
-        if name == order[0] or floor is None or (rates[name].high or 1.0) >= floor
-    ]
-    return reach, len(reach) == 1
+    first, *rest = sorted(rates, key=lambda name: -(rates[name].value or 0.0))
+    floor = rates[first].low
+    reach = [name for name in rest if floor is None or (rates[name].high or 1.0) >= floor]
+    return Leaders(names=(first, *reach), n_compared=len(rates))
 
 
 def finding(reward: RewardSummary) -> str:

@@ -6,8 +6,9 @@ import xml.etree.ElementTree as ET
 import pytest
 from support.report_tables import score_table
 
-from aas_bench.report.figures import dose_charts, knob_chart, override_chart, series_mark
+from aas_bench.report.figures import dose_charts, knob_chart, override_chart
 from aas_bench.report.results import outcome_shares
+from aas_bench.report.series import series_mark
 from aas_bench.report.summary import summarise
 from aas_bench.report.words import percent
 

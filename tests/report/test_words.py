@@ -45,15 +45,17 @@ def test_who_overrides_most_is_told_only_where_intervals_allow():
     strong = {"followed": 10, "overridden": 90}
     near = {"followed": 12, "overridden": 88}
     weak = {"followed": 90, "overridden": 10}
-    assert words.most_overriding(summary(weak=weak, strong=strong)) == (["strong"], True)
+    alone = words.most_overriding(summary(weak=weak, strong=strong))
+    assert (alone.names, alone.n_compared) == (("strong",), 2)
     together = words.most_overriding(summary(weak=weak, near=near, strong=strong))
-    assert together == (["strong", "near"], False)
+    assert (together.names, together.n_compared) == (("strong", "near"), 3)
 
 
 def test_a_lone_blind_model_with_a_high_rate_on_few_pairs_does_not_lead():
     few = {"overridden": 10, "missed": 90}
     some = {"followed": 60, "overridden": 40}
-    assert words.most_overriding(summary(few=few, some=some)) == (["some"], True)
+    found = words.most_overriding(summary(few=few, some=some))
+    assert (found.names, found.n_compared) == (("some",), 1)
 
 
 @pytest.mark.parametrize(
