@@ -49,18 +49,14 @@ class ImageTransform:
     def __call__(self, image: Image.Image) -> torch.Tensor:
         """The pixel tensor of one RGB image."""
         if self.fit == "pad":
-            return self.normalise(_longest_side_padded(image, self.size))
+            return normalised(_longest_side_padded(image, self.size), self.mean, self.std)
         if self.fit == "squash":
             fitted = image.resize((self.size, self.size), RESAMPLING[self.resample])
         else:
             fitted = _shortest_side_cropped(
                 image, self.size, RESAMPLING[self.resample], floor=self.fit == "crop-floor"
             )
-        return self.normalise(unit_range(fitted))
-
-    def normalise(self, pixels: torch.Tensor) -> torch.Tensor:
-        """(pixels - mean) / std by channel."""
-        return (pixels - _per_channel(self.mean)) / _per_channel(self.std)
+        return normalised(unit_range(fitted), self.mean, self.std)
 
     def describe(self) -> dict[str, Any]:
         """The settings as JSON values."""
@@ -88,8 +84,10 @@ def unit_range(image: Image.Image) -> torch.Tensor:
     return torch.from_numpy(np.array(image)).permute(2, 0, 1).to(torch.float32) / 255
 
 
-def _per_channel(values: Triple) -> torch.Tensor:
-    return torch.tensor(values, dtype=torch.float32)[:, None, None]
+def normalised(pixels: torch.Tensor, mean: Triple, std: Triple) -> torch.Tensor:
+    """(pixels - mean) / std by channel; pixels (3, height, width)."""
+    of_mean, of_std = (torch.tensor(v, dtype=torch.float32)[:, None, None] for v in (mean, std))
+    return (pixels - of_mean) / of_std
 
 
 def _shortest_side_cropped(

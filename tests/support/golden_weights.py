@@ -249,5 +249,76 @@ def blip_names(
     yield from linear("itm_head", 2, text_wide)
 
 
+def cross_names(width: int = 1024, layers: int = 4, head: int = 64, prefix: str = "") -> Iterator:
+    """The cross model of MPS."""
+    for i in range(layers):
+        cross, block = (f"{prefix}cross_model.layers.{i}.{part}.fn." for part in (0, 1))
+        yield f"{cross}norm.weight", (width,)
+        yield f"{cross}to_q.weight", (width, width)
+        yield f"{cross}to_kv.weight", (2 * head, width)
+        yield f"{cross}to_out.weight", (width, width)
+        yield f"{cross}ff.0.weight", (8 * width, width)
+        yield f"{cross}ff.2.weight", (width, 4 * width)
+        yield f"{block}norm.weight", (width,)
+        yield f"{block}fused_attn_ff_proj.weight", (9 * width + 2 * head, width)
+        yield f"{block}attn_out.weight", (width, width)
+        yield f"{block}ff_out.1.weight", (width, 4 * width)
+
+
+def mps_names() -> Iterator:
+    """MPS: CLIP ViT-H/14 under `model.`, and the cross model."""
+    for name, shape in clip_names(1024, (1280, 32), (1024, 24)):
+        yield f"model.{name}", shape
+    yield from cross_names()
+
+
+def mps_buffers(width: int = 1024, layers: int = 4, head: int = 64) -> dict[str, np.ndarray]:
+    """What MPS's state dict holds besides parameters: zero biases and rotary frequencies."""
+    buffers = {}
+    for i in range(layers):
+        for part in (0, 1):
+            buffers[f"cross_model.layers.{i}.{part}.fn.norm.bias"] = np.zeros(width)
+        frequencies = 10000.0 ** -(np.arange(0, head, 2) / head)
+        buffers[f"cross_model.layers.{i}.1.fn.rotary_emb.inv_freq"] = frequencies
+    return buffers
+
+
+def hpsv3_names(text: dict, vision: dict) -> Iterator:
+    """HPSv3 in the names of transformers 4.45: Qwen2-VL and the reward head."""
+    wide, inner = vision["embed_dim"], vision["embed_dim"] * vision["mlp_ratio"]
+    patch = (vision["temporal_patch_size"], vision["patch_size"], vision["patch_size"])
+    yield "visual.patch_embed.proj.weight", (wide, 3, *patch)
+    for i in range(vision["depth"]):
+        block = f"visual.blocks.{i}."
+        yield from norm(f"{block}norm1", wide)
+        yield from norm(f"{block}norm2", wide)
+        yield from linear(f"{block}attn.qkv", 3 * wide, wide)
+        yield from linear(f"{block}attn.proj", wide, wide)
+        yield from linear(f"{block}mlp.fc1", inner, wide)
+        yield from linear(f"{block}mlp.fc2", wide, inner)
+    merged = wide * vision["spatial_merge_size"] ** 2
+    yield from norm("visual.merger.ln_q", wide)
+    yield from linear("visual.merger.mlp.0", merged, merged)
+    yield from linear("visual.merger.mlp.2", vision["hidden_size"], merged)
+
+    width = text["hidden_size"]
+    shared = width // text["num_attention_heads"] * text["num_key_value_heads"]
+    yield "model.embed_tokens.weight", (text["vocab_size"], width)
+    for i in range(text["num_hidden_layers"]):
+        layer = f"model.layers.{i}."
+        for part, out in (("q_proj", width), ("k_proj", shared), ("v_proj", shared)):
+            yield from linear(f"{layer}self_attn.{part}", out, width)
+        yield from linear(f"{layer}self_attn.o_proj", width, width, bias=False)
+        for part in ("gate_proj", "up_proj"):
+            yield from linear(f"{layer}mlp.{part}", text["intermediate_size"], width, bias=False)
+        yield from linear(f"{layer}mlp.down_proj", width, text["intermediate_size"], bias=False)
+        yield f"{layer}input_layernorm.weight", (width,)
+        yield f"{layer}post_attention_layernorm.weight", (width,)
+    yield "model.norm.weight", (width,)
+    yield from linear("lm_head", text["vocab_size"], width, bias=False)
+    for place, into, out in ((0, width, 1024), (3, 1024, 16), (5, 16, 2)):
+        yield from linear(f"rm_head.{place}", out, into)
+
+
 def count(named: Named) -> int:
     return sum(math.prod(shape) for _, shape in named)

@@ -1,0 +1,284 @@
+"""ImageReward and BLIP image-text matching: a text encoder that reads the image."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import nn
+from transformers import BlipConfig, BlipForImageTextRetrieval, BlipTextModel, BlipVisionModel
+
+from aas_bench.rewards.base import RewardModel, Scores
+from aas_bench.rewards.heads import regression_head
+from aas_bench.rewards.pixels import ImageTransform
+from aas_bench.rewards.rows import RewardRow, Weights
+from aas_bench.rewards.tokens import Ids, PromptTokens, bert_tokens
+from aas_bench.rewards.weights import (
+    Obtained,
+    companion,
+    fill,
+    obtain,
+    read,
+    renamed,
+    torch_dtype,
+    unfilled,
+)
+
+ImageTokens: TypeAlias = torch.Tensor
+
+BERT_VOCABULARY = Weights(
+    repo="Salesforce/blip-itm-large-coco",
+    revision="fef05cafc05298067cbbca00b125749394a77a6f",
+    file="vocab.txt",
+    size=231_508,
+)
+
+_TEXT: dict[str, Any] = {
+    "vocab_size": 30524,
+    "hidden_size": 768,
+    "encoder_hidden_size": 1024,
+    "intermediate_size": 3072,
+    "num_hidden_layers": 12,
+    # transformers' default of 8 and the early Hub files' silence both give wrong scores
+    "num_attention_heads": 12,
+    "max_position_embeddings": 512,
+}
+_VISION: dict[str, Any] = {
+    "hidden_size": 1024,
+    "intermediate_size": 4096,
+    "num_hidden_layers": 24,
+    "num_attention_heads": 16,
+    "patch_size": 16,
+}
+ITM_LARGE: dict[str, Any] = {
+    "image_text_hidden_size": 256,
+    "text_config": _TEXT,
+    "vision_config": {**_VISION, "image_size": 384, "layer_norm_eps": 1e-5},
+}
+IMAGE_REWARD: dict[str, Any] = {
+    "text_config": _TEXT,
+    "vision_config": {**_VISION, "image_size": 224, "layer_norm_eps": 1e-6},
+}
+
+IMAGE_REWARD_NAMES = {
+    r"blip\.visual_encoder\.cls_token": "vision_model.embeddings.class_embedding",
+    r"blip\.visual_encoder\.pos_embed": "vision_model.embeddings.position_embedding",
+    r"blip\.visual_encoder\.patch_embed\.proj": "vision_model.embeddings.patch_embedding",
+    r"blip\.visual_encoder\.blocks\.(\d+)\.norm": r"vision_model.encoder.layers.\1.layer_norm",
+    r"blip\.visual_encoder\.blocks\.(\d+)\.attn\.qkv": (
+        r"vision_model.encoder.layers.\1.self_attn.qkv"
+    ),
+    r"blip\.visual_encoder\.blocks\.(\d+)\.attn\.proj": (
+        r"vision_model.encoder.layers.\1.self_attn.projection"
+    ),
+    r"blip\.visual_encoder\.blocks\.": "vision_model.encoder.layers.",
+    r"blip\.visual_encoder\.norm": "vision_model.post_layernorm",
+    r"blip\.text_encoder\.": "text_encoder.",
+    r"mlp\.layers\.": "head.",
+}
+# of the tuned BLIP, but without a part in the score
+IMAGE_REWARD_UNUSED = (r"blip\.(vision|text)_proj\..*", r".*\.position_ids", r"blip\.temp")
+
+IMAGE_REWARD_MEAN, IMAGE_REWARD_STD = 0.16717362830052426, 1.0333394966054072
+
+
+class BlipReward(RewardModel):
+    """score = link(head(first output token of the text encoder that attends to the image)).
+
+    Image features are all output tokens of the vision tower; the text encoder runs once for each
+    (image, prompt).
+
+    Args:
+        name: The name of its scores.
+        model: Has `vision_model` and `text_encoder`.
+        tokens: How prompts are cut into ids.
+        transform: How images become pixels.
+        device: Where the model is.
+        identity: Of the weights, for the description.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        model: Any,
+        tokens: PromptTokens,
+        transform: ImageTransform,
+        device: str,
+        identity: dict[str, Any],
+    ) -> None:
+        self.name = name
+        self._model, self._tokens, self._transform = model, tokens, transform
+        self._device, self._identity = device, identity
+        self._dtype = next(model.parameters()).dtype
+
+    @abstractmethod
+    def link(self, first: torch.Tensor) -> torch.Tensor:
+        """Scores (n,) from the first output tokens (n, width)."""
+
+    def preprocess(self, image: Image.Image) -> torch.Tensor:
+        """Pixel tensor (3, size, size), float32, on the CPU."""
+        return self._transform(image)
+
+    def encode_images(self, images: Sequence[torch.Tensor]) -> Sequence[ImageTokens]:
+        """Tokens (1 + patches, width) of each image, on the device."""
+        with torch.inference_mode():
+            pixels = torch.stack(list(images)).to(self._device, self._dtype)
+            return list(self._model.vision_model(pixel_values=pixels).last_hidden_state)
+
+    def encode_prompts(self, prompts: Sequence[str]) -> Sequence[Ids]:
+        """Ids of each prompt."""
+        return [self._tokens.cut(prompt) for prompt in prompts]
+
+    def combine(self, images: Sequence[ImageTokens], prompts: Sequence[Ids]) -> Scores:
+        """Run the text encoder; padding is masked, so it has no say in a score."""
+        with torch.inference_mode():
+            ids, mask = self._tokens.padded(prompts, self._device)
+            read_tokens = self._model.text_encoder(
+                input_ids=ids, attention_mask=mask, encoder_hidden_states=torch.stack(list(images))
+            ).last_hidden_state
+            scores: Scores = self.link(read_tokens[:, 0]).double().cpu().numpy()
+        return scores
+
+    def prompt_lengths(self, prompts: Sequence[str]) -> NDArray[np.int64]:
+        """Ids of each prompt."""
+        return self._tokens.lengths(prompts)
+
+    def truncated(self, prompts: Sequence[str]) -> NDArray[np.bool_]:
+        """Whether each prompt is longer than the text encoder reads."""
+        return self._tokens.truncated(prompts)
+
+    def describe(self) -> dict[str, Any]:
+        """Weights, number format, image and text processing."""
+        return {
+            "name": self.name,
+            "weights": self._identity,
+            "dtype": str(self._dtype).removeprefix("torch."),
+            "device": torch.device(self._device).type,
+            "image": self._transform.describe(),
+            "text": self._tokens.describe(),
+        }
+
+
+class BlipMatch(BlipReward):
+    """Probability of "match" out of the two logits of BLIP's matching head."""
+
+    def link(self, first: torch.Tensor) -> torch.Tensor:
+        """Softmax of the two logits, in float32; the second is "match"."""
+        return self._model.itm_head(first).float().softmax(dim=-1)[:, 1]
+
+
+class ImageReward(BlipReward):
+    """Standardised output of a regression head, near unit normal on its training data."""
+
+    def link(self, first: torch.Tensor) -> torch.Tensor:
+        """(head - mean) / std, with the published constants."""
+        return (self._model.head(first)[:, 0].float() - IMAGE_REWARD_MEAN) / IMAGE_REWARD_STD
+
+
+class _ImageRewardModel(nn.Module):  # type: ignore[misc]  # torch is untyped to mypy here
+    def __init__(self, config: BlipConfig) -> None:
+        super().__init__()
+        self.vision_model = BlipVisionModel(config.vision_config)
+        self.text_encoder = BlipTextModel(config.text_config, add_pooling_layer=False)
+        self.head = regression_head(config.text_config.hidden_size)
+
+
+def load_image_reward(
+    row: RewardRow,
+    *,
+    device: str,
+    dtype: str,
+    weights: str | Path | None,
+    architecture: Mapping[str, Any] = IMAGE_REWARD,
+) -> ImageReward:
+    """ImageReward (Xu et al., NeurIPS 2023).
+
+    Args:
+        row: The row of the catalogue.
+        device: Where it runs.
+        dtype: Of the weights in use.
+        weights: Local file or folder (with `vocab.txt` beside it, or that comes from the Hub);
+            None: the official ones.
+        architecture: Sizes in the words of transformers' BlipConfig.
+    """
+    found = obtain(row.weights, local=weights)
+    config = BlipConfig(**architecture)
+    with unfilled():
+        model = _ImageRewardModel(config)
+    fill(
+        model,
+        renamed(read(found.path), IMAGE_REWARD_NAMES),
+        origin=found.path,
+        device=device,
+        dtype=torch_dtype(dtype),
+        ignore=IMAGE_REWARD_UNUSED,
+    )
+    vocabulary = companion(BERT_VOCABULARY, local=weights)
+    return ImageReward(
+        name=row.name,
+        model=model,
+        tokens=bert_tokens(vocabulary.path, limit=35),
+        transform=ImageTransform(size=config.vision_config.image_size, fit="crop"),
+        device=device,
+        identity={**found.identity, "vocabulary": vocabulary.identity},
+    )
+
+
+def load_itm(
+    row: RewardRow,
+    *,
+    device: str,
+    dtype: str,
+    weights: str | Path | None,
+    architecture: Mapping[str, Any] = ITM_LARGE,
+) -> BlipMatch:
+    """BLIP-L image-text matching (Li et al., ICML 2022), prompts uncut as transformers reads them.
+
+    Arguments as `load_image_reward`.
+    """
+    return match_model(
+        row.name,
+        found=obtain(row.weights, local=weights),
+        vocabulary=companion(BERT_VOCABULARY, local=weights),
+        architecture=architecture,
+        device=device,
+        dtype=dtype,
+    )
+
+
+def match_model(
+    name: str,
+    *,
+    found: Obtained,
+    vocabulary: Obtained,
+    architecture: Mapping[str, Any],
+    device: str,
+    dtype: str,
+) -> BlipMatch:
+    """A BlipForImageTextRetrieval of any size as a reward model."""
+    config = BlipConfig(**architecture)
+    with unfilled():
+        model = BlipForImageTextRetrieval(config)
+    fill(
+        model,
+        read(found.path),
+        origin=found.path,
+        device=device,
+        dtype=torch_dtype(dtype),
+        ignore=(r".*\.position_ids",),
+    )
+    return BlipMatch(
+        name=name,
+        model=model,
+        tokens=bert_tokens(vocabulary.path, limit=config.text_config.max_position_embeddings),
+        transform=ImageTransform(size=config.vision_config.image_size, fit="squash"),
+        device=device,
+        identity={**found.identity, "vocabulary": vocabulary.identity},
+    )
