@@ -84,7 +84,8 @@ def compare(
     _, scores = _read(table, [a, b])
     labelled = scores.label is not None
     # Without labels the pairs are compared on who chooses what was asked: every label counts as 1.
-    label = scores.label if labelled else np.ones(len(scores.frame), dtype=np.int8)
+    everyone = np.ones(len(scores.frame), dtype=np.int8)
+    label = everyone if scores.label is None else scores.label
     first, second = scores.cells(a), scores.cells(b)
     result = compare_rewards(
         first.didp - first.oidp,

@@ -82,7 +82,12 @@ def score(
 ) -> None:
     """Score the pairs with one or several reward models; the same command continues a run."""
     options = {"split": split, "revision": revision, "limit": limit, "streaming": streaming}
-    run = {"prompts": prompts, "batch_size": batch_size, "workers": workers, "on_error": on_error}
+    run: dict[str, Any] = {
+        "prompts": prompts,
+        "batch_size": batch_size,
+        "workers": workers,
+        "on_error": on_error,
+    }
     run |= {"device": device, "dtype": dtype, "progress": not as_json}
     table = _score(data, options, reward, out, run)
     scores, n_errors = out / "scores.parquet", int(table.frame["error"].notna().sum())
@@ -120,7 +125,12 @@ def evaluate(
     from aas_bench.report.summary import summarise
 
     options = {"split": split, "revision": revision, "limit": limit}
-    run = {"prompts": prompts, "batch_size": batch_size, "workers": workers, "on_error": on_error}
+    run: dict[str, Any] = {
+        "prompts": prompts,
+        "batch_size": batch_size,
+        "workers": workers,
+        "on_error": on_error,
+    }
     run |= {"device": device, "dtype": dtype, "progress": not as_json}
     table = _score(data, options, reward, out, run)
     summary = summarise(
