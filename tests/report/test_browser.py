@@ -92,6 +92,36 @@ def test_filters_show_exactly_the_matching_pairs(open_page, report):
     assert page.troubles == []
 
 
+def test_the_chosen_image_wears_its_score_in_bold(open_page, report):
+    page = open_page(report[0])
+    rows = page.eval_on_selector_all(
+        "article tbody tr",
+        """all => all.map(row => {
+             const [left, right] = row.querySelectorAll("td.number");
+             const number = (cell) => Number(cell.textContent.replace("\u2212", "-"));
+             return [number(left), number(right), !!left.querySelector("b"),
+                     !!right.querySelector("b")];
+           })""",
+    )
+    assert len(rows) == 36
+    for polished, asked, left_bold, right_bold in rows:
+        assert (left_bold, right_bold) == (polished > asked, asked > polished)
+
+
+def test_the_polished_image_is_left_and_the_other_framed_and_both_open_full_size(open_page, report):
+    page = open_page(report[0])
+    polished, asked = page.locator("article").first.locator("figure").all()
+    assert polished.locator("figcaption").inner_text() == "polished"
+    assert asked.locator("figcaption").inner_text() == "asked for"
+    assert polished.bounding_box()["x"] < asked.bounding_box()["x"]
+    outline = "node => getComputedStyle(node).outlineStyle"
+    assert polished.locator("img").evaluate(outline) == "none"
+    assert asked.locator("img").evaluate(outline) == "solid"
+    for figure in (polished, asked):
+        assert figure.locator("img").get_attribute("loading") == "lazy"
+        assert figure.locator("a").get_attribute("href").startswith("images/")
+
+
 def test_the_address_keeps_the_filter_and_the_back_button_undoes_it(open_page, report):
     uri, summary = report
     page = open_page(f"{uri}#reward=beta&outcome=overridden&dimension=nonsense")

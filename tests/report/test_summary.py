@@ -139,12 +139,15 @@ def test_without_labels_the_headline_is_the_share_that_chose_what_was_asked(labe
 
 
 def test_without_the_original_prompt_only_the_choice_is_reported():
-    table = score_table(originals=False)
+    frame = score_frame(originals=False)
+    table = ScoreTable.from_frame(frame)
     reward = summarise(table, **FAST).rewards["alpha"]
     assert reward.preference.accuracy.value is not None
     assert (reward.override, reward.outcomes, reward.knob, reward.generator) == (None,) * 4
     assert all(group.override is None for group in reward.by.values())
-    assert set(verdicts(table, "alpha")) == {"asked", "polished"}
+    expected = ["asked" if margin > 0 else "polished" for margin in margins(frame, "alpha")]
+    assert verdicts(table, "alpha") == expected
+    assert set(expected) == {"asked", "polished"}
 
 
 def test_missing_scores_are_refused_by_name_or_dropped_and_counted():
