@@ -8,6 +8,13 @@ from __future__ import annotations
 
 from aas_bench.rewards.rows import RewardRow, Weights
 
+CLIP_L_WEIGHTS = Weights(
+    repo="openai/clip-vit-large-patch14",
+    revision="32bd64288804d66eefd0ccbe215aa642df71cc41",
+    file="model.safetensors",
+    size=1_710_000_000,
+)
+
 OFFICIAL: tuple[RewardRow, ...] = (
     RewardRow(
         name="hps",
@@ -84,12 +91,7 @@ OFFICIAL: tuple[RewardRow, ...] = (
         summary="CLIP ViT-L/14 of OpenAI, untuned.",
         family="dual",
         extra="rewards",
-        weights=Weights(
-            repo="openai/clip-vit-large-patch14",
-            revision="32bd64288804d66eefd0ccbe215aa642df71cc41",
-            file="model.safetensors",
-            size=1_710_000_000,
-        ),
+        weights=CLIP_L_WEIGHTS,
         prompt_limit=77,
         unit="100 x cosine",
         score_range=(-100.0, 100.0),
@@ -181,5 +183,56 @@ OFFICIAL: tuple[RewardRow, ...] = (
         dtype="bfloat16",
         licence="MIT",
         paper="arXiv:2508.03789",
+    ),
+    RewardRow(
+        name="siglip2",
+        load="aas_bench.rewards.siglip:load",
+        summary="SigLIP 2, so400m at 384 pixels, untuned; prompts are lower-cased.",
+        family="dual",
+        extra="rewards",
+        weights=Weights(
+            repo="google/siglip2-so400m-patch14-384",
+            revision="e8e487298228002f3d8a82e0cd5c8ea9c567f57f",
+            file="model.safetensors",
+            size=4_540_000_000,
+        ),
+        prompt_limit=64,
+        unit="logit of a match",
+        licence="Apache-2.0",
+        paper="arXiv:2502.14786",
+    ),
+    RewardRow(
+        name="laion-aesthetic",
+        load="aas_bench.rewards.aesthetic:load",
+        summary="LAION aesthetic predictor v2: CLIP-L and a linear head; never reads the prompt.",
+        family="image-only",
+        extra="rewards",
+        weights=Weights(
+            repo="trl-lib/ddpo-aesthetic-predictor",
+            revision="cf4bd10345610935a80a5d3be9a3133c50f121e4",
+            file="aesthetic-model.pth",
+            size=3_714_759,
+        ),
+        unit="rating, about 1 to 10",
+        licence="Apache-2.0",
+        paper="https://github.com/christophschuhmann/improved-aesthetic-predictor",
+    ),
+    RewardRow(
+        name="vqascore",
+        load="aas_bench.rewards.vqascore:load",
+        summary="Asks a vision-language model whether the picture matches the prompt.",
+        family="cross",
+        extra="rewards",
+        weights=Weights(
+            repo="Qwen/Qwen2.5-VL-7B-Instruct",
+            revision="cc594898137f460bfe9f0759e9844b3ce807cfb5",
+            file="model.safetensors.index.json",
+            size=16_600_000_000,
+        ),
+        unit="probability of yes",
+        score_range=(0.0, 1.0),
+        dtype="bfloat16",
+        licence="Apache-2.0",
+        paper="arXiv:2404.01291",
     ),
 )

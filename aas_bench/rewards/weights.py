@@ -78,6 +78,40 @@ def companion(weights: Weights, *, local: str | Path | None) -> Obtained:
     return obtain(weights)
 
 
+def obtain_folder(
+    repo: str, *, revision: str | None, patterns: Sequence[str], local: str | Path | None = None
+) -> Obtained:
+    """Find a repository's files on this machine, or download those whose names match.
+
+    Args:
+        repo: Repository on the Hugging Face Hub.
+        revision: Full commit hash; None: the newest, recorded as found.
+        patterns: Shell-style patterns of the files that are needed.
+        local: A folder that holds them; None: the Hub.
+
+    Raises:
+        InputError: `local` is no folder.
+        BackendError: They are not in the cache and the download failed.
+    """
+    if local is not None:
+        folder = Path(local).expanduser()
+        if not folder.is_dir():
+            msg = f"{folder} is no folder. Give the folder that holds the files of {repo}."
+            raise InputError(msg)
+        files = sorted(p for pattern in patterns for p in folder.glob(pattern) if p.is_file())
+        hashes = {path.name: _sha256(path) for path in files}
+        return Obtained(path=folder, identity={"folder": folder.name, "sha256": hashes})
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError
+
+    try:
+        folder = Path(snapshot_download(repo, revision=revision, allow_patterns=list(patterns)))
+    except (EntryNotFoundError, HfHubHTTPError, OSError) as error:
+        included = " ".join(f"--include '{pattern}'" for pattern in patterns)
+        raise _unreachable(repo, f"The model {repo}", included, revision, error) from error
+    return Obtained(path=folder, identity={"repo": repo, "revision": commit_of(folder)})
+
+
 def read(path: Path) -> StateDict:
     """The tensors of a safetensors or PyTorch file by name; a wrapping key is taken off.
 
@@ -310,17 +344,23 @@ def _from_hub(weights: Weights) -> Obtained:
         path = Path(hf_hub_download(weights.repo, weights.file, revision=weights.revision))
     except (EntryNotFoundError, HfHubHTTPError, OSError) as error:
         size = f" ({weights.size / 1e9:.3g} GB)" if weights.size else ""
-        pinned = f" --revision {weights.revision}" if weights.revision else ""
-        reason = str(error).strip().partition("\n")[0]
-        msg = (
-            f"{weights.file}{size} of {weights.repo} is neither in the cache nor could it be "
-            f"downloaded: {reason:.160} Where there is a network, run: "
-            f"hf download {weights.repo} {weights.file}{pinned}   "
-            f"Or give a local copy as weights=PATH (--weights PATH)."
-        )
-        raise BackendError(msg, retryable=True) from error
+        what = f"{weights.file}{size} of {weights.repo}"
+        raise _unreachable(weights.repo, what, weights.file, weights.revision, error) from error
     identity = {"repo": weights.repo, "file": weights.file, "revision": commit_of(path)}
     return Obtained(path=path, identity=identity)
+
+
+def _unreachable(
+    repo: str, what: str, files: str, revision: str | None, error: Exception
+) -> BackendError:
+    pinned = f" --revision {revision}" if revision else ""
+    reason = str(error).strip().partition("\n")[0]
+    return BackendError(
+        f"{what} is neither in the cache nor could it be downloaded: {reason:.160} "
+        f"Where there is a network, run: hf download {repo} {files}{pinned}   "
+        f"Or give a local copy as weights=PATH (--weights PATH).",
+        retryable=True,
+    )
 
 
 def commit_of(path: Path) -> str | None:
