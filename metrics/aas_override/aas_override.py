@@ -1,0 +1,153 @@
+"""Did a reward model hear the request, and did taste win? A door to `aas_bench.stats`."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+import datasets
+import evaluate
+import numpy as np
+
+from aas_bench.errors import InputError, UnknownNameError
+from aas_bench.metric import results
+from aas_bench.metric.checked import CheckedInputs
+from aas_bench.metric.images import score_pairs
+from aas_bench.rewards.base import RewardModel
+from aas_bench.stats.override import Override, override
+
+_DESCRIPTION = """
+Splits pairs of images into four outcomes by whether the reward model reacts to the request
+(prompt response above 0) and whether it prefers the image that was asked for: followed, overridden,
+missed, lucky. The override rate is how often taste won among the pairs whose request it
+demonstrably understood.
+"""
+
+_INPUTS = """
+Args:
+    predictions: per pair the four scores [oiop, oidp, diop, didp], image first, then prompt:
+        didp is the distorted image under the distorted prompt. NaN or None where one is missing.
+    references: optional; per pair 1 (the distorted image fits its prompt better), 0 (the original
+        does) or -1 (a tie or unknown). With them the result is repeated under by_label.
+    images_original, images_distorted, prompts_original, prompts: instead of predictions, in the
+        configuration "images"; images are PIL images, uint8 arrays, paths or bytes, and prompts
+        are those that ask for the distorted image.
+    reward_model: in the configuration "images": a name that `aas-bench list rewards` lists, a
+        RewardModel, or any function (images, prompts) -> scores.
+    batch_size: in the configuration "images": items of one call; None: the model's own.
+    groups: a name per pair, or a list of names; the result is repeated within each group.
+    clusters: what pairs have in common, such as the base prompt; intervals resample clusters.
+    confidence_level, n_resamples, seed: of the intervals.
+    on_missing: "raise", or "drop" pairs without all four scores (or with an image that cannot be
+        read) and report the coverage.
+Returns:
+    followed, overridden, missed, lucky (they sum to 1), understood, chosen, override_rate,
+    override_strength, prompt_response, prior_pull, each with its interval under key_ci;
+    n, n_reward_ties, n_missing, n_clusters, coverage, reasons, by_label, by_group.
+Examples:
+    >>> metric = evaluate.load("aas_override")
+    >>> result = metric.compute(
+    ...     predictions=[[8, 7, 3, 4], [6, 2, 3, 5], [9, 8, 5, 6], [7, 8, 4, 3]]
+    ... )
+    >>> [result[key] for key in ("followed", "overridden", "missed", "lucky")]
+    [0.25, 0.5, 0.25, 0.0]
+    >>> round(result["override_rate"], 3)
+    0.667
+"""
+
+_CITATION = """
+@inproceedings{guo2026universal,
+  title = {Position: Universal Aesthetic Alignment Narrows Artistic Expression},
+  author = {Guo, Wenqi Marshall and Qian, Qingyun and Hasan, Khalad and Du, Shan},
+  booktitle = {International Conference on Machine Learning},
+  year = {2026},
+  url = {https://arxiv.org/abs/2512.11883}
+}
+"""
+
+_LABEL = datasets.Value("int8")
+_TEXT = datasets.Value("string")
+_IMAGE = datasets.Image(decode=False)
+_SCORES = datasets.List(datasets.Value("float64"))
+_FEATURES = {
+    "default": datasets.Features(predictions=_SCORES, references=_LABEL),
+    "images": datasets.Features(
+        images_original=_IMAGE,
+        images_distorted=_IMAGE,
+        prompts_original=_TEXT,
+        prompts=_TEXT,
+        references=_LABEL,
+    ),
+}
+
+
+class AasOverride(CheckedInputs, evaluate.Metric):
+    """The 2x2 override analysis of a reward model, with intervals over clusters."""
+
+    row_widths = (4,)
+    optional_columns = frozenset({"references"})
+
+    def _info(self) -> evaluate.MetricInfo:
+        if self.config_name not in _FEATURES:
+            hint = f"The configurations are {' and '.join(_FEATURES)}."
+            raise UnknownNameError("configuration", self.config_name, _FEATURES, hint=hint)
+        return evaluate.MetricInfo(
+            description=_DESCRIPTION,
+            citation=_CITATION,
+            inputs_description=_INPUTS,
+            features=_FEATURES[self.config_name],
+            homepage="https://arxiv.org/abs/2512.11883",
+            license="Apache-2.0",
+        )
+
+    def _compute(
+        self,
+        *,
+        references: Sequence[int | None],
+        predictions: Sequence[Any] | None = None,
+        images_original: Sequence[dict[str, Any]] | None = None,
+        images_distorted: Sequence[dict[str, Any]] | None = None,
+        prompts_original: Sequence[str] | None = None,
+        prompts: Sequence[str] | None = None,
+        reward_model: str | RewardModel | Callable[..., Any] | None = None,
+        batch_size: int | None = None,
+        groups: Sequence[Any] | None = None,
+        clusters: Sequence[Any] | None = None,
+        confidence_level: float = 0.95,
+        n_resamples: int = 1000,
+        seed: int = 0,
+        on_missing: Literal["raise", "drop"] = "raise",
+    ) -> dict[str, Any]:
+        if self.config_name == "images":
+            predictions = score_pairs(
+                reward_model,
+                images_original=images_original,
+                images_distorted=images_distorted,
+                prompts=prompts,
+                prompts_original=prompts_original,
+                batch_size=batch_size,
+                on_missing=on_missing,
+            )
+        scores = np.asarray(predictions, dtype=np.float64)
+
+        def measure(rows: results.Rows) -> Override:
+            return override(
+                *scores[rows].T,
+                clusters=results.some(clusters, rows),
+                confidence_level=confidence_level,
+                n_resamples=n_resamples,
+                seed=seed,
+                on_missing=on_missing,
+            )
+
+        n = len(scores)
+        overall = results.flatten(measure(results.EVERY_ROW))
+        overall["by_label"] = results.by_group(measure, _labels(references), n)
+        return overall | {"by_group": results.by_group(measure, groups, n)}
+
+
+def _labels(references: Sequence[int | None]) -> Sequence[int] | None:
+    """The references, or None where the caller gave none."""
+    absent = sum(label is None for label in references)
+    if absent not in (0, len(references)):
+        msg = f"references are missing for {absent} of {len(references)} pairs. Give all or none."
+        raise InputError(msg)
+    return None if absent else references
