@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import tempfile
+from collections import defaultdict
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from aas_bench.counterfactual.effects import EFFECTS
 from aas_bench.data.scores import ScoreTable
 from aas_bench.errors import InputError
 from aas_bench.report import words
@@ -108,7 +110,6 @@ def render(summary: Summary, gallery: Gallery | None = None, *, title: str = TIT
         groups=list(dict.fromkeys(g for r in summary.rewards.values() for g in r.by)),
         override_chart=override_chart(summary),
         knob_chart=knob_chart(summary),
-        dose_charts=dose_charts(summary),
         provenance=_provenance(summary),
         gallery=gallery,
         filters=[] if gallery is None else _filters(summary, gallery),

@@ -26,6 +26,15 @@ def headline_rows(frame: pd.DataFrame) -> Mask:
     return (frame["wording"] == first).to_numpy(dtype=bool)
 
 
+def reworded_rows(frame: pd.DataFrame) -> Mask:
+    """The rows of the items that exist in every wording, so that wordings can be compared."""
+    most = n_wordings(frame)
+    if most < 2:
+        return np.zeros(len(frame), dtype=bool)
+    per_item = frame.groupby("item", dropna=False)["wording"].transform("nunique")
+    return (per_item == most).to_numpy(dtype=bool)
+
+
 def models(frame: pd.DataFrame) -> tuple[str, ...]:
     """What made the images, where the table says so."""
     names = set(frame[MODEL].dropna().astype(str)) if MODEL in frame else set()

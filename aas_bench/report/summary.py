@@ -25,6 +25,7 @@ from aas_bench.report.rows import (
     headline_rows,
     models,
     n_wordings,
+    reworded_rows,
 )
 from aas_bench.runner.provenance import versions
 from aas_bench.stats.consistency import Consistency, paraphrase_consistency
@@ -57,7 +58,8 @@ def summarise(
 
     Where the table holds several wordings of one request (columns `item` and `wording`), every
     figure rests on one row per item, that with the smallest wording, so that a pair counts once;
-    only the paraphrase consistency reads all rows. A pair counts in each group it belongs to, so
+    only the paraphrase consistency reads more: all rows
+    of the items that exist in every wording. A pair counts in each group it belongs to, so
     groups read from a list column (`dimensions`) overlap. What was not measured is None: without
     labels in {0, 1} the share that chose I_a replaces the preference, and without the scores
     under the original prompt there is no override analysis, knob or generator shift.
@@ -246,15 +248,15 @@ def _dose(work: _Work, margin: Scores) -> DoseResponse | None:
 
 def _consistency(work: _Work, margin: Scores) -> Consistency | None:
     frame = work.table.frame
-    if n_wordings(frame) < 2:
+    rows = reworded_rows(frame)
+    if not np.any(rows):
         return None
-    everything = np.ones(len(frame), dtype=bool)
     return paraphrase_consistency(
-        margin,
-        frame["item"].to_numpy(),
-        frame["wording"].to_numpy(),
-        work.label(everything),
-        **work.keywords(everything),
+        margin[rows],
+        frame["item"].to_numpy()[rows],
+        frame["wording"].to_numpy()[rows],
+        work.label(rows),
+        **work.keywords(rows),
     )
 
 

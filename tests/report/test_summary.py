@@ -101,6 +101,18 @@ def test_consistency_reads_every_wording():
     assert list(consistency.accuracy_by_wording) == ["0", "1", "2"]
 
 
+def test_wordings_are_compared_on_the_items_that_have_all_of_them():
+    frame = score_frame(wordings=3)
+    # As in the built-in split: most items exist in the first wording only.
+    partial = frame[(frame["wording"] == 0) | (frame["index"] < 5)].reset_index(drop=True)
+    whole = frame[frame["index"] < 5].reset_index(drop=True)
+    summaries = [summarise(ScoreTable.from_frame(f), **FAST) for f in (partial, whole)]
+    one, other = (s.rewards["beta"].consistency for s in summaries)
+    assert one == other
+    assert one.unanimous.n == 15
+    assert summaries[0].n_pairs == 60
+
+
 def test_a_pair_counts_in_every_dimension_it_asks_for():
     frame = score_frame()
     summary = summarise(ScoreTable.from_frame(frame), **FAST)
