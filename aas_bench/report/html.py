@@ -110,6 +110,8 @@ def render(summary: Summary, gallery: Gallery | None = None, *, title: str = TIT
         groups=list(dict.fromkeys(g for r in summary.rewards.values() for g in r.by)),
         override_chart=override_chart(summary),
         knob_chart=knob_chart(summary),
+        dose_charts=dose_charts(summary),
+        effect_notes=defaultdict(str, {e.name: e.proxy or "" for e in EFFECTS.values()}),
         provenance=_provenance(summary),
         gallery=gallery,
         filters=[] if gallery is None else _filters(summary, gallery),
