@@ -68,8 +68,9 @@ def pair_id(
     if read is not None and value is None:
         msg = "is null"
         raise SchemaError(msg)
-    made = pair_name(read_model(row, number), read_index(row, number))
-    return "/".join(part for part in (str(value or made), emotion) if part is not None)
+    if value is None:
+        value = pair_name(read_model(row, number), read_index(row, number))
+    return str(value) if emotion is None else f"{value}/{emotion}"
 
 
 def prompt(read: Reader | None, row: Row, number: int, *, required: bool = False) -> str | None:
@@ -125,6 +126,9 @@ def image_file(read: Reader, root: Path, row: Row, number: int) -> dict[str, Any
     name = read(row, number)
     if name is None:
         msg = "is null"
+        raise SchemaError(msg)
+    if "\0" in name:
+        msg = f"{name!r} cannot be a file name"
         raise SchemaError(msg)
     file = (root / name).resolve()
     if PurePosixPath(name).is_absolute() or PureWindowsPath(name).is_absolute():

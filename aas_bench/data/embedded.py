@@ -52,15 +52,19 @@ def embedded_images(features: Features, form: Form) -> list[str]:
 
     They are `Image`s, structs of bytes and path, or plain bytes where the form has an image.
     """
-    from datasets import Image
-
     return [
         name
         for name, feature in features.items()
-        if isinstance(feature, Image)
-        or (isinstance(feature, dict) and set(feature) == {"bytes", "path"})
-        or (_is_bytes(feature) and RENAMED.get(name, name) in form.images)
+        if is_image(feature) or (_is_bytes(feature) and RENAMED.get(name, name) in form.images)
     ]
+
+
+def is_image(feature: Any) -> bool:
+    """Whether a column holds `Image`s or what they are stored as, structs of bytes and path."""
+    from datasets import Image
+
+    struct = isinstance(feature, dict) and set(feature) == {"bytes", "path"}
+    return struct or isinstance(feature, Image)
 
 
 def image_fault(cell: dict[str, Any] | None, trusted: TrustedPaths) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from aas_bench.data.convert import RowConverter, row_converter
@@ -11,13 +12,14 @@ from aas_bench.data.embedded import (
     TrustedPaths,
     embedded_images,
     image_fault,
+    is_image,
     table_image_faults,
 )
 from aas_bench.data.forms import Form, View, match_form
 from aas_bench.data.schema import IMAGE_COLUMNS, PAIR_COLUMNS, PAIR_ID
 from aas_bench.data.sources import Opened, Options, open_source
 from aas_bench.data.tables import raise_faults
-from aas_bench.errors import InputError
+from aas_bench.errors import InputError, SchemaError
 
 if TYPE_CHECKING:
     from datasets import Dataset, Features, IterableDataset
@@ -83,110 +85,143 @@ def load_pairs(
 
 def canonical_pairs(opened: Opened, *, label: str | None = None) -> Dataset | IterableDataset:
     """Bring an opened table into the canonical schema; see `load_pairs`."""
-    from datasets import IterableDataset, interleave_datasets
+    from datasets import IterableDataset
 
     data = opened.data
-    if isinstance(data, IterableDataset) and data.features is None:
-        data = data._resolve_features()
+    if isinstance(data, IterableDataset):
+        # A stream of an image folder decodes in its own threads: a cast would come too late.
+        data = data._resolve_features().decode(False)
     form = match_form([*data.features, *_nested(data.features)], opened.name)
     if any("." in name for name in form.images):
         data = _unnest(data)
     embedded = embedded_images(data.features, form)
     for name in embedded:
         data = data.cast_column(name, _image(decode=False))
-    see = _stream if isinstance(data, IterableDataset) else _table
-    views = [see(data, opened, form, view, embedded, label) for view in form.views]
-    if len(views) == 1:
-        return views[0]
-    return interleave_datasets(views, stopping_strategy="all_exhausted_without_replacement")
-
-
-def _table(
-    data: Dataset, opened: Opened, form: Form, view: View, embedded: list[str], label: str | None
-) -> Dataset:
-    """A table in memory or on disk: only its small columns are rewritten, images stay in place."""
-    from datasets import concatenate_datasets
-
-    faults: list[str] = []
-    images, skip = _places(view, form, embedded)
-    rows = data.remove_columns(embedded)
-    converter = row_converter(
-        rows.features, view=view, skip=skip, label=label, root=opened.root, faults=faults
+    reading = _Reading(
+        data=data, opened=opened, form=form, embedded=frozenset(embedded), label=label
     )
-    # Never from the cache: its key does not cover the code that the converter calls.
-    rows = rows.map(
-        converter,
-        with_indices=True,
-        remove_columns=rows.column_names,
-        features=converter.features,
-        load_from_cache_file=False,
-        desc=f"Reading {opened.name}",
-    )
-    trusted = TrustedPaths.of(opened)
-    for theirs, ours in images.items():
-        faults += table_image_faults(data, theirs, ours, trusted)
-    raise_faults(opened.name, [*faults, *_duplicates(rows[PAIR_ID])], _MEND)
-    if images:
-        pictures = data.select_columns(list(images)).rename_columns(images)
-        rows = concatenate_datasets([rows, pictures], axis=1)
-    for name in images.values():
-        rows = rows.cast_column(name, _image(decode=True))
-    return rows.select_columns(_order(rows.column_names))
+    return reading.stream() if isinstance(data, IterableDataset) else reading.table()
 
 
-def _stream(
-    data: IterableDataset,
-    opened: Opened,
-    form: Form,
-    view: View,
-    embedded: list[str],
-    label: str | None,
-) -> IterableDataset:
-    from datasets import Features
+@dataclass(frozen=True, kw_only=True)
+class _Reading:
+    """A table whose form is known.
 
-    images, skip = _places(view, form, embedded)
-    converter = row_converter(
-        data.features, view=view, skip=skip, label=label, root=opened.root, faults=None
-    )
-    types = {**converter.features, **dict.fromkeys(images.values(), _image(decode=True))}
-    rows = data.map(
-        _StreamedRow(converter, images, TrustedPaths.of(opened)),
-        with_indices=True,
-        remove_columns=list(data.features),
-    )
-    # Not `features=` in map: images of rows that are typed there would never be decoded.
-    return rows.cast(Features({name: types[name] for name in _order(types)}))
+    Attributes:
+        data: Its rows; images undecoded.
+        opened: Where it comes from.
+        form: Its form.
+        embedded: Its columns of embedded images.
+        label: Which label column was asked for.
+    """
+
+    data: Any
+    opened: Opened
+    form: Form
+    embedded: frozenset[str]
+    label: str | None
+
+    def table(self) -> Dataset:
+        """The pairs of a table in memory or on disk."""
+        from datasets import interleave_datasets
+
+        views = [self._view(view) for view in self.form.views]
+        if len(views) == 1:
+            return views[0]
+        pairs = interleave_datasets(views, stopping_strategy="all_exhausted_without_replacement")
+        return pairs.select_columns(views[0].column_names)
+
+    def _view(self, view: View) -> Dataset:
+        """One pair of each row: only the small columns are written anew, images stay in place."""
+        from datasets import concatenate_datasets
+
+        faults: list[str] = []
+        converter, images = self._plan(view, faults)
+        rows = self.data.remove_columns(sorted(self.embedded))
+        # Never from the cache: its key does not cover the code that the converter calls.
+        rows = rows.map(
+            converter,
+            with_indices=True,
+            remove_columns=rows.column_names,
+            features=converter.features,
+            load_from_cache_file=False,
+            desc=f"Reading {self.opened.name}",
+        )
+        trusted = TrustedPaths.of(self.opened)
+        for theirs, ours in images.items():
+            faults += table_image_faults(self.data, theirs, ours, trusted)
+        raise_faults(self.opened.name, [*faults, *_duplicates(rows[PAIR_ID])], _MEND)
+        if images:
+            pictures = self.data.select_columns(list(images)).rename_columns(images)
+            rows = concatenate_datasets([rows, pictures], axis=1)
+        for name in images.values():
+            rows = rows.cast_column(name, _image(decode=True))
+        return rows.select_columns(_order(rows.column_names))
+
+    def stream(self) -> IterableDataset:
+        """The pairs of a streamed table."""
+        from datasets import Features
+
+        plans = [self._plan(view, None) for view in self.form.views]
+        converter, images = plans[0]
+        types = {**converter.features, **dict.fromkeys(images.values(), _image(decode=True))}
+        pairs = self.data.map(
+            _StreamedRow(plans, self.opened),
+            with_indices=True,
+            batched=True,  # a row may hold several pairs
+            batch_size=1,
+            remove_columns=list(self.data.features),
+        )
+        # Not `features=` in map: images of rows that are typed there would never be decoded.
+        return pairs.cast(Features({name: types[name] for name in _order(types)}))
+
+    def _plan(self, view: View, faults: list[str] | None) -> tuple[RowConverter, dict[str, str]]:
+        """The converter, and embedded image column -> its name in the pairs."""
+        ours = view.renames(self.data.features)
+        other = {n for n in self.form.images if ours.get(n, n) not in IMAGE_COLUMNS}
+        images = {n: ours.get(n, n) for n in self.data.features if n in self.embedded - other}
+        try:
+            converter = row_converter(
+                self.data.features,
+                view=view,
+                skip=self.embedded | other,
+                label=self.label,
+                root=self.opened.root,
+                faults=faults,
+            )
+        except SchemaError as error:
+            msg = f"{self.opened.name}: {error}"
+            raise SchemaError(msg) from error
+        return converter, images
 
 
 class _StreamedRow:
-    """Converts a row with its images, and checks what needs more than the row."""
+    """A batch of one row -> its pairs with their images; checks also what needs other rows."""
 
-    def __init__(
-        self, convert: RowConverter, images: Mapping[str, str], trusted: TrustedPaths
-    ) -> None:
-        self.convert, self.images, self.trusted = convert, images, trusted
+    def __init__(self, plans: list[tuple[RowConverter, dict[str, str]]], opened: Opened) -> None:
+        self.plans, self.name, self.trusted = plans, opened.name, TrustedPaths.of(opened)
         self.seen: set[str] = set()
 
-    def __call__(self, row: dict[str, Any], number: int) -> dict[str, Any]:
-        out = self.convert(row, number)
+    def __call__(self, batch: Mapping[str, list[Any]], numbers: list[int]) -> dict[str, list[Any]]:
+        (number,) = numbers
         if number == 0:  # a new pass over the table
             self.seen.clear()
-        faults = [f"pair_id {out[PAIR_ID]!r} stands twice"] if out[PAIR_ID] in self.seen else []
-        self.seen.add(out[PAIR_ID])
-        for theirs, ours in self.images.items():
-            out[ours] = row[theirs]
+        row = {name: values[0] for name, values in batch.items()}
+        pairs = [self._pair(convert, images, row, number) for convert, images in self.plans]
+        return {name: [pair[name] for pair in pairs] for name in pairs[0]}
+
+    def _pair(
+        self, convert: RowConverter, images: Mapping[str, str], row: Mapping[str, Any], number: int
+    ) -> dict[str, Any]:
+        pair = convert(row, number)
+        faults = [f"{PAIR_ID} {pair[PAIR_ID]!r} stands twice"] * (pair[PAIR_ID] in self.seen)
+        self.seen.add(pair[PAIR_ID])
+        for theirs, ours in images.items():
+            pair[ours] = row[theirs]
             fault = image_fault(row[theirs], self.trusted)
             faults += [f"{ours}: {fault}"] if fault else []
-        raise_faults(f"row {number}", faults, _MEND)
-        return out
-
-
-def _places(view: View, form: Form, embedded: list[str]) -> tuple[dict[str, str], set[str]]:
-    """Embedded image column -> its name in the pairs, and the columns that are not converted."""
-    ours = view.renames([*form.images, *embedded])
-    other = {n for n in form.images if ours.get(n, n) not in IMAGE_COLUMNS}
-    images = {n: ours.get(n, n) for n in embedded if n not in other}
-    return images, {*embedded, *other}
+        raise_faults(self.name, [f"row {number}: {fault}" for fault in faults], _MEND)
+        return pair
 
 
 def _order(columns: Iterable[str]) -> list[str]:
@@ -200,10 +235,6 @@ def _image(*, decode: bool) -> Any:
     return Image(decode=decode)
 
 
-def _undecoded(feature: Any) -> Any:
-    return _image(decode=False) if hasattr(feature, "decode") else feature
-
-
 def _nested(features: Features) -> list[str]:
     """Fields of a struct of images, by dotted name."""
     fields = features.get(_NESTED)
@@ -214,15 +245,18 @@ def _unnest(data: Any) -> Any:
     """The fields of the struct of images as columns."""
     from datasets import Features, IterableDataset, concatenate_datasets
 
-    if not isinstance(data, IterableDataset):
-        flat = data.select_columns([_NESTED]).flatten()
-        return concatenate_datasets([data.remove_columns([_NESTED]), flat], axis=1)
-    fields = {name: _undecoded(inner) for name, inner in data.features[_NESTED].items()}
+    streamed = isinstance(data, IterableDataset)
+    fields = {
+        name: _image(decode=not streamed) if is_image(inner) else inner
+        for name, inner in data.features[_NESTED].items()
+    }
     types = {name: feature for name, feature in data.features.items() if name != _NESTED}
     types |= {f"{_NESTED}.{name}": inner for name, inner in fields.items()}
-    return data.cast_column(_NESTED, fields).map(
-        _fields, remove_columns=[_NESTED], features=Features(types)
-    )
+    data = data.cast_column(_NESTED, fields)
+    if not streamed:  # flatten would also take undecoded images apart
+        flat = data.select_columns([_NESTED]).flatten()
+        return concatenate_datasets([data.remove_columns([_NESTED]), flat], axis=1)
+    return data.map(_fields, remove_columns=[_NESTED], features=Features(types))
 
 
 def _fields(row: dict[str, Any]) -> dict[str, Any]:

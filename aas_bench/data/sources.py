@@ -100,20 +100,17 @@ def _open_table(file: Path, options: Options) -> Opened:
     if file.suffix.lower() != ".parquet":
         data = _rows(_from_frame(read_frame(file), str(file)), options)
         return Opened(data=data, name=str(file), root=file.parent)
-    from datasets import load_dataset
+    from datasets import Dataset, IterableDataset
 
+    # Not load_dataset("parquet"): that reports each load to a server first.
     with _one_line(str(file)):
-        data = load_dataset(
-            "parquet",
-            data_files=glob.escape(str(file)),
-            split="train",
-            streaming=options.streaming,
-        )
+        kind = IterableDataset if options.streaming else Dataset
+        data = kind.from_parquet(glob.escape(str(file)))
     return Opened(data=data, name=str(file), root=file.parent)
 
 
 def _open_folder(folder: Path, options: Options) -> Opened:
-    from datasets import load_dataset, load_from_disk
+    from datasets import load_from_disk
 
     name = str(folder)
     if any((folder / mark).is_file() for mark in _SAVED):
@@ -130,11 +127,10 @@ def _open_folder(folder: Path, options: Options) -> Opened:
     if files:
         _refuse_remote(name, options)
         return Opened(data=_rows(_file_pairs(folder, files), options), name=name, root=folder)
-    with _one_line(name):
-        loaded = load_dataset(
-            name, options.config, split=options.split, streaming=options.streaming
-        )
-    return Opened(data=_one_split(loaded, name, options.split), name=name, root=folder)
+    if options.revision is not None:
+        msg = f"{name} is a folder and has no revision. Leave out revision."
+        raise InputError(msg)
+    return Opened(data=_load(name, options), name=name, root=folder)
 
 
 def _image_folder(metadata: Path) -> Dataset:
@@ -162,10 +158,14 @@ def _file_pairs(folder: Path, files: dict[str, re.Match[str]]) -> Dataset:
         )
         raise SchemaError(msg)
     found: dict[str, dict[str, str]] = {}
+    faults = []
     for file, match in files.items():
-        found.setdefault(_plain(match["id"]), {})[match["role"].lower()] = file
+        roles, role = found.setdefault(_plain(match["id"]), {}), match["role"].lower()
+        if role in roles:
+            faults.append(f"two files are image {role} of {_plain(match['id'])!r}")
+        roles[role] = file
     keys = [_plain(str(value)) for value in frame[key]]
-    faults = [
+    faults += [
         f"{key} {k!r} has no image {role}"
         for k in keys
         for role in ("original", "distorted")
@@ -188,21 +188,31 @@ def _plain(identity: str) -> str:
 
 
 def _open_hub(hub_id: str, options: Options) -> Opened:
-    from datasets import get_dataset_config_names, load_dataset
+    return Opened(data=_load(hub_id, options), name=hub_id, hub_id=hub_id)
 
-    with _one_line(hub_id):
-        config = options.config
-        if config is None:
-            names = get_dataset_config_names(hub_id, revision=options.revision)
-            config = PAIRS_CONFIG if PAIRS_CONFIG in names else None
+
+def _load(name: str, options: Options) -> Any:
+    """One configuration and one split of a folder or a Hub dataset."""
+    from datasets import get_dataset_config_names, get_dataset_default_config_name, load_dataset
+
+    with _one_line(name):
+        configs = get_dataset_config_names(name, revision=options.revision)
+        config: str | None = options.config or PAIRS_CONFIG
+        if options.config is None and config not in configs:
+            config = get_dataset_default_config_name(name, revision=options.revision)
+    if config not in configs:
+        problem = "has several configurations" if config is None else f"has none called {config!r}"
+        msg = f"{name} {problem}. Choose one with config=: {', '.join(configs)}."
+        raise InputError(msg)
+    with _one_line(name):
         loaded = load_dataset(
-            hub_id,
+            name,
             config,
             split=options.split,
             streaming=options.streaming,
             revision=options.revision,
         )
-    return Opened(data=_one_split(loaded, hub_id, options.split), name=hub_id, hub_id=hub_id)
+    return _one_split(loaded, name, options.split)
 
 
 def _one_split(loaded: Any, name: str, split: str | None) -> Any:
