@@ -21,18 +21,20 @@ def summary_table(summary: Summary) -> None:
         f"{summary.provenance['confidence_level']:.0%} intervals over base prompts"
     )
     grid = Table(box=None, pad_edge=False, header_style="bold")
-    grid.add_column("reward", overflow="fold")
+    grid.add_column("reward", no_wrap=True)
     headline = "accuracy" if summary.measure == "accuracy" else "chose asked"
     for name in (headline, "understood", "override rate", "strength", "coverage"):
         grid.add_column(name, justify="right", no_wrap=True)
     for name, reward in summary.rewards.items():
         override = reward.override
-        cells = (
-            [override.understood, override.override_rate, override.override_strength]
-            if override
-            else [None] * 3
+        grid.add_row(
+            name,
+            _stacked(reward.headline),
+            _stacked(override and override.understood),
+            _stacked(override and override.override_rate),
+            _stacked(override and override.override_strength, digits=2),
+            f"{reward.coverage:.1%}",
         )
-        grid.add_row(name, *map(_stacked, [reward.headline, *cells]), f"{reward.coverage:.1%}")
     console.print(grid)
     for name, reward in summary.rewards.items():
         if reward.override is not None:
@@ -67,13 +69,13 @@ def interval(estimate: Estimate, *, digits: int = 3) -> str:
     return f"{value} [{estimate.low:.{digits}f}, {estimate.high:.{digits}f}]"
 
 
-def _stacked(estimate: Estimate | None) -> str:
+def _stacked(estimate: Estimate | None, *, digits: int = 3) -> str:
     """The value, and its interval on a second line, so that a row fits 80 columns."""
     if estimate is None or estimate.value is None:
         return "-"
     if estimate.low is None or estimate.high is None:
-        return f"{estimate.value:.3f}"
-    return f"{estimate.value:.3f}\n{estimate.low:.3f}..{estimate.high:.3f}"
+        return f"{estimate.value:.{digits}f}"
+    return f"{estimate.value:.{digits}f}\n{estimate.low:.{digits}f}..{estimate.high:.{digits}f}"
 
 
 def _sentence(understood: Estimate, chosen: Estimate) -> str:
