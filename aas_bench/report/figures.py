@@ -225,7 +225,8 @@ def draw_outcomes(
         left += width
     understood = result.understood.value or 0.0
     muted = palette("muted")
-    axes.plot([0, understood], [top + height + 5] * 2, color=muted, lw=1.5)
+    if understood > 0:
+        axes.plot([0, understood], [top + height + 5] * 2, color=muted, lw=1.5)
     axes.text(0, top + height + 22, f"understood {percent(understood)}", color=muted)
 
 

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import difflib
-import hashlib
-import io
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 
 from aas_bench.data.schema import (
     DIMENSIONS,
+    IMAGE_COLUMNS,
     IMAGE_DISTORTED,
     IMAGE_ORIGINAL,
     LABEL,
@@ -26,18 +24,11 @@ from aas_bench.data.schema import (
 )
 from aas_bench.data.scores import Cells, ScoreTable
 from aas_bench.errors import InputError
+from aas_bench.report.pictures import Pictures
 from aas_bench.report.results import Summary
 from aas_bench.report.rows import headline_rows, members
 from aas_bench.report.summary import verdicts
 from aas_bench.report.words import number
-
-THUMBNAIL_PX = 560
-"""Longest side of a thumbnail: twice its size on the page, for sharp screens."""
-
-FULL_PX = 2048
-"""Longest side of a full-size image."""
-
-JPEG_QUALITY = 90
 
 _TOKENS = re.compile(r"\s+|[^\s\w]+|\w+")
 _NOT_MARKED = " \t\n,.;:"
@@ -78,13 +69,14 @@ def build_gallery(
         max_gallery: Most pairs to show; above that a seeded random sample of them.
 
     Raises:
-        InputError: `pairs` holds none of the pairs of the table.
+        InputError: `pairs` holds none of the pairs of the table, or an image cannot be read.
     """
     rows = np.flatnonzero(headline_rows(table.frame))
     row_of = {str(table.frame[PAIR_ID].iloc[row]): int(row) for row in rows}
     shown = _sample(list(row_of), max_gallery, int(summary.provenance["seed"]))
-    folder.mkdir(parents=True, exist_ok=True)
-    found = {pair[PAIR_ID]: pair for pair in _cards(summary, table, pairs, row_of, shown, folder)}
+    pictures = Pictures(folder)
+    cards = _cards(summary, table, pairs, row_of, shown, pictures)
+    found = {card[PAIR_ID]: card for card in cards}
     if not found:
         msg = "none of the given pairs is in the score table. Give the pairs that were scored."
         raise InputError(msg)
@@ -120,7 +112,7 @@ def _cards(
     pairs: Any,
     row_of: Mapping[str, int],
     shown: Container[str],
-    folder: Path,
+    pictures: Pictures,
 ) -> Iterator[dict[str, Any]]:
     judged = {name: verdicts(table, name) for name in summary.rewards}
     cells = {name: table.cells(name) for name in summary.rewards}
@@ -137,8 +129,8 @@ def _cards(
             "prompt": marked_words(
                 _text(facts.get(PROMPT_ORIGINAL)), _text(facts.get(PROMPT_DISTORTED)) or ""
             ),
-            "left": _store(pair[IMAGE_ORIGINAL], folder),
-            "right": _store(pair[IMAGE_DISTORTED], folder),
+            "left": _picture(pictures, pair, IMAGE_ORIGINAL),
+            "right": _picture(pictures, pair, IMAGE_DISTORTED),
             "scores": [
                 {
                     "left": _score(cells[name].oidp[row], decimals[name]),
@@ -151,8 +143,12 @@ def _cards(
 
 
 def _rows_of(pairs: Any, shown: Container[str]) -> Iterable[Mapping[str, Any]]:
-    """The rows to show; of a Dataset only their images are decoded."""
+    """The rows to show; of a Dataset only these are read, and their images stay encoded."""
     if hasattr(pairs, "select_columns") and hasattr(pairs, "select"):
+        from datasets import Image
+
+        for column in IMAGE_COLUMNS:
+            pairs = pairs.cast_column(column, Image(decode=False))
         ids = pairs.select_columns([PAIR_ID])[PAIR_ID]
         rows: Iterable[Mapping[str, Any]] = pairs.select(
             [i for i, pair_id in enumerate(ids) if str(pair_id) in shown]
@@ -161,32 +157,14 @@ def _rows_of(pairs: Any, shown: Container[str]) -> Iterable[Mapping[str, Any]]:
     return (pair for pair in pairs if str(pair[PAIR_ID]) in shown)
 
 
+def _picture(pictures: Pictures, pair: Mapping[str, Any], column: str) -> dict[str, Any]:
+    return asdict(pictures.store(pair[column], name=f"{column} of {pair[PAIR_ID]}"))
+
+
 def _sample(ids: list[str], most: int, seed: int) -> dict[str, None]:
     """At most that many pairs in random order, so that the first cards show a variety."""
     drawn = np.random.default_rng(seed).permutation(len(ids))[:most]
     return {ids[i]: None for i in drawn}
-
-
-def _store(image: Image.Image, folder: Path) -> dict[str, Any]:
-    """Write an image and its thumbnail, named by content, so that equal images share a file."""
-    rgb = image.convert("RGB")
-    full = rgb.copy()
-    full.thumbnail((FULL_PX, FULL_PX))
-    thumbnail = rgb.copy()
-    thumbnail.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX))
-    full_name = _write(full, folder)
-    name = full_name if thumbnail.size == full.size else _write(thumbnail, folder)
-    return {"thumbnail": name, "full": full_name, "size": list(thumbnail.size)}
-
-
-def _write(image: Image.Image, folder: Path) -> str:
-    name = f"{hashlib.sha256(repr(image.size).encode() + image.tobytes()).hexdigest()[:20]}.jpg"
-    path = folder / name
-    if not path.exists():
-        buffer = io.BytesIO()
-        image.save(buffer, "JPEG", quality=JPEG_QUALITY, subsampling=0)
-        path.write_bytes(buffer.getvalue())
-    return f"{folder.name}/{name}"
 
 
 def _group(summary: Summary, facts: Mapping[str, Any]) -> list[str]:

@@ -72,7 +72,8 @@ class Leaders:
     """The reward models with the highest override rate.
 
     Attributes:
-        names: Highest rate first; after the first, those whose interval reaches that of the first.
+        names: Highest rate first; then those that its interval does not tell from it: one of the
+            two rates lies within the interval of the other.
         n_compared: Reward models that understand requests, which alone are compared.
     """
 
@@ -90,9 +91,8 @@ def most_overriding(summary: Summary) -> Leaders | None:
     if not rates:
         return None
     first, *rest = sorted(rates, key=lambda name: -(rates[name].value or 0.0))
-    floor = rates[first].low
-    reach = [name for name in rest if floor is None or (rates[name].high or 1.0) >= floor]
-    return Leaders(names=(first, *reach), n_compared=len(rates))
+    near = [n for n in rest if _holds(rates[first], rates[n]) or _holds(rates[n], rates[first])]
+    return Leaders(names=(first, *near), n_compared=len(rates))
 
 
 def finding(reward: RewardSummary) -> str:
@@ -114,3 +114,9 @@ def finding(reward: RewardSummary) -> str:
         f"responded to the request in {percent(understood)} of pairs, no more than chance would, "
         f"and {end}"
     )
+
+
+def _holds(interval: Estimate, estimate: Estimate) -> bool:
+    if interval.low is None or interval.high is None:
+        return True
+    return interval.low <= (estimate.value or 0.0) <= interval.high

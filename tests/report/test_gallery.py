@@ -8,7 +8,8 @@ from PIL import Image
 from support.report_tables import pair_rows, score_table
 
 from aas_bench.errors import InputError
-from aas_bench.report.gallery import THUMBNAIL_PX, build_gallery, marked_words
+from aas_bench.report.gallery import build_gallery, marked_words
+from aas_bench.report.pictures import THUMBNAIL_PX
 from aas_bench.report.summary import summarise, verdicts
 
 PROMPTS = st.lists(
@@ -90,7 +91,7 @@ def test_equal_images_share_a_file_and_large_ones_get_a_thumbnail(tmp_path):
     assert len(list((tmp_path / "images").iterdir())) == 3
     left, right = gallery.cards[0]["left"], gallery.cards[0]["right"]
     assert right["full"] == right["thumbnail"]
-    assert left["size"] == [THUMBNAIL_PX, THUMBNAIL_PX // 2]
+    assert left["size"] == (THUMBNAIL_PX, THUMBNAIL_PX // 2)
     with Image.open(tmp_path / left["thumbnail"]) as thumbnail:
         assert thumbnail.size == (THUMBNAIL_PX, THUMBNAIL_PX // 2)
     with Image.open(tmp_path / left["full"]) as full:
@@ -112,6 +113,30 @@ def test_pairs_that_were_not_scored_are_refused(tmp_path):
         InputError, match=r"none of the given pairs.*Give the pairs that were scored"
     ):
         build(table, tmp_path, pairs=other)
+
+
+def test_an_unreadable_image_is_named(tmp_path):
+    table = score_table(n=1)
+    (row,) = pair_rows(table)
+    row["image_distorted"] = {"bytes": b"not an image", "path": None}
+    with pytest.raises(InputError, match=r"image_distorted of maker/0000/0 is no image.*Give one"):
+        build(table, tmp_path, pairs=[row])
+
+
+def test_an_encoded_image_is_decoded_once(tmp_path, monkeypatch):
+    from support.toy_pairs import picture, png
+
+    from aas_bench.report import pictures
+
+    seen = []
+    real = pictures.open_image
+    monkeypatch.setattr(
+        pictures, "open_image", lambda c, name: seen.append(c) or real(c, name=name)
+    )
+    folder = pictures.Pictures(tmp_path / "images")
+    cell = {"bytes": png(picture(1)), "path": None}
+    assert folder.store(cell, name="a") == folder.store(dict(cell), name="b")
+    assert len(seen) == 1
 
 
 def test_a_dataset_decodes_only_what_is_shown(tmp_path):

@@ -51,6 +51,13 @@ def test_who_overrides_most_is_told_only_where_intervals_allow():
     assert (together.names, together.n_compared) == (("strong", "near"), 3)
 
 
+def test_one_that_overrides_nothing_never_leads_however_wide_its_interval():
+    found = summary(none={"followed": 100}, some={"followed": 90, "overridden": 10})
+    for reward in found.rewards.values():
+        assert reward.override.override_rate.high > 0
+    assert words.most_overriding(found).names == ("some",)
+
+
 def test_a_lone_blind_model_with_a_high_rate_on_few_pairs_does_not_lead():
     few = {"overridden": 10, "missed": 90}
     some = {"followed": 60, "overridden": 40}
