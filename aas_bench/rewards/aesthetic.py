@@ -102,6 +102,7 @@ def load(
     of_head = obtain(row.weights, local=weights)
     of_clip = companion(CLIP_L_WEIGHTS, local=weights)
     config = CLIPConfig(**architecture)
+    config.vision_config.projection_dim = config.projection_dim
     with unfilled():
         tower = CLIPVisionModelWithProjection(config.vision_config)
         head = regression_head(config.projection_dim)

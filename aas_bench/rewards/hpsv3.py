@@ -275,7 +275,7 @@ def load(
         origin=found.path,
         device=device,
         dtype=torch_dtype(dtype),
-        keep=("rm_head.",),
+        keep=(r"rm_head\..*",),
         ignore=(r"lm_head\.weight",),
     )
     vocabulary = companion(QWEN_TOKENIZER, local=weights)

@@ -226,6 +226,7 @@ def load(
         origin=found.path,
         device=device,
         dtype=torch_dtype(dtype),
+        keep=(r".*\.inv_freq",),
         ignore=(r".*\.position_ids",),
     )
     return Mps(

@@ -93,7 +93,7 @@ def normalised(pixels: torch.Tensor, mean: Triple, std: Triple) -> torch.Tensor:
 def _shortest_side_cropped(
     image: Image.Image, size: int, resample: Image.Resampling, *, floor: bool
 ) -> Image.Image:
-    image = _without_far_ends(image)
+    image = without_far_ends(image)
     width, height = image.size
     if width <= height:
         resized = (size, int(size * height / width))
@@ -105,7 +105,7 @@ def _shortest_side_cropped(
     return fitted.crop((left, top, left + size, top + size))
 
 
-def _without_far_ends(image: Image.Image) -> Image.Image:
+def without_far_ends(image: Image.Image) -> Image.Image:
     """At most 100 times as long as wide, so that enlarging a thin strip cannot fill the memory."""
     width, height = image.size
     kept = (min(width, 100 * height), min(height, 100 * width))

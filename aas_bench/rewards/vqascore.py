@@ -21,6 +21,7 @@ from transformers.cache_utils import DynamicLayer
 
 from aas_bench.errors import InputError
 from aas_bench.rewards.base import RewardModel, Scores
+from aas_bench.rewards.pixels import without_far_ends
 from aas_bench.rewards.prefix import Prefix, continue_from, split
 from aas_bench.rewards.rows import RewardRow
 from aas_bench.rewards.tokens import Ids
@@ -66,6 +67,7 @@ class VqaScore(RewardModel):
 
     def preprocess(self, image: Image.Image) -> Any:
         """What the processor makes of head and image, on the CPU; large images are shrunk first."""
+        image = without_far_ends(image)
         shrink = math.sqrt(MOST_PIXELS / (image.width * image.height))
         if shrink < 1:
             smaller = (round(image.width * shrink), round(image.height * shrink))

@@ -237,7 +237,7 @@ def fill(
         origin: The file they came from, for the message.
         device: Where the module is to run.
         dtype: Of its floating-point tensors.
-        keep: Name prefixes of what stays in float32.
+        keep: Patterns (`re.fullmatch`) of names whose tensors stay in float32.
         ignore: Patterns (`re.fullmatch`) of names in `state` that are left out.
 
     Returns:
@@ -252,7 +252,7 @@ def fill(
     placed: StateDict = {}
     for name in list(state):
         tensor = state.pop(name)
-        target = torch.float32 if any(name.startswith(start) for start in keep) else dtype
+        target = torch.float32 if any(re.fullmatch(pattern, name) for pattern in keep) else dtype
         placed[name] = tensor.to(device, target if tensor.is_floating_point() else tensor.dtype)
     module.load_state_dict(placed, strict=True, assign=True)
     ready: Module = module.to(device).eval().requires_grad_(False)

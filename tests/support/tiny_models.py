@@ -1,9 +1,93 @@
-"""Tiny random models of the real architectures, saved as their makers publish them."""
+"""Tiny models of the real architectures, written to disk as their makers publish them.
+
+`TINY[name]` writes the files of a reward model into a folder and loads them through the loader of
+its row. Names and values come from `golden_weights`, so no package code shapes what is loaded.
+"""
 
 from __future__ import annotations
 
 import string
+import sys
+import types
+from collections.abc import Callable
 from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from support import golden_weights as made
+from support import tiny_tokenizers
+
+from aas_bench.registry import import_object
+from aas_bench.rewards.base import RewardModel
+from aas_bench.rewards.catalog import REWARDS, load_reward
+
+VISION, TEXT, PATCH = (64, 2), (32, 2), 56
+OPEN_CLIP = {
+    "embed_dim": 32,
+    "quick_gelu": True,
+    "vision_cfg": {"image_size": 224, "layers": 2, "width": 64, "head_width": 16, "patch_size": 56},
+    "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 2},
+}
+CLIP = {
+    "projection_dim": 32,
+    "text_config": {
+        "hidden_size": 32,
+        "intermediate_size": 128,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "bos_token_id": 49406,
+        "eos_token_id": 49407,
+        "pad_token_id": 49407,
+    },
+    "vision_config": {
+        "hidden_size": 64,
+        "intermediate_size": 256,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "patch_size": 56,
+    },
+}
+BLIP_TEXT = {
+    "vocab_size": 30524,
+    "hidden_size": 24,
+    "encoder_hidden_size": 64,
+    "intermediate_size": 96,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+}
+BLIP_VISION = {
+    "hidden_size": 64,
+    "intermediate_size": 256,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "patch_size": 16,
+    "image_size": 64,
+}
+MPS = {
+    "clip": CLIP,
+    "cross": {"width": 32, "layers": 2, "heads": 4, "head_width": 8, "ff_mult": 4},
+}
+QWEN_TEXT = {
+    "vocab_size": 151658,
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "rope_parameters": {"rope_type": "default", "rope_theta": 1e6, "mrope_section": [1, 1, 2]},
+}
+QWEN_VISION = {
+    "depth": 1,
+    "embed_dim": 16,
+    "hidden_size": 32,
+    "num_heads": 2,
+    "mlp_ratio": 4,
+    "patch_size": 14,
+    "spatial_merge_size": 2,
+    "temporal_patch_size": 2,
+}
+
+Writer = Callable[[Path, str], RewardModel]
 
 
 def write_vocabulary(path: Path) -> Path:
@@ -13,3 +97,265 @@ def write_vocabulary(path: Path) -> Path:
     words += [*signs, *(f"##{sign}" for sign in signs)]
     path.write_text("\n".join(words) + "\n", encoding="utf-8")
     return path
+
+
+def tensors(named: made.Named) -> dict[str, torch.Tensor]:
+    return {name: torch.from_numpy(made.value(name, shape)) for name, shape in named}
+
+
+def write(state: dict, folder: Path, official: str, layout: str, *, key: str | None) -> Path:
+    """`layout` "official": a pickle under the official name, wrapped in `key`; or "safetensors"."""
+    if layout == "safetensors":
+        path = (folder / official).with_suffix(".safetensors")
+        save_file(state, path)
+    else:
+        path = folder / official
+        torch.save({key: state} if key else state, path)
+    return path
+
+
+def load_row(name: str, weights: Path, *, dtype: str = "float32", **architecture) -> RewardModel:
+    row = REWARDS[name]
+    load = import_object(row.load)
+    return load(row, device="cpu", dtype=dtype, weights=weights, **architecture)
+
+
+def open_clip_row(name: str, official: str, key: str | None = "state_dict") -> Writer:
+    def make(folder: Path, layout: str) -> RewardModel:
+        state = tensors(made.open_clip_names(32, VISION, TEXT, PATCH))
+        if layout == "official" and name.startswith("hpsv2"):
+            state = {n: t.half() for n, t in state.items()}
+        path = write(state, folder, official, layout, key=key)
+        return load_row(name, path, architecture=OPEN_CLIP)
+
+    return make
+
+
+def clip_row(name: str) -> Writer:
+    def make(folder: Path, layout: str) -> RewardModel:
+        state = tensors(made.clip_names(32, VISION, TEXT, PATCH))
+        if layout == "official":  # files of the time also hold the positions
+            state["text_model.embeddings.position_ids"] = torch.arange(77)[None]
+        path = write(state, folder, "pytorch_model.bin", layout, key=None)
+        return load_row(name, path, architecture=CLIP)
+
+    return make
+
+
+def blip_row(name: str, official: str) -> Writer:
+    def make(folder: Path, layout: str) -> RewardModel:
+        write_vocabulary(folder / "vocab.txt")
+        names = made.image_reward_names if name == "image-reward" else made.blip_names
+        state = tensors(names(VISION, (24, 2), 64))
+        if layout == "official":
+            place = "blip.text_encoder" if name == "image-reward" else "text_encoder"
+            state[f"{place}.embeddings.position_ids"] = torch.arange(512)[None]
+        path = write(state, folder, official, layout, key=None)
+        architecture = {"text_config": BLIP_TEXT, "vision_config": BLIP_VISION}
+        return load_row(name, path, architecture=architecture)
+
+    return make
+
+
+def mps_row(folder: Path, layout: str) -> RewardModel:
+    clip = made.clip_names(32, VISION, TEXT, PATCH)
+    named = [*((f"model.{n}", s) for n, s in clip), *made.cross_names(32, 2, 8)]
+    buffers = {n: torch.from_numpy(a).float() for n, a in made.mps_buffers(32, 2, 8).items()}
+    state = tensors(named) | buffers
+    if layout == "safetensors":
+        path = write(state, folder, "MPS_overall_checkpoint.pth", layout, key=None)
+    else:
+        path = folder / "MPS_overall_checkpoint.pth"
+        save_as_foreign_module(state, path)
+    return load_row("mps", path, architecture=MPS)
+
+
+def save_as_foreign_module(state: dict, path: Path) -> None:
+    """Pickle a whole module whose classes live in a package `trainer` that nobody has installed."""
+    from aas_bench.rewards.mps import MpsModel
+
+    names = ("trainer", "trainer.models", "trainer.models.clip_model")
+    for name in names:
+        sys.modules[name] = types.ModuleType(name)
+    home = sys.modules[names[-1]]
+    try:
+        module = MpsModel(MPS)
+        module.load_state_dict(state)
+        for part in module.modules():
+            own = type(part)
+            if own.__module__.startswith("aas_bench"):
+                foreign = getattr(home, own.__name__, None)
+                if foreign is None:
+                    foreign = type(own.__name__, (own,), {"__module__": home.__name__})
+                    setattr(home, own.__name__, foreign)
+                part.__class__ = foreign
+        torch.save(module, path)
+    finally:
+        for name in names:
+            del sys.modules[name]
+
+
+def hpsv3_row(folder: Path, layout: str) -> RewardModel:
+    tiny_tokenizers.qwen().backend_tokenizer.save(str(folder / "tokenizer.json"))
+    state = tensors(made.hpsv3_names(QWEN_TEXT, QWEN_VISION))
+    path = write(state, folder, "HPSv3.pth", layout, key="model")
+    architecture = {"text_config": QWEN_TEXT, "vision_config": QWEN_VISION}
+    return load_row("hpsv3", path, architecture=architecture)
+
+
+def aesthetic_row(folder: Path, layout: str) -> RewardModel:
+    save_file(tensors(made.clip_names(32, VISION, TEXT, PATCH)), folder / "model.safetensors")
+    sizes = (32, 1024, 128, 64, 16, 1)
+    named = [
+        pair
+        for place, into, out in zip((0, 2, 4, 6, 7), sizes[:-1], sizes[1:], strict=True)
+        for pair in made.linear(f"layers.{place}", out, into)
+    ]
+    path = write(tensors(named), folder, "aesthetic-model.pth", layout, key=None)
+    return load_row("laion-aesthetic", path, architecture=CLIP)
+
+
+def siglip_folder(folder: Path, layout: str) -> Path:
+    from transformers import Siglip2Tokenizer, SiglipConfig, SiglipImageProcessor, SiglipModel
+
+    torch.manual_seed(0)
+    size = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2}
+    size["num_attention_heads"] = 2
+    model = SiglipModel(
+        SiglipConfig(
+            text_config={**size, "vocab_size": 300, "projection_size": 32},
+            vision_config={**size, "image_size": 64, "patch_size": 16},
+        )
+    )
+    spread_out(model)
+    tokens = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>", *(f"<0x{i:02X}>" for i in range(256))]
+    Siglip2Tokenizer(vocab={t: i for i, t in enumerate(tokens)}, merges=[]).save_pretrained(folder)
+    half = [0.5, 0.5, 0.5]
+    SiglipImageProcessor(
+        size={"height": 64, "width": 64}, resample=2, image_mean=half, image_std=half
+    ).save_pretrained(folder)
+    return save_folder(model, folder, layout)
+
+
+def clip_folder(folder: Path, layout: str) -> Path:
+    from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel
+
+    tokenizer = tiny_tokenizers.clip()
+    tokenizer.save_pretrained(folder)
+    text = CLIP["text_config"] | {"eos_token_id": tokenizer.eos_token_id}
+    model = CLIPModel(CLIPConfig(**CLIP | {"text_config": text}))
+    model.load_state_dict(tensors(made.clip_names(32, VISION, TEXT, PATCH)))
+    CLIPImageProcessor().save_pretrained(folder)
+    return save_folder(model, folder, layout)
+
+
+def blip_folder(folder: Path, layout: str) -> Path:
+    from transformers import BlipConfig, BlipForImageTextRetrieval, BlipImageProcessor
+
+    model = BlipForImageTextRetrieval(BlipConfig(text_config=BLIP_TEXT, vision_config=BLIP_VISION))
+    model.load_state_dict(tensors(made.blip_names(VISION, (24, 2), 64)), strict=False)
+    write_vocabulary(folder / "vocab.txt")
+    BlipImageProcessor(size={"height": 64, "width": 64}).save_pretrained(folder)
+    return save_folder(model, folder, layout)
+
+
+def save_folder(model, folder: Path, layout: str) -> Path:
+    model.save_pretrained(folder)
+    if layout == "official":
+        (folder / "model.safetensors").unlink()
+        torch.save(model.state_dict(), folder / "pytorch_model.bin")
+    return folder
+
+
+def spread_out(model) -> None:
+    """Weights large enough that scores tell prompts and images apart."""
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if parameter.ndim > 1:
+                parameter.normal_(0, 2 * parameter.shape[-1] ** -0.5)
+            elif name.endswith("logit_scale"):
+                parameter.fill_(4.6)
+
+
+QWEN_CHAT = (
+    "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{% for part in m['content'] %}"
+    "{% if part['type'] == 'image' %}<|vision_start|><|image_pad|><|vision_end|>"
+    "{% else %}{{ part['text'] }}{% endif %}{% endfor %}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+
+
+def vlm_folder(folder: Path) -> Path:
+    """Qwen2.5-VL with a byte tokenizer that knows "yes"."""
+    from transformers import (
+        Qwen2_5_VLConfig,
+        Qwen2_5_VLForConditionalGeneration,
+        Qwen2_5_VLProcessor,
+        Qwen2VLImageProcessor,
+        Qwen2VLVideoProcessor,
+    )
+
+    tokenizer = tiny_tokenizers.qwen()
+    tokenizer.add_tokens(["yes", "Yes"])
+    special = tokenizer.convert_tokens_to_ids
+    torch.manual_seed(0)
+    model = Qwen2_5_VLForConditionalGeneration(
+        Qwen2_5_VLConfig(
+            text_config={**QWEN_TEXT, "vocab_size": len(tokenizer)},
+            vision_config={
+                "depth": 2,
+                "hidden_size": 16,
+                "intermediate_size": 32,
+                "num_heads": 2,
+                "out_hidden_size": 32,
+                "fullatt_block_indexes": [1],
+            },
+            image_token_id=special("<|image_pad|>"),
+            video_token_id=special("<|video_pad|>"),
+            vision_start_token_id=special("<|vision_start|>"),
+            vision_end_token_id=special("<|vision_end|>"),
+        )
+    )
+    spread_out(model)
+    processor = Qwen2_5_VLProcessor(
+        image_processor=Qwen2VLImageProcessor(
+            size={"shortest_edge": 56 * 56, "longest_edge": 112 * 112}
+        ),
+        tokenizer=tokenizer,
+        video_processor=Qwen2VLVideoProcessor(),
+        chat_template=QWEN_CHAT,
+    )
+    processor.save_pretrained(folder)
+    model.save_pretrained(folder)
+    return folder
+
+
+def vqascore_row(folder: Path, layout: str) -> RewardModel:
+    return load_row("vqascore", vlm_folder(folder))
+
+
+TINY: dict[str, Writer] = {
+    "hps": open_clip_row("hps", "hpc.pth"),
+    "hpsv2.0": open_clip_row("hpsv2.0", "HPS_v2_compressed.pt"),
+    "hpsv2.1": open_clip_row("hpsv2.1", "HPS_v2.1_compressed.pt"),
+    "clip-h": open_clip_row("clip-h", "open_clip_pytorch_model.bin", key=None),
+    "pickscore": clip_row("pickscore"),
+    "clip-l": clip_row("clip-l"),
+    "image-reward": blip_row("image-reward", "ImageReward.pt"),
+    "blip-l-itm": blip_row("blip-l-itm", "pytorch_model.bin"),
+    "mps": mps_row,
+    "hpsv3": hpsv3_row,
+    "siglip2": lambda folder, layout: load_row("siglip2", siglip_folder(folder, layout)),
+    "laion-aesthetic": aesthetic_row,
+    "vqascore": vqascore_row,
+}
+
+GENERIC: dict[str, Callable[[Path, str], Path]] = {
+    "hf:tiny/clip": clip_folder,
+    "hf:tiny/siglip": siglip_folder,
+    "hf:tiny/blip": blip_folder,
+}
+
+
+def generic(name: str, folder: Path, layout: str) -> RewardModel:
+    return load_reward(name, device="cpu", weights=GENERIC[name](folder, layout))
