@@ -58,7 +58,7 @@ def test_a_pickle_that_carries_code_is_refused_and_not_run(tmp_path, zipped):
 def test_a_plain_pickle_that_carries_code_is_refused_and_not_run(tmp_path):
     proof, file = tmp_path / "it ran", tmp_path / "hpc.pth"
     file.write_bytes(pickle.dumps(Malicious(proof), protocol=2))
-    with pytest.raises(InputError, match="Give a safetensors file|Download it again"):
+    with pytest.raises(InputError, match=r"Give a safetensors file|Download it again"):
         load_row("hps", file, architecture=OPEN_CLIP)
     assert not proof.exists()
 
@@ -138,7 +138,7 @@ def test_a_long_list_of_missing_tensors_is_cut_but_counted(tmp_path):
 def test_damaged_files_say_so(tmp_path, name, content):
     file = tmp_path / name
     file.write_bytes(content)
-    with pytest.raises(InputError, match="Download it again|Give a safetensors file"):
+    with pytest.raises(InputError, match=r"Download it again|Give a safetensors file"):
         w.read(file)
 
 
