@@ -99,6 +99,7 @@ def test_an_upgrade_replaces_the_old_script_and_touches_nothing_else(home, tmp_p
         home / "evaluate-metric--accuracy" / ("a" * 64) / "accuracy.py",
         home / "aas_preference" / ("b" * 64) / "aas_preference.py",
         home / "evaluate-metric--aas_preference" / "notes.txt",
+        home / "evaluate-metric--aas_preference" / "mine" / "aas_preference.py",
     ]
     for other in others:
         other.parent.mkdir(parents=True, exist_ok=True)
@@ -111,7 +112,7 @@ def test_an_upgrade_replaces_the_old_script_and_touches_nothing_else(home, tmp_p
     assert path != old
     assert not old.parent.exists()
     assert path.read_text().endswith("# newer\n")
-    assert [other.read_text() for other in others] == ["theirs"] * 3
+    assert [other.read_text() for other in others] == ["theirs"] * 4
     assert not list(home.rglob(".new-*"))
 
 
