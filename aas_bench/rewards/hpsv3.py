@@ -224,8 +224,8 @@ def resized(width: int, height: int) -> tuple[int, int]:
 
     Each side is rounded to a multiple. If the area then is above PIXELS, the sides are divided by
     sqrt(width * height / PIXELS) and rounded down instead; if below, multiplied by its inverse and
-    rounded up. The order of operations is Qwen's, since rounding down hangs on the last bit: it makes
-    448 of 1024 and 420 of 768, for squares.
+    rounded up. The order of operations is Qwen's, since rounding down hangs on the last bit: of
+    squares it makes 448 of 1024 and 420 of 768.
     """
     step = PATCH * MERGE
     sides = (width, height)

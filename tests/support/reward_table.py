@@ -1,0 +1,67 @@
+"""The table of docs/reward-models.md, from the catalogue and the goldens.
+
+`python -m support.reward_table` in the folder tests writes it into the page.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from support.golden_weights import FOLDER, golden
+
+from aas_bench.rewards.catalog import REWARDS
+from aas_bench.rewards.rows import RewardRow
+
+PAGE = Path(__file__).parents[2] / "docs" / "reward-models.md"
+START, END = "<!-- table: start -->", "<!-- table: end -->"
+
+# hpsv2.0 is the same code and shape as hpsv2.1; HPSv3's golden has the real classes at tiny sizes
+GOLDEN_OF = {"hpsv2.0": "hpsv2.1", "hpsv3": "hpsv3-tiny"}
+NO_GOLDEN = "no golden; equals its library on a tiny model"
+
+
+def parity(name: str) -> str:
+    stored = GOLDEN_OF.get(name, name)
+    if not (FOLDER / f"{stored}.json").is_file():
+        return NO_GOLDEN
+    facts = golden(stored)
+    note = f" ({stored})" if stored != name else ""
+    return f"{facts['largest_difference']:.1e} of {facts['tolerance']:.0e} allowed{note}"
+
+
+def score(row: RewardRow) -> str:
+    low, high = row.score_range
+    bounds = "" if low is None or high is None else f", {low:g} to {high:g}"
+    return f"{row.unit}{bounds}"
+
+
+def source(row: RewardRow) -> str:
+    weights = row.weights
+    assert weights is not None
+    if weights.repo is None:
+        return f"`{weights.file}`, linked at {weights.page}"
+    size = f"{weights.size / 1e9:.2f} GB" if weights.size > 1e8 else f"{weights.size / 1e6:.1f} MB"
+    return f"`{weights.repo}` @ `{weights.revision[:7]}`: `{weights.file}`, {size}"
+
+
+def table() -> str:
+    heads = "name | parity: largest difference | tokens read | score | official dtype | licence"
+    lines = [f"| {heads} | weights |", "|" + " --- |" * 7]
+    for name, row in REWARDS.items():
+        if row.weights is None:
+            continue
+        limit = "not read" if row.family == "image-only" else str(row.prompt_limit or "all")
+        cells = [f"`{name}`", parity(name), limit, score(row), row.dtype, row.licence, source(row)]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def written() -> str:
+    """The table as the page has it."""
+    _, _, after = PAGE.read_text(encoding="utf-8").partition(f"{START}\n")
+    return after.partition(f"\n{END}")[0]
+
+
+if __name__ == "__main__":
+    page = PAGE.read_text(encoding="utf-8")
+    PAGE.write_text(page.replace(written(), table()), encoding="utf-8")
