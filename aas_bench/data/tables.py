@@ -105,9 +105,7 @@ def _read_csv(file: Path) -> pd.DataFrame:
     import pyarrow as pa
     from pyarrow import csv
 
-    # In one block: the types of a column are inferred from the first block alone. Arrow, because
-    # its floats are exact in every version; those of pandas are not.
-    blocks = csv.ReadOptions(block_size=file.stat().st_size + 1)
+    # Arrow, because its floats are exact in every version; those of pandas are not.
     cells = csv.ConvertOptions(
         null_values=[""],
         strings_can_be_null=True,
@@ -116,7 +114,6 @@ def _read_csv(file: Path) -> pd.DataFrame:
     try:
         table = csv.read_csv(
             file,
-            read_options=blocks,
             parse_options=csv.ParseOptions(newlines_in_values=True),
             convert_options=cells,
         )

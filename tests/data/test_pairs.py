@@ -13,6 +13,7 @@ from support import toy_pairs
 
 from aas_bench.data.pairs import load_pairs
 from aas_bench.data.schema import PAIR_COLUMNS, pair_features
+from aas_bench.data.scores import ScoreTable, load_scores
 from aas_bench.errors import InputError, SchemaError
 
 
@@ -243,6 +244,18 @@ def test_the_authors_benchmark(tmp_path):
             assert (row[f"hpsv3_{cell}"], row[f"hpsv3_{cell}_sigma"]) == (mu, sigma)
     gone = {"selected_dims", "hpsv2_reward", "hpsv3_reward", "image_reward"}
     assert not gone & set(pairs.column_names)
+
+
+def test_the_scores_in_a_pair_table_make_a_score_table(tmp_path):
+    theirs.dataset(theirs.benchmark_rows()).to_parquet(tmp_path / "t.parquet")
+    pairs = load_pairs(tmp_path / "t.parquet")
+    frame = pairs.remove_columns(["image_original", "image_distorted"]).to_pandas()
+    table, direct = ScoreTable.from_frame(frame), load_scores(tmp_path / "t.parquet")
+    assert set(table.rewards) == set(direct.rewards) == {"hpsv2", "hpsv3", "image_reward"}
+    assert table.frame["pair_id"].tolist() == direct.frame["pair_id"].tolist()
+    np.testing.assert_array_equal(table.label, direct.label)
+    for reward in table.rewards:
+        np.testing.assert_array_equal(table.cells(reward).diop, direct.cells(reward).diop)
 
 
 def test_the_label_of_choice(tmp_path):
@@ -560,9 +573,9 @@ def test_loading_does_not_decode_or_copy_images(tmp_path, monkeypatch):
 
 def test_an_old_conversion_is_never_served_from_the_cache(tmp_path, monkeypatch):
     toy_pairs.dataset(canonical_rows()).to_parquet(tmp_path / "t.parquet")
-    assert load_pairs(tmp_path / "t.parquet")["model"][0] == "one"
-    monkeypatch.setattr("aas_bench.data.cells.model", lambda *args: "mended")
-    assert load_pairs(tmp_path / "t.parquet")["model"][0] == "mended"
+    assert load_pairs(tmp_path / "t.parquet")["dimensions"][0] == ["sharpness"]
+    monkeypatch.setattr("aas_bench.data.authors.parse_dimensions", lambda value: ["mended"])
+    assert load_pairs(tmp_path / "t.parquet")["dimensions"][0] == ["mended"]
 
 
 def test_a_stream_can_be_read_twice_and_sent_to_a_worker(tmp_path):

@@ -90,7 +90,7 @@ def test_csv_leaves_text_alone(tmp_path):
 
 def test_csv_types_are_inferred_from_all_rows(tmp_path):
     file = tmp_path / "t.csv"
-    n = 300_000
+    n = 600_000  # beyond the first megabyte
     file.write_text("x,y\n" + "1,\n" * n + "1.5,2.5\n")
     frame = read_frame(file)
     assert frame["x"].iloc[-1] == 1.5
