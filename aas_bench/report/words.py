@@ -107,9 +107,9 @@ def finding(reward: RewardSummary) -> str:
     understood, polished = result.understood.value, 1 - (result.chosen.value or 0.0)
     end = f"preferred the polished image in {percent(polished)}."
     if understands(result):
-        return f"understood the request in {percent(understood)} of pairs, {end}"
+        return f"understood the request in {percent(understood)} of pairs and {end}"
     if understood == 0:
-        return f"did not respond to the request in any pair, {end}"
+        return f"did not respond to the request in any pair and {end}"
     return (
         f"responded to the request in {percent(understood)} of pairs, no more than chance would, "
         f"and {end}"

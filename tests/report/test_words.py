@@ -30,7 +30,8 @@ def summary(**choices):
 def test_a_finding_reads_as_a_sentence():
     found = summary(taste={"followed": 25, "overridden": 69, "missed": 4, "lucky": 2})
     assert words.finding(found.rewards["taste"]) == (
-        "understood the request in 94\u202f% of pairs, preferred the polished image in 73\u202f%."
+        "understood the request in 94\u202f% of pairs and preferred the polished image in "
+        "73\u202f%."
     )
 
 
