@@ -22,16 +22,23 @@ def demo(
     as_json: Json = False,
 ) -> None:
     """Score photographs with known effects by three built-in rewards and write the report."""
+    from datasets import disable_progress_bars
+    from rich.console import Console
+
     from aas_bench.cli.text import summary_table
     from aas_bench.data.pairs import load_pairs
     from aas_bench.report.html import write_report
     from aas_bench.report.summary import summarise
     from aas_bench.runner.score import score
 
-    pairs = load_pairs("counterfactual")
+    disable_progress_bars()
+    busy = Console(stderr=True, quiet=as_json)
+    with busy.status("applying the effects to the photographs"):
+        pairs = load_pairs("counterfactual")
     scores = score(pairs, list(REWARDS), progress=not as_json)
-    summary = summarise(scores, command=command_line(), created=now())
-    index = write_report(summary, scores, pairs=pairs, out=out).resolve()
+    with busy.status("analysing the scores and writing the report"):
+        summary = summarise(scores, command=command_line(), created=now())
+        index = write_report(summary, scores, pairs=pairs, out=out).resolve()
     scores.save(index.parent / "scores.parquet")
     if as_json:
         emit({"report": str(index), **summary.to_dict()})
