@@ -1,0 +1,1 @@
+"""Image generators: submissions as data, and the backends that run them."""

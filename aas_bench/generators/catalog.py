@@ -1,0 +1,77 @@
+"""The backends that a submission can name; a row says what it needs and where its code is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from aas_bench.registry import Registry, import_object
+
+if TYPE_CHECKING:
+    from aas_bench.generators.base import Generator
+    from aas_bench.generators.spec import Submission
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backend:
+    """One way to make images.
+
+    Attributes:
+        name: The word in the submission's `backend` field.
+        load: `module:function`; called as load(submission, preset=..., **options) -> Generator.
+        extra: The optional dependencies it needs; None where it needs none.
+        weights: Whether it loads weights (`repo`, `pipeline`) or asks for a `model` by name.
+        settings: Settings it takes beyond width and height; of no use where `weights` is true,
+            as the pipeline class decides there.
+        models: The names that `model` may have; None where the service decides.
+    """
+
+    name: str
+    load: str
+    extra: str | None = "generate"
+    weights: bool = False
+    settings: frozenset[str] = frozenset({"options"})
+    models: frozenset[str] | None = None
+
+
+BACKENDS: Final = Registry(
+    "generator backend",
+    (
+        Backend(name="diffusers", load="aas_bench.generators.diffusers:load", weights=True),
+        Backend(name="openai", load="aas_bench.generators.openai:load"),
+        Backend(name="openrouter", load="aas_bench.generators.openrouter:load"),
+        Backend(name="replicate", load="aas_bench.generators.replicate:load"),
+        Backend(
+            name="builtin",
+            load="aas_bench.generators.builtin:load",
+            extra=None,
+            settings=frozenset({"strength"}),
+            models=frozenset({"faithful", "polish"}),
+        ),
+    ),
+    hint="A backend is one file in aas_bench/generators and a row of BACKENDS.",
+)
+
+
+def load_generator(submission: Submission, *, preset: str = "default", **options: Any) -> Generator:
+    """Load what a submission describes.
+
+    Args:
+        submission: A valid submission.
+        preset: Which of its presets: "default", or a name under `presets`.
+        options: How to run it, e.g. device and batch_size; see the backend's own `load`.
+
+    Raises:
+        SpecError: A revision is still pending, or there is no such preset.
+        MissingExtraError: The backend's packages are not installed.
+        BackendError: The weights cannot be loaded.
+    """
+    from aas_bench.generators.spec import require_runnable
+
+    require_runnable(submission)
+    submission.dtype_for(preset)  # an unknown preset fails before anything is downloaded
+    backend = BACKENDS[submission.backend]
+    generator: Generator = import_object(backend.load, extra=backend.extra)(
+        submission, preset=preset, **options
+    )
+    return generator
