@@ -1,0 +1,108 @@
+"""Fetch and load the weights that a submission names, and nothing else.
+
+Safetensors only, at the submission's commit, into the class it names; no code of a repository is
+run, and a component from any library but diffusers and transformers is refused.
+"""
+
+from __future__ import annotations
+
+from inspect import signature
+from pathlib import Path
+from typing import Any, Final
+
+import diffusers
+import torch
+
+from aas_bench.errors import BackendError, SpecError
+from aas_bench.generators.pipelines import PIPELINES
+from aas_bench.generators.rules import is_local
+from aas_bench.generators.spec import Submission
+
+_LIBRARIES: Final = frozenset({"diffusers", "transformers"})
+
+
+def load_pipeline(submission: Submission, preset: str) -> Any:
+    """The pipeline on the CPU, in the preset's precision, its transformer replaced if asked.
+
+    Raises:
+        SpecError: The repository holds another pipeline or component than the submission says.
+        BackendError: Something cannot be fetched or loaded.
+    """
+    try:
+        return _load_pipeline(submission, preset)
+    except SpecError:
+        raise
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        msg = f"{submission.id}: {submission.repo} cannot be loaded: {error}"
+        raise BackendError(msg) from error
+
+
+def image_to_image(pipe: Any, name: str | None) -> Any:
+    """The same weights in the image-to-image class `name`; None where there is none."""
+    if name is None or type(pipe).__name__ == name:
+        return pipe if name else None
+    kind = getattr(diffusers, name)
+    wanted = signature(kind.__init__).parameters.keys() - pipe.components.keys()
+    other = kind(**pipe.components, **{k: v for k, v in pipe.config.items() if k in wanted})
+    other.set_progress_bar_config(disable=True)
+    return other
+
+
+def _load_pipeline(submission: Submission, preset: str) -> Any:
+    assert submission.pipeline is not None  # the rules of a submission say so
+    row = PIPELINES[submission.pipeline]
+    kind = getattr(diffusers, row.name)
+    source = {"revision": submission.revision}
+    index = kind.load_config(submission.repo, **source)
+    _check_index(submission, index)
+    dtype = getattr(torch, submission.dtype_for(preset) or "float32")
+    parts: dict[str, Any] = {}
+    if submission.transformer is not None:
+        model = getattr(diffusers, index["transformer"][1])
+        parts["transformer"] = model.from_single_file(
+            str(_fetch_file(submission)),
+            config=submission.repo,
+            subfolder="transformer",
+            dtype=dtype,
+            **source,
+        )
+    return kind.from_pretrained(
+        submission.repo,
+        variant=submission.weights_variant,
+        use_safetensors=True,
+        dtype=dtype,
+        **source,
+        **parts,
+        **row.load,
+    )
+
+
+def _check_index(submission: Submission, index: dict[str, Any]) -> None:
+    """Refuse what diffusers would load in silence: another class's parts, modules of elsewhere."""
+    named = index.get("_class_name")
+    if named != submission.pipeline and named in PIPELINES:
+        msg = (
+            f"{submission.id}: pipeline {submission.pipeline}, but {submission.repo} holds a "
+            f"{named}. It would load and draw something else. Correct the pipeline."
+        )
+        raise SpecError(msg)
+    for name, entry in index.items():
+        if not isinstance(entry, list) or entry[:1] == [None]:
+            continue
+        library = str(entry[0])
+        if library not in _LIBRARIES and not hasattr(diffusers.pipelines, library):
+            msg = (
+                f"{submission.id}: component {name} of {submission.repo} comes from {library!r}. "
+                "Only classes of diffusers and transformers are loaded."
+            )
+            raise SpecError(msg)
+
+
+def _fetch_file(submission: Submission) -> Path:
+    part = submission.transformer
+    assert part is not None  # asked for only then
+    if is_local(part.repo):
+        return Path(part.repo) / part.file
+    from huggingface_hub import hf_hub_download
+
+    return Path(hf_hub_download(part.repo, part.file, revision=part.revision))

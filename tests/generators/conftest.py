@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import os
+
+import pytest
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(tmp_path_factory):
+    """Folder of a saved tiny pipeline by class name; each is built once."""
+    pytest.importorskip("diffusers")
+    from support import tiny_pipelines
+
+    root = tmp_path_factory.mktemp("tiny")
+    builders = {**tiny_pipelines.BUILDERS, "playground": tiny_pipelines.playground}
+
+    def folder(name: str):
+        if not (root / name).exists():
+            tiny_pipelines.save(builders[name], root / name)
+        return root / name
+
+    return folder
+
+
+@pytest.fixture
+def tiny_submission(tiny_folder):
+    """A submission of a tiny pipeline; keyword arguments replace fields or settings."""
+    from support import tiny_pipelines
+
+    from aas_bench.generators.spec import Submission
+
+    def submission(name: str, *, settings=None, distorted=None, size=32, **fields):
+        pipeline = "StableDiffusionXLPipeline" if name == "playground" else name
+        chosen = tiny_pipelines.SETTINGS[pipeline] if settings is None else settings
+        both = {"num_inference_steps": 2, "height": size, "width": size, **chosen}
+        return Submission.model_validate(
+            {
+                "id": "tiny",
+                "name": "Tiny",
+                "family": "tiny",
+                "alignment": "base",
+                "backend": "diffusers",
+                "repo": str(tiny_folder(name)),
+                "pipeline": pipeline,
+                "dtype": "float32",
+                "memory": "S",
+                "settings": {"both": both, "distorted": distorted or {}},
+                "licence": "none",
+                "contact": "tests",
+                **fields,
+            }
+        )
+
+    return submission
+
+
+@pytest.fixture
+def requests_for():
+    """Requests for prompts, one a prompt, indices counted from `first`."""
+    from aas_bench.generators.base import Request
+
+    def requests(submission, prompts, *, variant="original", seed=0, first=0, **fields):
+        settings = submission.settings_for(variant)
+        return [
+            Request(
+                index=first + i,
+                variant=variant,
+                prompt=prompt,
+                seed=seed,
+                settings=settings,
+                **fields,
+            )
+            for i, prompt in enumerate(prompts)
+        ]
+
+    return requests
