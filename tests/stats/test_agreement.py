@@ -68,6 +68,15 @@ def test_quadratic_kappa_on_a_graded_scale_equals_crossing_all_ratings(table):
         assert estimate.value == pytest.approx(quadratic_kappa_by_loop(a, b), abs=1e-6)
 
 
+def test_rounding_does_not_pass_for_agreement():
+    # In nine of 27 resamples of the three clusters, all pairs have one and the same rating: there
+    # the expected disagreement is 0, but for what rounding leaves of it.
+    ratings = [0.1, 0.1, 0.7, 0.7, 0.7]
+    estimate = quadratic_kappa(ratings, ratings, clusters=[0, 1, 2, 2, 2])
+    assert (estimate.value, estimate.low) == (1.0, None)
+    assert int(estimate.reason.split()[4]) == pytest.approx(1000 / 3, abs=60)
+
+
 def test_quadratic_kappa_interval_equals_a_loop():
     rng = np.random.default_rng(0)
     a = rng.integers(0, 100, 40)
