@@ -38,12 +38,12 @@ def darken(image: Pixels, dose: float, scene: Scene) -> Pixels:
 def clash(image: Pixels, dose: float, scene: Scene) -> Pixels:
     """Colours that clash: greenish and bright ones go acid green, the others hot magenta."""
     view = View(image)
-    colour = view.colour
-    green = _smooth(colour[..., 1] - (colour[..., 0] + colour[..., 2]) / 2, 0.02 * view.side)
+    red, green, blue = view.channels
+    greenish = _smooth(green - _mix(red, blue, 0.5), 0.02 * view.side)
     bright = _smooth(view.luma, 0.02 * view.side)
-    side = np.tanh((green + 0.1 * (bright - np.median(bright))) / 4)
+    side = np.tanh((greenish + 0.1 * (bright - np.median(bright))) / 4)
     push = 110 * dose * side
-    return _pixels(colour + push[..., None] * np.array([-1 / 3, 2 / 3, -1 / 3], dtype=np.float32))
+    return _pixels(np.dstack([red - push / 3, green + 2 / 3 * push, blue - push / 3]))
 
 
 def flatten_light(image: Pixels, dose: float, scene: Scene) -> Pixels:
@@ -56,42 +56,31 @@ def flatten_light(image: Pixels, dose: float, scene: Scene) -> Pixels:
 
 
 def mush(image: Pixels, dose: float, scene: Scene) -> Pixels:
-    """Crude, mushy parts: dabs of up to 5 % of the side."""
-    radius = 0.025 * max(image.shape[:2]) * dose
-    small = int(radius)
-    dabs = [_dabs(_float(image), r) for r in (small, small + 1)]
-    return _pixels(_mix(*dabs, radius - small))
+    """Crude, mushy parts: dabs of up to 5 % of the side.
 
-
-def _dabs(colour: Plane, radius: int) -> Plane:
-    """Each pixel becomes the mean of the calmest of four squares that have it as a corner.
-
-    Kuwahara et al., Processing of RI-angiocardiographic images, 1976.
+    Each pixel becomes the mean of the calmest of the four squares that have it as a corner
+    (Kuwahara et al., Processing of RI-angiocardiographic images, 1976).
     """
-    if radius == 0:
-        return colour
-    luma = View(_pixels(colour)).luma
-    width = radius + 1
-    stack = np.dstack([colour, luma, luma * luma])
-    means = uniform_filter(stack, (width, width, 1), mode="nearest")
-    spread = means[..., 4] - means[..., 3] ** 2
-    before, after = width // 2, radius - width // 2
-    best, calmest = np.empty_like(colour), np.full(luma.shape, np.inf, dtype=np.float32)
-    for down in (-before, after):
-        for across in (-before, after):
-            here = _shifted(spread, down, across)
-            calmer = here < calmest
-            best[calmer] = _shifted(means[..., :3], down, across)[calmer]
-            calmest[calmer] = here[calmer]
-    return best
+    view = View(image)
+    reach = 1 + int(np.ceil(0.023 * view.side * dose))
+    planes = (*view.channels, view.luma, view.luma**2)
+    means = np.stack([uniform_filter(plane, reach + 1, mode="nearest") for plane in planes])
+    spread = means[4] - means[3] ** 2
+    before = (reach + 1) // 2
+    steps = [
+        (down, across) for down in (-before, reach - before) for across in (-before, reach - before)
+    ]
+    calmest = np.argmin([_moved(spread, *step) for step in steps], axis=0)
+    dabs = [np.choose(calmest, [_moved(plane, *step) for step in steps]) for plane in means[:3]]
+    return _pixels(np.dstack(dabs))
 
 
-def _shifted(values: Plane, down: int, across: int) -> Plane:
+def _moved(plane: Plane, down: int, across: int) -> Plane:
     """Element [y, x] becomes [y + down, x + across], clipped to the picture."""
-    height, width = values.shape[:2]
+    height, width = plane.shape
     rows = np.clip(np.arange(height) + down, 0, height - 1)
     columns = np.clip(np.arange(width) + across, 0, width - 1)
-    return values[rows][:, columns]
+    return plane[rows][:, columns]
 
 
 def posterise(image: Pixels, dose: float, scene: Scene) -> Pixels:
@@ -104,8 +93,7 @@ def posterise(image: Pixels, dose: float, scene: Scene) -> Pixels:
 
 def spoil_backdrop(image: Pixels, dose: float, scene: Scene) -> Pixels:
     """A drab, stained sheet in place of what lies around the main object."""
-    height, width = image.shape[:2]
-    y, x = np.mgrid[0 : 1 : height * 1j, 0 : 1 : width * 1j].astype(np.float32)
+    y, x = _places(image)
     stains = np.sin(7 * x + 3 * np.sin(5 * y)) * np.sin(6 * y + 2 * np.sin(4 * x))
     sheet = _DRAB + 16 * stains[..., None]
     outside = 1 - _ellipse(image, scene, soft=0.16)
@@ -124,36 +112,38 @@ def fade_subject(image: Pixels, dose: float, scene: Scene) -> Pixels:
 def empty_out(image: Pixels, dose: float, scene: Scene) -> Pixels:
     """Things vanish from the edges inward, until 5 % are left on a plain ground."""
     left, top, right, bottom = _box(scene)
-    height, width = image.shape[:2]
-    y, x = np.mgrid[0 : 1 : height * 1j, 0 : 1 : width * 1j].astype(np.float32)
+    y, x = _places(image)
     far = np.hypot(x - (left + right) / 2, y - (top + bottom) / 2)
     limit = np.quantile(far, 1 - 0.95 * dose)
     gone = expit((far - limit) / 0.02)
     plain = np.median(image.reshape(-1, 3), axis=0).astype(np.float32)
-    ground = plain + 0.15 * (_smooth(_float(image), 0.25 * max(height, width)) - plain)
+    ground = plain + 0.15 * (_smooth(_float(image), 0.25 * max(image.shape[:2])) - plain)
     return _pixels(_mix(_float(image), ground, gone[..., None]))
 
 
 _GUESTS: Final[dict[str, tuple[str, float, float]]] = {
-    "astronaut": ("flower", 0.80, 0.24),
+    "astronaut": ("coffee", 0.79, 0.25),
     "chelsea": ("coffee", 0.78, 0.72),
     "coffee": ("rocket", 0.2, 0.7),
-    "rocket": ("flower", 0.22, 0.35),
+    "rocket": ("chelsea", 0.2, 0.38),
     "motorcycle": ("flower", 0.75, 0.35),
     "hubble": ("chelsea", 0.35, 0.4),
-    "retina": ("rocket", 0.6, 0.4),
-    "china": ("coffee", 0.78, 0.35),
-    "flower": ("chelsea", 0.2, 0.4),
+    "retina": ("rocket", 0.42, 0.55),
+    "china": ("coffee", 0.78, 0.38),
+    "flower": ("chelsea", 0.18, 0.42),
 }
-"""Scene: the scene whose main object is pasted in, and where (x, y as fractions)."""
+"""Scene: the scene whose main object is pasted in, and where (x, y as fractions).
+
+A scene in the public domain has a guest in the public domain.
+"""
 
 
 def paste_guest(image: Pixels, dose: float, scene: Scene) -> Pixels:
-    """A round piece of another photograph that does not belong, up to 2/3 of the short side."""
+    """A round piece of another photograph that does not belong, up to 60 % of the short side."""
     name, across, down = _GUESTS[scene.name]
     height, width = image.shape[:2]
-    guest = _main_square(SCENES[name], size=max(height, width))
-    radius = (0.1 + 0.23 * dose) * min(height, width)
+    guest = _main_square(SCENES[name])
+    radius = (0.1 + 0.2 * dose) * min(height, width)
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     v, u = (y - down * height) / radius, (x - across * width) / radius
     last = len(guest) - 1
@@ -162,9 +152,9 @@ def paste_guest(image: Pixels, dose: float, scene: Scene) -> Pixels:
     return _pixels(_mix(_float(image), _float(guest[rows, columns]), mask))
 
 
-def _main_square(scene: Scene, *, size: int) -> Pixels:
+def _main_square(scene: Scene) -> Pixels:
     """The square around a scene's main object."""
-    image = photograph(scene, size=size)
+    image = photograph(scene)
     height, width = image.shape[:2]
     left, top, right, bottom = _box(scene)
     side = round(min(max((right - left) * width, (bottom - top) * height), height, width))
@@ -177,9 +167,9 @@ def gloom(image: Pixels, dose: float, scene: Scene) -> Pixels:
     """A gloomy grade: cold, grey, dark towards the corners."""
     view = View(image)
     cold = _mix(view.colour, view.luma[..., None] * _COLD, 0.8 * dose)
-    height, width = image.shape[:2]
-    y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].astype(np.float32)
-    shade = (1 - 0.45 * dose) * (1 - 0.4 * dose * (x * x + y * y) / 2)
+    y, x = _places(image)
+    corner = 2 * (x - 0.5) ** 2 + 2 * (y - 0.5) ** 2
+    shade = (1 - 0.45 * dose) * (1 - 0.4 * dose * corner)
     return _pixels(cold * shade[..., None])
 
 
@@ -203,7 +193,7 @@ def _float(image: Pixels) -> Plane:
 
 
 def _pixels(values: NDArray[np.floating]) -> Pixels:
-    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(values), 0, 255), dtype=np.uint8)
 
 
 def _mix(a: Plane, b: Plane, share: float | Plane) -> Plane:
@@ -211,7 +201,7 @@ def _mix(a: Plane, b: Plane, share: float | Plane) -> Plane:
 
 
 def _smooth(values: Plane, sigma: float) -> Plane:
-    """About a Gaussian of standard deviation `sigma` pixels: three box filters, fast at any size."""
+    """About a Gaussian of standard deviation `sigma` pixels: three boxes, fast at any width."""
     width = max(1, round(float(np.sqrt(4 * sigma * sigma + 1))))
     for _ in range(3):
         for axis in (0, 1):
@@ -223,11 +213,18 @@ def _box(scene: Scene) -> Box:
     return scene.box or (0.0, 0.0, 1.0, 1.0)
 
 
+def _places(image: Pixels) -> tuple[Plane, Plane]:
+    """Where each pixel is, down and across, 0 to 1; both broadcast to (height, width)."""
+    height, width = image.shape[:2]
+    down = np.linspace(0, 1, height, dtype=np.float32)[:, None]
+    across = np.linspace(0, 1, width, dtype=np.float32)[None, :]
+    return down, across
+
+
 def _ellipse(image: Pixels, scene: Scene, *, soft: float) -> Plane:
     """1 inside the ellipse around the main object's box, 0 outside, shape (height, width)."""
     left, top, right, bottom = _box(scene)
-    height, width = image.shape[:2]
-    y, x = np.mgrid[0 : 1 : height * 1j, 0 : 1 : width * 1j].astype(np.float32)
+    y, x = _places(image)
     u = (x - (left + right) / 2) / ((right - left) / 2)
     v = (y - (top + bottom) / 2) / ((bottom - top) / 2)
     r = (np.abs(u) ** 3 + np.abs(v) ** 3) ** (1 / 3)

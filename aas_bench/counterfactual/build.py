@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any, Final
 from PIL import Image
 
 from aas_bench.counterfactual.effects import EFFECTS, Effect
-from aas_bench.counterfactual.scenes import SCENES, SIZE, Scene, photograph
+from aas_bench.counterfactual.scenes import SCENES, SIZE, Scene, check_size, photograph
 from aas_bench.data.schema import IMAGE_COLUMNS, Label
 from aas_bench.errors import InputError
+from aas_bench.registry import R, Registry
 
 if TYPE_CHECKING:
     from datasets import Dataset, Features
@@ -43,7 +44,7 @@ def counterfactual_rows(
     for pairs that differ in wording only. Rows with the same picture hold the same image object.
 
     Args:
-        size: Longer side of the images in pixels, at least 64.
+        size: Longer side of the images in pixels, 320 to 512.
         effects: Names of effects; None: all.
         scenes: Names of scenes; None: all. A scene that an effect excludes has no pair with it.
         doses: In [0, 1]; at dose 0 both images are equal and the label is -1.
@@ -52,20 +53,31 @@ def counterfactual_rows(
 
     Raises:
         UnknownNameError: No effect or scene is called so.
-        InputError: A dose, the size or the number of wordings is out of range.
+        InputError: A dose, the size or the number of wordings is out of range, or every scene is
+            excluded.
     """
-    chosen_effects = [EFFECTS[name] for name in (EFFECTS if effects is None else effects)]
-    chosen_scenes = [SCENES[name] for name in (SCENES if scenes is None else scenes)]
-    _check(doses, chosen_effects, wordings)
+    chosen_effects = _named(EFFECTS, effects)
+    chosen_scenes = _named(SCENES, scenes)
+    check_size(size)
+    _check(doses, chosen_effects, chosen_scenes, wordings)
     return _rows(size, chosen_effects, chosen_scenes, sorted(set(doses)), wordings)
 
 
-def _check(doses: Sequence[float], effects: list[Effect], wordings: int | None) -> None:
-    wrong = [dose for dose in doses if not 0 <= dose <= 1]
-    if wrong or not doses:
+def _named(rows: Registry[R], names: Iterable[str] | None) -> list[R]:
+    return [rows[name] for name in (rows if names is None else dict.fromkeys(names))]
+
+
+def _check(
+    doses: Sequence[float], effects: list[Effect], scenes: list[Scene], wordings: int | None
+) -> None:
+    if not doses or not all(0 <= dose <= 1 for dose in doses):
         msg = f"doses are {list(doses)}. Give one or more numbers in [0, 1]."
         raise InputError(msg)
-    most = min((len(effect.requests) for effect in effects), default=1)
+    if all(scene.name in effect.excluded for effect in effects for scene in scenes):
+        why = " ".join(e.excluded[s.name] for e in effects for s in scenes)
+        msg = f"no pair can be made of these effects and scenes. Choose others. {why}".rstrip()
+        raise InputError(msg)
+    most = min(len(effect.requests) for effect in effects)
     if wordings is not None and not 1 <= wordings <= most:
         msg = f"wordings is {wordings}. Give 1 to {most}, or None for the default split."
         raise InputError(msg)
@@ -148,17 +160,21 @@ def counterfactual_dataset(
 
     Built row by row into the cache of `datasets`, and read from there when asked again; the key
     covers the arguments and `split_revision`.
+
+    Raises:
+        UnknownNameError: No effect or scene is called so.
+        InputError: A dose, the size or the number of wordings is out of range.
     """
     from datasets import Dataset, Split
 
-    options = {
+    options: dict[str, Any] = {
         "size": size,
-        "effects": None if effects is None else tuple(effects),
-        "scenes": None if scenes is None else tuple(scenes),
-        "doses": tuple(doses),
+        "effects": list(EFFECTS if effects is None else effects),
+        "scenes": list(SCENES if scenes is None else scenes),
+        "doses": list(doses),
         "wordings": wordings,
     }
-    counterfactual_rows(**options)
+    counterfactual_rows(**options)  # checks its arguments at once, before a file is made
     return Dataset.from_generator(
         encoded_rows,
         features=counterfactual_features(),

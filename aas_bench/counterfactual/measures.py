@@ -66,7 +66,7 @@ class View:
         steps = np.zeros_like(self.luma)
         steps[:, :-1] += np.abs(np.diff(self.luma, axis=1))
         steps[:-1] += np.abs(np.diff(self.luma, axis=0))
-        return steps / 2
+        return np.asarray(steps / 2, dtype=np.float32)
 
     @cached_property
     def frame(self) -> NDArray[np.bool_]:
@@ -107,8 +107,8 @@ def light_range(view: View) -> float:
 
 
 def texture_share(view: View) -> float:
-    """Share of the pixels that differ from their neighbours by more than 1.5 grey levels."""
-    return float(np.mean(view.slope > 1.5))
+    """Share of the pixels that differ from their neighbours by more than 1.4 grey levels."""
+    return float(np.mean(view.slope > 1.4))
 
 
 def tonal_entropy(view: View) -> float:

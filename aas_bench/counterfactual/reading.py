@@ -27,14 +27,13 @@ _LACK: Final = (
     r"cannot|\w+n't|lack(?:s|ing|ed)?|missing|absen(?:t|ce of)|devoid|deprived|stripp?(?:ed)?|"
     r"removed?|low|lower|weak|minimal|drained|anything but|far from|instead of)\b"
 )
-_GONE: Final = (
-    r"\b(?:gone|missing|absent|lacking|lost|removed|stripped|vanished|turned (?:down|to mush))\b"
-)
+_GONE: Final = r"\b(?:gone|missing|absent|lacking|lost|removed|stripped|vanished)\b"
 _BAD: Final = (
     r"\b(?:ugly|poor(?:ly)?|bad(?:ly)?|hideous|awful|terrible|unpleasant|unattractive|messy|"
-    r"wrong|unnatural|low-quality|sloppy|lifeless|dull|bland|broken|horrible|inferior|crude(?:ly)?|"
+    r"wrong|unnatural|low-quality|sloppy|broken|horrible|inferior|crude(?:ly)?|"
     r"rough(?:ly)?|careless(?:ly)?|flawed|weird|strange|worst)\b"
 )
+_SETTING: Final = r"(?:backgrounds?|backdrops?|surroundings|settings?)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,15 +55,17 @@ _CUES: Final[dict[str, Cues]] = {
     ),
     "color-brightness": Cues(
         faults=r"dark\w*|dim(?:ly|med)?|underexpos\w*|underlit|murky|washed[- ]out|faded|muted|"
-        r"desaturat\w*|drained|colou?rless|gr[ae]yish|pale|bleached",
+        r"desaturat\w*|drained|colou?rless|gr[ae]yish|pale|bleached|"
+        r"(?:dull|lifeless|weak)(?:\W+\w+)? colou?rs?",
         virtues=r"vivid\w*|bright\w*|glow\w*|saturat\w*|radian\w*|luminous|colou?r",
         topics=r"colou?r brightness|brightness|exposure|saturation",
     ),
     "color-aesthetic": Cues(
-        faults=r"clash\w*|garish\w*|gaudy|lurid|discordant|disharmon\w*|sickly|jarring|neon|acid|"
+        faults=r"clash\w*|garish\w*|gaudy|lurid|discordant|disharmon\w* (?:\w+ )?colou?rs?|"
+        r"colou?r\w*(?:\W+\w+){0,3}\W+disharmon\w*|sickly|jarring|neon|acid|"
         r"eyesore|mismatched colou?rs?|nauseat\w*",
         virtues=r"(?:colou?r )?harmon\w*|pleasing colou?rs?",
-        topics=r"colou?rs?|palettes?|hues?|tints?|colou?r (?:scheme|combination|harmony)",
+        topics=r"colou?rs?(?! brightness)|palettes?|hues?|tints?",
     ),
     "lighting-distinction": Cues(
         faults=r"shadowless|flat(?:ly)?[- ](?:lit|light\w*)|evenly lit|lit so evenly|"
@@ -88,13 +89,12 @@ _CUES: Final[dict[str, Cues]] = {
         topics=r"realism|surfaces?|materials?|anatomy",
     ),
     "background": Cues(
-        faults=r"(?:drab|stained|muddy|shabby|dirty|blank|empty|bare|featureless|cluttered|chaotic|"
-        r"plain|bland|missing|absent) (?:\w+ )?(?:background|backdrop|surroundings|setting)|"
-        r"(?:background|backdrop|surroundings|setting)s? (?:is|are|looks?|seems?)\W+(?:\w+\W+)?"
-        r"(?:drab|stained|muddy|murky|shabby|dirty|blank|empty|bare|featureless|cluttered|"
-        r"chaotic|plain|missing|absent|gone|pixelated)",
-        virtues=r"background\w*|backdrop|surroundings|setting",
-        topics=r"background|backdrop|surroundings|setting",
+        faults=rf"(?:drab|stained|muddy|shabby|dirty|blank|empty|bare|featureless|cluttered|chaotic|"
+        rf"plain|bland|dull|lifeless|missing|absent) (?:\w+ )?{_SETTING}|"
+        rf"{_SETTING} (?:is|are|looks?|seems?)\W+(?:\w+\W+)?(?:drab|stained|muddy|murky|shabby|"
+        r"dirty|blank|empty|bare|featureless|cluttered|chaotic|plain|missing|absent|gone|pixelated)",
+        virtues=_SETTING,
+        topics=_SETTING,
     ),
     "main-object": Cues(
         faults=r"(?:barely|hardly|scarcely|not) (?:visible|noticeable|seen|recogni[sz]able|"
@@ -106,7 +106,8 @@ _CUES: Final[dict[str, Cues]] = {
         topics=r"(?:main )?(?:subject|object|focal point)",
     ),
     "richness": Cues(
-        faults=r"sparse\w*|barren|bare|vacant|empty|emptiness|monotonous|monotony|void|blank|"
+        faults=r"sparse\w*|barren|emptiness|monotonous|monotony|void|"
+        rf"(?:bare|vacant|empty|blank)(?! (?:\w+ )?(?:wall|{_SETTING}))|"
         r"(?:almost|nearly|next to|hardly) (?:nothing|anything|everything|empty|no content)|"
         r"very little (?:in|to see)|minimal content|plain ground",
         virtues=r"richness|content|abundance|variety|elements|much to see",
@@ -115,7 +116,7 @@ _CUES: Final[dict[str, Cues]] = {
     "object-pairing": Cues(
         faults=r"incongru\w*|mismatch\w*|unrelated|out of place|incompatib\w*|pasted|collage|"
         r"(?:do|does) not (?:belong|match|fit|go together)|absurd\w*|ill-matched|"
-        r"nothing to do with|disharmonious|uncoordinated|at odds with|no relation",
+        r"nothing to do with|disharmon\w*|uncoordinated|at odds with|no relation",
         virtues=r"belongs?|relation|coordinat\w*|coheren\w*|go together|matching",
         topics=r"(?:object )?(?:pairing|combination of (?:objects|things|parts))",
     ),
@@ -140,23 +141,21 @@ _CUES: Final[dict[str, Cues]] = {
 @dataclass(frozen=True, kw_only=True)
 class _Pattern:
     fault: re.Pattern[str]
-    denied: re.Pattern[str]
     lacking: re.Pattern[str]
     bad: re.Pattern[str]
 
 
 def _compile(cues: Cues) -> _Pattern:
-    fault = rf"\b(?:{cues.faults})\b"
     virtue = rf"\b(?:{cues.virtues})\b"
     topic = rf"\b(?:{cues.topics})\b"
     return _Pattern(
-        fault=re.compile(fault),
-        denied=re.compile(rf"{_DENIAL}{_REACH}{fault}"),
+        fault=re.compile(rf"\b(?:{cues.faults})\b"),
         lacking=re.compile(rf"{_LACK}{_REACH}{virtue}|{virtue}{_REACH}{_GONE}"),
         bad=re.compile(rf"{_BAD}.*{topic}|{topic}.*{_BAD}"),
     )
 
 
+_DENIED: Final = re.compile(rf"{_DENIAL}{_REACH}$")
 _PATTERNS: Final = {name: _compile(cues) for name, cues in _CUES.items()}
 
 
@@ -175,6 +174,7 @@ def requested_effects(prompt: str) -> tuple[str, ...]:
 
 
 def _asks(pattern: _Pattern, clause: str) -> bool:
-    if pattern.fault.search(clause):
-        return not pattern.denied.search(clause)
+    faults = [clause[: found.start()] for found in pattern.fault.finditer(clause)]
+    if faults:
+        return not all(_DENIED.search(before) for before in faults)
     return bool(pattern.lacking.search(clause) or pattern.bad.search(clause))

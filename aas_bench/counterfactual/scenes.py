@@ -25,8 +25,8 @@ Box: TypeAlias = tuple[float, float, float, float]
 
 SIZE: Final = 384
 """Longer side of a scene unless asked otherwise, in pixels."""
-MIN_SIZE: Final = 64
-"""The smallest longer side for which the effects are tested."""
+SIZES: Final = (320, 512)
+"""Smallest and largest longer side: effects vanish below, photographs end above."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,18 +164,23 @@ def photograph(scene: Scene, *, size: int = SIZE) -> Pixels:
 
     Args:
         scene: A row of `SCENES`.
-        size: Longer side in pixels, at least 64.
+        size: Longer side in pixels, 320 to 512.
 
     Returns:
         Shape (height, width, 3), uint8, RGB; read-only, since calls share it.
 
     Raises:
-        InputError: The size is too small, or the package does not hold the file as we know it.
+        InputError: The size is out of range, or the package does not hold the file as we know it.
     """
-    if size < MIN_SIZE:
-        msg = f"size is {size} pixels. Give at least {MIN_SIZE}."
-        raise InputError(msg)
+    check_size(size)
     return _photograph(scene.name, size)
+
+
+def check_size(size: int) -> None:
+    """Raise InputError unless the split can be made at this longer side."""
+    if not SIZES[0] <= size <= SIZES[1]:
+        msg = f"size is {size} pixels. Give {SIZES[0]} to {SIZES[1]}."
+        raise InputError(msg)
 
 
 @lru_cache(maxsize=16)

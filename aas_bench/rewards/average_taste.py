@@ -19,9 +19,9 @@ from aas_bench.rewards.base import RewardModel, Scores
 from aas_bench.rewards.effect_match import EffectMatch
 from aas_bench.rewards.polish import Polish
 
-MATCH_SD: Final = 0.25
+MATCH_SD: Final = 0.34
 """Standard deviation of `effect-match` over both images of the split under the distorted prompt."""
-POLISH_SD: Final = 0.12
+POLISH_SD: Final = 0.114
 """Standard deviation of `polish` over the same images."""
 POLISH_WEIGHT: Final = 2.0
 

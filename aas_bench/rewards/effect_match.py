@@ -95,7 +95,7 @@ def strengths(image: Pixels) -> Scores:
 
 def _weights(requested: tuple[str, ...]) -> Scores:
     asked = np.array([name in requested for name in EFFECTS], dtype=np.float64)
-    return asked / max(1.0, asked.sum())
+    return np.asarray(asked / max(1.0, asked.sum()), dtype=np.float64)
 
 
 def load(*, size: int = SIZE) -> EffectMatch:
