@@ -96,7 +96,7 @@ def from_repository(
             f"Wrap it in a function and name it module:factory."
         )
         raise InputError(msg)
-    if not any((files.path / file).is_file() for file in WEIGHTS_FILES):
+    if weights is None and not (files.path / WEIGHTS_FILES[0]).is_file():
         # an old repository without safetensors
         files = obtain_folder(repo, revision=revision, patterns=(*SMALL_FILES, WEIGHTS_FILES[1]))
     return family(

@@ -87,8 +87,10 @@ def _obtain(arch: str, tag: str, told: dict[str, Any], weights: str | Path | Non
         return obtain(Weights(repo=repo, file=file))
     try:
         return obtain(Weights(repo=repo, file=FILES[0]))
-    except BackendError:
-        # older repositories have the pickle only; its error then is the one to show
+    except BackendError as error:
+        if error.retryable:
+            raise
+        # the repository is there without the file: older ones have the pickle only
         return obtain(Weights(repo=repo, file=FILES[1]))
 
 

@@ -102,10 +102,13 @@ def obtain_folder(
         hashes = {path.name: _sha256(path) for path in files}
         return Obtained(path=folder, identity={"folder": folder.name, "sha256": hashes})
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError
+    from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HFValidationError
 
     try:
         folder = Path(snapshot_download(repo, revision=revision, allow_patterns=list(patterns)))
+    except HFValidationError as error:
+        msg = f"{repo!r} is no name of a repository. Write OWNER/NAME."
+        raise InputError(msg) from error
     except (EntryNotFoundError, HfHubHTTPError, OSError) as error:
         included = " ".join(f"--include '{pattern}'" for pattern in patterns)
         raise _unreachable(repo, f"The model {repo}", included, revision, error) from error
@@ -353,13 +356,15 @@ def _from_hub(weights: Weights) -> Obtained:
 def _unreachable(
     repo: str, what: str, files: str, revision: str | None, error: Exception
 ) -> BackendError:
+    from huggingface_hub.errors import RemoteEntryNotFoundError
+
     pinned = f" --revision {revision}" if revision else ""
-    reason = str(error).strip().partition("\n")[0]
+    reason = str(error).strip().partition("\n")[0].partition(". ")[0]
     return BackendError(
-        f"{what} is neither in the cache nor could it be downloaded: {reason:.160} "
+        f"{what} is neither in the cache nor could it be downloaded ({reason:.200}). "
         f"Where there is a network, run: hf download {repo} {files}{pinned}   "
         f"Or give a local copy as weights=PATH (--weights PATH).",
-        retryable=True,
+        retryable=not isinstance(error, RemoteEntryNotFoundError),
     )
 
 

@@ -34,7 +34,8 @@ PROMPTS = ["a red fox", "An UGLY, blurry chair", "café &amp; cake", "word " * 1
 
 
 def table(model, images):
-    return np.array([model.score([image] * len(PROMPTS), PROMPTS) for image in images])
+    """One prompt at a time, so that none is padded as far as the longest."""
+    return np.array([[model.score([i], [p])[0] for p in PROMPTS] for i in images])
 
 
 def test_siglip2_is_transformers_logits(tmp_path):
@@ -171,6 +172,16 @@ def test_hf_refuses_a_resize_that_it_does_not_know(tmp_path):
     (folder / "preprocessor_config.json").write_text(json.dumps(told))
     with pytest.raises(InputError, match="a resize that hf: does not know"):
         load_reward("hf:a/b", device="cpu", weights=folder)
+
+
+def test_hf_wants_the_name_of_a_repository_and_its_weights(tmp_path):
+    from aas_bench.errors import InputError
+
+    with pytest.raises(InputError, match=r"'a b/c' is no name of a repository\. Write OWNER/NAME"):
+        load_reward("hf:a b/c", device="cpu")
+    (siglip_folder(tmp_path, "safetensors") / "model.safetensors").unlink()
+    with pytest.raises(InputError, match=r"has neither model\.safetensors nor pytorch_model\.bin"):
+        load_reward("hf:a/b", device="cpu", weights=tmp_path)
 
 
 def test_open_clip_names_near_architectures_and_known_tags():

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import golden_weights as made
+from support import tiny_tokenizers
 from support.tiny_models import write_vocabulary
 
 torch = pytest.importorskip("torch")
@@ -14,6 +15,7 @@ from aas_bench.rewards.tokens import (  # noqa: E402
     PromptTokens,
     bert_tokens,
     clip_tokens,
+    folder_tokens,
     open_clip_tokens,
 )
 
@@ -77,3 +79,12 @@ def test_bert_lower_cases_and_splits_into_pieces(tmp_path):
     words = (tmp_path / "vocab.txt").read_text().splitlines()
     assert [words[i] for i in ids] == ["[CLS]", "a", "##b", "c", "[SEP]"]
     assert (tokens.pad, tokens.end) == (0, 102)
+
+
+def test_a_folders_tokenizer_can_be_told_to_lower_case(tmp_path):
+    tiny_tokenizers.qwen().save_pretrained(tmp_path)
+    as_is, lowered = (
+        folder_tokens(tmp_path, limit=64, to_limit=True, lower=lower) for lower in (False, True)
+    )
+    assert as_is.encode("A Fox") != as_is.encode("a fox")
+    assert lowered.encode("A Fox") == as_is.encode("a fox")

@@ -127,6 +127,19 @@ def test_missing_superfluous_and_misshapen_tensors_are_all_named(tmp_path):
     )
 
 
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"teacher.weight": torch.zeros(1)}, r"model: 1 unexpected \(teacher\.weight\)\."),
+        ({"visual.proj": torch.zeros(64, 16)}, r"model: 1 of another shape \(visual\.proj is"),
+    ],
+)
+def test_one_kind_of_fault_is_enough(tmp_path, change, fault):
+    save_file(tiny_state() | change, tmp_path / "hpc.safetensors")
+    with pytest.raises(InputError, match=fault):
+        load_row("hps", tmp_path / "hpc.safetensors", architecture=OPEN_CLIP)
+
+
 def test_a_long_list_of_missing_tensors_is_cut_but_counted(tmp_path):
     save_file({"logit_scale": torch.tensor(1.0)}, tmp_path / "hpc.safetensors")
     with pytest.raises(InputError, match=r"\d\d missing \([^,]+, [^,]+, [^,]+, \.\.\.\)"):
@@ -231,3 +244,21 @@ def test_renaming_takes_the_first_rule_from_the_start():
 def test_an_unknown_dtype_lists_the_known_ones():
     with pytest.raises(InputError, match="float32, float16, bfloat16"):
         w.torch_dtype("int8")
+
+
+@pytest.mark.usefixtures("offline")
+def test_what_is_in_the_cache_is_found_offline_and_its_commit_recorded(tmp_path):
+    commit = "0123456789" * 4
+    home = tmp_path / "cache" / "models--a--b"
+    (home / "snapshots" / commit).mkdir(parents=True)
+    (home / "refs").mkdir()
+    (home / "refs" / "main").write_text(commit)
+    (home / "snapshots" / commit / "model.safetensors").write_bytes(b"x")
+    for revision in (commit, None):
+        found = w.obtain(Weights(repo="a/b", revision=revision, file="model.safetensors"))
+        assert found.path.read_bytes() == b"x"
+        assert found.identity == {"repo": "a/b", "file": "model.safetensors", "revision": commit}
+    files = w.obtain_folder("a/b", revision=commit, patterns=("*.safetensors",))
+    assert files.identity == {"repo": "a/b", "revision": commit}
+    with pytest.raises(BackendError, match=r"hf download a/b model\.safetensors --revision fff"):
+        w.obtain(Weights(repo="a/b", revision="f" * 40, file="model.safetensors"))

@@ -275,6 +275,8 @@ def spread_out(model) -> None:
                 parameter.normal_(0, 2 * parameter.shape[-1] ** -0.5)
             elif name.endswith("logit_scale"):
                 parameter.fill_(4.6)
+            elif name.endswith("logit_bias"):
+                parameter.fill_(-3.0)
 
 
 QWEN_CHAT = (
