@@ -182,6 +182,22 @@ def test_nothing_scrolls_sideways(open_page, report, width, scheme):
     assert page.troubles == []
 
 
+@pytest.mark.parametrize("width", [1280, 400])
+def test_the_longest_numbers_stay_in_their_cells(open_page, tmp_path, width):
+    table = score_table(rewards=("perfect",))
+    table.frame["label"] = 1
+    table.frame["perfect_didp"] = table.frame["perfect_oidp"] + 100
+    index = write_report(summarise(table, n_resamples=20), table, out=tmp_path / "report")
+    page = open_page(index.as_uri(), width=width)
+    assert "100.0\u202f%" in page.locator("[data-what=headline]").first.inner_text()
+    spills = page.eval_on_selector_all(
+        ".headline td",
+        "all => all.filter(cell => [...cell.querySelectorAll('span')].some(span =>"
+        " span.getBoundingClientRect().right > cell.getBoundingClientRect().right + 0.5)).length",
+    )
+    assert spills == 0
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_text_stands_out_from_its_background(open_page, report, scheme):
     page = open_page(report[0], scheme=scheme)
