@@ -70,10 +70,10 @@ class View:
 
     @cached_property
     def frame(self) -> NDArray[np.bool_]:
-        """True in the outer frame, shape (height, width)."""
+        """True in the outer frame, at least a pixel wide, shape (height, width)."""
         height, width = self.luma.shape
         mask = np.ones((height, width), dtype=bool)
-        y, x = round(height * _FRAME), round(width * _FRAME)
+        y, x = max(1, round(height * _FRAME)), max(1, round(width * _FRAME))
         mask[y : height - y, x : width - x] = False
         return mask
 
