@@ -1,0 +1,124 @@
+"""Images from chat models on OpenRouter, through the OpenAI SDK."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aas_bench.generators.base import Request
+from aas_bench.generators.faults import RefusedError, ServiceError, error_from
+from aas_bench.generators.openai import answer, open_client
+from aas_bench.generators.remote import Notes, RemoteGenerator
+from aas_bench.generators.service import RemoteOptions, Service
+from aas_bench.generators.spec import Submission
+
+RESERVED = frozenset({"model", "messages", "n", "stream", "seed", "usage", "user"})
+
+
+class OpenRouterGenerator(RemoteGenerator):
+    """Images in chat completions; the model chooses the size unless the settings write one out.
+
+    The setting `options.prompt_prefix` goes before every prompt. A seed is sent; OpenRouter
+    ignores it for models that take none.
+    """
+
+    seed_supported = True
+    packages = ("openai", "pillow")
+
+    def __init__(
+        self, submission: Submission, *, preset: str, service: Service, options: RemoteOptions
+    ) -> None:
+        super().__init__(
+            submission, preset=preset, service=service, options=options, reserved=RESERVED
+        )
+        self._client = open_client(service, options)
+
+    def close(self) -> None:
+        """Close the connections."""
+        super().close()
+        self._client.close()
+
+    def _ask(self, request: Request, notes: Notes) -> bytes:
+        wanted = dict(request.settings.options)
+        prompt = f"{wanted.pop('prompt_prefix', '')}{request.prompt}"
+        body = answer(
+            lambda: self._client.chat.completions.with_raw_response.create(
+                model=self.model,
+                messages=[{"role": "user", "content": prompt}],
+                seed=self._seed(request),
+                extra_body={**wanted, "usage": {"include": True}},
+            ),
+            notes,
+        )
+        notes.pay(_mapping(body.get("usage")).get("cost"))
+        choices = body.get("choices")
+        choice = _mapping(choices[0] if isinstance(choices, list) and choices else None)
+        notes.provenance |= {
+            name: source.get(name)
+            for source, names in (
+                (body, ("id", "model", "provider")),
+                (choice, ("finish_reason", "native_finish_reason")),
+            )
+            for name in names
+            if isinstance(source.get(name), str)
+        }
+        fault = _mapping(body.get("error") or choice.get("error"))
+        if fault:
+            code = fault.get("code")
+            raise error_from(code if type(code) is int else 500, {"error": fault})
+        return self._picture(choice, notes)
+
+    def _picture(self, choice: dict[str, Any], notes: Notes) -> bytes:
+        """The first picture of a message; a message without one is a refusal or a failure."""
+        message = _mapping(choice.get("message"))
+        images = message.get("images")
+        urls = [
+            _mapping(_mapping(image).get("image_url")).get("url")
+            for image in (images if isinstance(images, list) else [])
+        ]
+        if urls and isinstance(urls[0], str):
+            notes.provenance["n_images"] = len(urls)
+            return self._fetch(urls[0])
+        finish = choice.get("finish_reason")
+        words = _text(message.get("refusal")) or _text(message.get("content"))
+        if finish == "content_filter":
+            reason = choice.get("native_finish_reason") or finish
+            raise RefusedError(words or f"no picture, finish reason {reason}")
+        if words and finish != "length":
+            raise RefusedError(words)
+        msg = "the answer holds neither a picture nor a refusal. Try again."
+        raise ServiceError(msg, retryable=True)
+
+
+def load(submission: Submission, *, preset: str = "default", **options: Any) -> OpenRouterGenerator:
+    """A generator that asks OpenRouter, or OPENROUTER_BASE_URL.
+
+    Args:
+        submission: A submission of backend openrouter.
+        preset: Which of its presets.
+        options: See `RemoteOptions`.
+
+    Raises:
+        InputError: OPENROUTER_API_KEY is not set, or an option is wrong.
+        SpecError: The settings ask for what the run decides.
+    """
+    chosen = RemoteOptions.of(options)
+    service = Service.find(
+        "OpenRouter",
+        chosen,
+        key="OPENROUTER_API_KEY",
+        url="OPENROUTER_BASE_URL",
+        default_url="https://openrouter.ai/api/v1",
+    )
+    return OpenRouterGenerator(submission, preset=preset, service=service, options=chosen)
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    """The JSON object, or an empty one where the service sent something else."""
+    return value if isinstance(value, dict) else {}
+
+
+def _text(content: object) -> str:
+    """Words of a message: plain, or in parts."""
+    parts = content if isinstance(content, list) else [{"text": content}]
+    texts = [_mapping(part).get("text") for part in parts]
+    return " ".join(text for text in texts if isinstance(text, str)).strip()
