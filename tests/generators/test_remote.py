@@ -4,8 +4,10 @@ import json
 import logging
 import socket
 import traceback
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -26,6 +28,7 @@ from support.loopback_apis import (
 
 from aas_bench.errors import BackendError, InputError
 from aas_bench.generators.catalog import load_generator
+from aas_bench.generators.spec import load_submission
 
 pytest.importorskip("openai")
 pytest.importorskip("replicate")
@@ -39,6 +42,7 @@ KEYS = {
     "replicate": "REPLICATE_API_TOKEN",
 }
 PATHS = {"openai": IMAGES, "openrouter": CHAT, "replicate": PREDICTIONS}
+SUBMISSIONS = Path(__file__).parents[2] / "leaderboard" / "submissions"
 SECRET = "sk-secret-0123456789abcdef"
 
 
@@ -160,6 +164,31 @@ def test_the_description_names_the_service_and_not_its_pace(backend, remote, ser
     assert first == second
     assert first["service"] == service.url
     assert first["backend"] == backend
+
+
+@pytest.mark.parametrize("preset", ["default", "paper"])
+@pytest.mark.parametrize("row", ["gpt-image-1.5", "nano-banana", "qwen_image", "seeddream4"])
+def test_the_published_rows_ask_for_what_they_say(service, requests_for, monkeypatch, row, preset):
+    submission = load_submission(SUBMISSIONS / f"{row}.yaml")
+    settings = submission.settings_for("distorted", preset)
+    wanted = {**settings.options}
+    prefix = wanted.pop("prompt_prefix", "")
+    monkeypatch.setenv(KEYS[submission.backend], SECRET)
+    model = f"/v1/models/{submission.model}"
+    service.answer(model, replicate_model("seed"))
+    path = f"{model}/predictions" if submission.backend == "replicate" else None
+    service.answer(path or PATHS[submission.backend], picture(submission.backend))
+    generator = load_generator(submission, preset=preset, base_url=service.url)
+    [request] = requests_for(submission, ["a grey wall"], variant="distorted")
+    [found] = generator.generate([replace(request, settings=settings)])
+    generator.close()
+    [asked] = posts(service)
+    assert (asked.body.get("input") or asked.body).items() >= wanted.items()
+    assert f"{prefix}a grey wall" in json.dumps(asked.body)
+    if settings.written_size is None:
+        assert found.status == "ok"
+    else:
+        assert found.reason.startswith("the image is 64 x 48 pixels, not 1024 x 1024")
 
 
 def test_the_address_can_come_from_the_environment(backend, remote, service, ask, monkeypatch):
