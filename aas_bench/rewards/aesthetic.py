@@ -13,11 +13,12 @@ from transformers import CLIPConfig, CLIPVisionModelWithProjection
 
 from aas_bench.rewards.base import RewardModel, Scores
 from aas_bench.rewards.clip import CLIP_L, OPENAI_PIXELS
+from aas_bench.rewards.fetch import companion, obtain
 from aas_bench.rewards.heads import regression_head
 from aas_bench.rewards.official import CLIP_L_WEIGHTS
 from aas_bench.rewards.pixels import ImageTransform
 from aas_bench.rewards.rows import RewardRow
-from aas_bench.rewards.weights import companion, fill, obtain, read, renamed, torch_dtype, unfilled
+from aas_bench.rewards.weights import fill, read, renamed, torch_dtype, unfilled
 
 TEXT_SIDE = (r"text_model\..*", r"text_projection\..*", r"logit_scale", r".*\.position_ids")
 

@@ -10,10 +10,11 @@ import open_clip
 from transformers import CLIPConfig, CLIPModel
 
 from aas_bench.rewards.dual import DualEncoder, OpenClipTowers, TransformersTowers
+from aas_bench.rewards.fetch import obtain
 from aas_bench.rewards.pixels import ImageTransform
 from aas_bench.rewards.rows import RewardRow
 from aas_bench.rewards.tokens import clip_tokens, open_clip_tokens
-from aas_bench.rewards.weights import fill, obtain, read, torch_dtype, unfilled
+from aas_bench.rewards.weights import fill, read, torch_dtype, unfilled
 
 # open_clip's ViT-L-14 without "quickgelu" loads OpenAI weights without complaint and scores wrongly
 OPEN_CLIP_L: dict[str, Any] = open_clip.get_model_config("ViT-L-14-quickgelu")

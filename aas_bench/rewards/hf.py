@@ -15,9 +15,10 @@ from aas_bench.rewards.base import RewardModel
 from aas_bench.rewards.blip import match_model
 from aas_bench.rewards.catalog import default_device
 from aas_bench.rewards.dual import DualEncoder, TransformersTowers
+from aas_bench.rewards.fetch import Obtained, obtain_folder
 from aas_bench.rewards.pixels import ImageTransform
 from aas_bench.rewards.tokens import folder_tokens
-from aas_bench.rewards.weights import Obtained, fill, obtain_folder, read, torch_dtype, unfilled
+from aas_bench.rewards.weights import fill, read, torch_dtype, unfilled
 
 SMALL_FILES = ("*.json", "*.txt", "*.model")
 WEIGHTS_FILES = ("model.safetensors", "pytorch_model.bin")

@@ -17,19 +17,12 @@ from transformers import CLIPConfig, CLIPModel
 
 from aas_bench.rewards.base import RewardModel, Scores
 from aas_bench.rewards.clip import CLIP_H, TRANSFORMERS_PIXELS
+from aas_bench.rewards.fetch import obtain
 from aas_bench.rewards.mps_attention import CrossModel
 from aas_bench.rewards.pixels import ImageTransform
 from aas_bench.rewards.rows import RewardRow
 from aas_bench.rewards.tokens import Ids, PromptTokens, clip_tokens
-from aas_bench.rewards.weights import (
-    fill,
-    obtain,
-    read,
-    read_module,
-    renamed,
-    torch_dtype,
-    unfilled,
-)
+from aas_bench.rewards.weights import fill, read, read_module, renamed, torch_dtype, unfilled
 
 ImageTokens: TypeAlias = torch.Tensor
 

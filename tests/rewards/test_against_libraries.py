@@ -8,25 +8,15 @@ from __future__ import annotations
 import json
 
 import numpy as np
-import open_clip
 import pytest
 from support import golden_weights as made
 
 torch = pytest.importorskip("torch")
 
+import open_clip  # noqa: E402
 import transformers  # noqa: E402
-from support.tiny_models import (  # noqa: E402
-    CLIP,
-    OPEN_CLIP,
-    PATCH,
-    TEXT,
-    TINY,
-    VISION,
-    clip_folder,
-    generic,
-    siglip_folder,
-    tensors,
-)
+from support.tiny_models import TINY, clip_folder, generic, siglip_folder  # noqa: E402
+from support.tiny_shapes import CLIP, OPEN_CLIP, PATCH, TEXT, VISION, tensors  # noqa: E402
 
 from aas_bench.rewards.catalog import load_reward  # noqa: E402
 

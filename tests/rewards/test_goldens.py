@@ -12,10 +12,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from support import golden_weights as made
-from support import tiny_tokenizers
-from support.tiny_models import write_vocabulary
 
 torch = pytest.importorskip("torch")
+
+from support import tiny_tokenizers  # noqa: E402
+from support.tiny_shapes import write_vocabulary  # noqa: E402
 
 from aas_bench.rewards import hpsv3, mps  # noqa: E402
 from aas_bench.rewards.catalog import REWARDS, load_reward  # noqa: E402

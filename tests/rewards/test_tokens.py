@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import golden_weights as made
-from support import tiny_tokenizers
-from support.tiny_models import write_vocabulary
 
 torch = pytest.importorskip("torch")
+
+from support import tiny_tokenizers  # noqa: E402
+from support.tiny_shapes import write_vocabulary  # noqa: E402
 
 from aas_bench.rewards.tokens import (  # noqa: E402
     PromptTokens,

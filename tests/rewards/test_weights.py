@@ -13,11 +13,11 @@ torch = pytest.importorskip("torch")
 
 from safetensors.torch import save_file  # noqa: E402
 from support import golden_weights as made  # noqa: E402
-from support.tiny_models import MPS, OPEN_CLIP, PATCH, TEXT, VISION, load_row, tensors  # noqa: E402
+from support.tiny_models import load_row  # noqa: E402
+from support.tiny_shapes import MPS, OPEN_CLIP, PATCH, TEXT, VISION, tensors  # noqa: E402
 
-from aas_bench.errors import BackendError, InputError  # noqa: E402
+from aas_bench.errors import InputError  # noqa: E402
 from aas_bench.rewards import weights as w  # noqa: E402
-from aas_bench.rewards.catalog import REWARDS, load_reward  # noqa: E402
 from aas_bench.rewards.rows import Weights  # noqa: E402
 
 LOCAL = Weights(repo=None, file="model.safetensors")
@@ -31,16 +31,6 @@ class Malicious:
 
     def __reduce__(self):
         return (os.mkdir, (str(self.proof),))
-
-
-@pytest.fixture
-def offline(monkeypatch, tmp_path):
-    """An empty cache and no network."""
-    import huggingface_hub.constants as constants
-
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
 
 
 @pytest.mark.parametrize("zipped", [True, False], ids=["zip", "legacy"])
@@ -162,57 +152,6 @@ def test_a_file_without_named_tensors_is_refused(tmp_path, content):
         w.read(tmp_path / "odd.pt")
 
 
-def test_a_folder_is_searched_for_the_official_name(tmp_path):
-    (tmp_path / "model.safetensors").write_bytes(b"x")
-    found = w.obtain(LOCAL, local=tmp_path)
-    assert found.path == tmp_path / "model.safetensors"
-    # sha-256 of the letter x
-    sha = "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
-    assert found.identity == {"file": "model.safetensors", "sha256": sha}
-
-
-def test_a_wrong_path_says_what_was_expected(tmp_path):
-    with pytest.raises(InputError, match=r"is no file. Give the path of model\.safetensors"):
-        w.obtain(LOCAL, local=tmp_path)
-    with pytest.raises(InputError, match="Give the folder that holds the files of a/b"):
-        w.obtain_folder("a/b", revision=None, patterns=("*",), local=tmp_path / "none")
-
-
-def test_what_is_not_on_the_hub_names_its_page():
-    with pytest.raises(InputError, match=r"tgxs002/align_sd.*weights=PATH"):
-        load_reward("hps", device="cpu")
-
-
-@pytest.mark.usefixtures("offline")
-@pytest.mark.parametrize("name", [n for n, r in REWARDS.items() if r.weights and r.weights.repo])
-def test_without_network_and_cache_the_way_out_is_told(name):
-    weights = REWARDS[name].weights
-    with pytest.raises(BackendError) as raised:
-        load_reward(name, device="cpu")
-    told = str(raised.value)
-    assert f"hf download {weights.repo} " in told
-    assert f"--revision {weights.revision}" in told
-    assert "weights=PATH" in told
-    if name not in {"siglip2", "vqascore"}:  # these need several files
-        assert f"{weights.file} ({weights.size / 1e9:.3g} GB)" in told
-
-
-def test_the_companion_of_local_weights_lies_beside_them(tmp_path):
-    (tmp_path / "model.safetensors").write_bytes(b"x")
-    (tmp_path / "vocab.txt").write_text("[PAD]")
-    vocabulary = Weights(repo=None, file="vocab.txt", page="nowhere")
-    for local in (tmp_path, tmp_path / "model.safetensors"):
-        assert w.companion(vocabulary, local=local).path == tmp_path / "vocab.txt"
-    with pytest.raises(InputError, match="nowhere"):
-        w.companion(vocabulary, local=None)
-
-
-def test_the_commit_is_read_off_the_cache_path(tmp_path):
-    path = tmp_path / "models--a--b" / "snapshots" / "0123abc" / "model.safetensors"
-    assert w.commit_of(path) == "0123abc"
-    assert w.commit_of(tmp_path) is None
-
-
 def test_unfilled_modules_hold_no_random_values_and_fill_makes_them_whole(tmp_path):
     before = torch.get_rng_state()
     with w.unfilled():
@@ -244,21 +183,3 @@ def test_renaming_takes_the_first_rule_from_the_start():
 def test_an_unknown_dtype_lists_the_known_ones():
     with pytest.raises(InputError, match="float32, float16, bfloat16"):
         w.torch_dtype("int8")
-
-
-@pytest.mark.usefixtures("offline")
-def test_what_is_in_the_cache_is_found_offline_and_its_commit_recorded(tmp_path):
-    commit = "0123456789" * 4
-    home = tmp_path / "cache" / "models--a--b"
-    (home / "snapshots" / commit).mkdir(parents=True)
-    (home / "refs").mkdir()
-    (home / "refs" / "main").write_text(commit)
-    (home / "snapshots" / commit / "model.safetensors").write_bytes(b"x")
-    for revision in (commit, None):
-        found = w.obtain(Weights(repo="a/b", revision=revision, file="model.safetensors"))
-        assert found.path.read_bytes() == b"x"
-        assert found.identity == {"repo": "a/b", "file": "model.safetensors", "revision": commit}
-    files = w.obtain_folder("a/b", revision=commit, patterns=("*.safetensors",))
-    assert files.identity == {"repo": "a/b", "revision": commit}
-    with pytest.raises(BackendError, match=r"hf download a/b model\.safetensors --revision fff"):
-        w.obtain(Weights(repo="a/b", revision="f" * 40, file="model.safetensors"))
