@@ -96,7 +96,7 @@ def open_run(
     _check_free_or_run(root)
     (root / PARTS).mkdir(parents=True, exist_ok=True)
     with _locked(root):
-        for stale in (*root.glob(f"{_ASIDE}*"), *(root / PARTS).glob(f"{_ASIDE}*")):
+        for stale in (*root.glob(f"{_ASIDE}*"), *root.glob(f"*/{_ASIDE}*")):
             stale.unlink()
         run = RunDirectory(root)
         manifest = {"format": _FORMAT, "kind": kind, "spec": spec}
