@@ -131,7 +131,8 @@ def test_too_many_requests_for_too_long_fails_for_now(remote, service, ask):
     assert len(service.paths()) == found.provenance["attempts"] == 3
 
 
-def test_a_wait_beyond_the_limit_is_not_begun(remote, service, ask):
+def test_a_wait_beyond_the_limit_is_not_begun(remote, service, ask, monkeypatch):
+    monkeypatch.setattr("tenacity.nap.time.sleep", lambda _: pytest.fail("it waited"))
     service.answer(IMAGES, openai_error(429, headers={"Retry-After": "3600"}), openai_picture())
     found = ask(remote("openai", max_wait=10))
     assert (found.status, found.retryable) == ("failed", True)
