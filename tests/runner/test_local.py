@@ -80,20 +80,30 @@ def test_a_forgotten_prompt_is_encoded_again_with_its_first_batch():
 
 
 def test_prompts_are_batched_by_length():
+    """When they are encoded, and again when they are read against images."""
+
     class Long(ToyDual):
+        def __init__(self):
+            super().__init__()
+            self.spread = []
+
         def prompt_lengths(self, prompts):
             return np.array([len(prompt) for prompt in prompts])
 
         def encode_prompts(self, prompts):
-            self.spread = [*getattr(self, "spread", []), {len(prompt) for prompt in prompts}]
+            self.spread.append({len(prompt) for prompt in prompts})
             return super().encode_prompts(prompts)
+
+        def combine(self, images, prompts):
+            self.spread.append({int(round(prompt[3] * 100)) for prompt in prompts})
+            return super().combine(images, prompts)
 
     model = Long()
     run = ModelRun(model, batch_size=2)
     prompts = ["aaaa", "b", "cccc", "d"]
     run.meet(prompts)
     run.scores([("k", prompt) for prompt in prompts], {"k": np.zeros((2, 2, 3), dtype=np.uint8)})
-    assert model.spread == [{1}, {4}]
+    assert model.spread == [{1}, {4}, {1}, {4}]
 
 
 @pytest.mark.parametrize(

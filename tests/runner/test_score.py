@@ -250,6 +250,15 @@ def test_paintings_have_no_original_image_and_that_is_no_error():
     assert model.n["images"] == len(table)
 
 
+def test_a_part_without_any_image_does_not_end_the_run():
+    table = list(rows())
+    for row in table[:4]:
+        row["image_original"] = row["image_distorted"] = None
+    scores = quiet(dataset(table), ToyDual(), part_size=4)
+    assert len(scores) == len(table)
+    assert np.isnan(scores.cells("toy").didp).tolist() == [i < 4 for i in range(len(table))]
+
+
 @pytest.mark.parametrize("column", ["image_distorted", "prompt_distorted"])
 def test_what_every_pair_must_have_is_missed(column):
     table = list(rows())
@@ -480,23 +489,32 @@ class TestRunDirectory:
         assert (out / "scores.parquet").read_bytes() == (whole / "scores.parquet").read_bytes()
 
     def test_a_resumed_run_repeats_the_batches_of_an_uninterrupted_one(self, tmp_path):
+        """Prompts and one image recur in every part, so memory could reach over from the others."""
+
         class Logging(ToyDual):
             def __init__(self):
                 super().__init__()
-                self.calls = []
+                self.calls = {"images": [], "prompts": []}
 
             def encode_prompts(self, prompts):
-                self.calls.append(tuple(prompts))
+                self.calls["prompts"].append(tuple(prompts))
                 return super().encode_prompts(prompts)
 
+            def encode_images(self, images):
+                self.calls["images"].append(tuple(image.tobytes() for image in images))
+                return super().encode_images(images)
+
+        table = list(rows(n_prompts=7))
+        for row in table:
+            row["image_original"] = table[0]["image_original"]
         whole, resumed = Logging(), Logging()
-        pairs = dataset(rows(n_prompts=7))
-        quiet(pairs, whole, out=tmp_path, part_size=8)
-        for file in (tmp_path / "parts").glob("part-00002.*"):
+        quiet(dataset(table), whole, out=tmp_path, part_size=8)
+        for file in (tmp_path / "parts").glob("part-00001.*"):
             file.unlink()
-        quiet(pairs, resumed, out=tmp_path, part_size=8)
-        assert resumed.calls
-        assert set(resumed.calls) <= set(whole.calls)
+        quiet(dataset(table), resumed, out=tmp_path, part_size=8)
+        for kind, calls in resumed.calls.items():
+            assert calls, kind
+            assert set(calls) <= set(whole.calls[kind]), kind
 
     @pytest.mark.parametrize(
         ("change", "named"),
