@@ -30,9 +30,9 @@ def summary_table(summary: Summary) -> None:
         grid.add_row(
             name,
             _stacked(reward.headline),
-            _stacked(override and override.understood),
-            _stacked(override and override.override_rate),
-            _stacked(override and override.override_strength, digits=2),
+            _stacked(override.understood if override else None),
+            _stacked(override.override_rate if override else None),
+            _stacked(override.override_strength if override else None, digits=2),
             f"{reward.coverage:.1%}",
         )
     console.print(grid)
