@@ -1,6 +1,8 @@
 """The reward models that need no weights, on pairs whose right answer is known."""
 
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -66,6 +68,14 @@ def test_scores_are_finite_and_few_are_equal(scored, name):
 
 def test_polish_loses(scored):
     assert accuracy(scored, "polish") < 0.35
+
+
+def test_the_documented_accuracies_are_these(scored):
+    text = (Path(__file__).parents[2] / "docs" / "counterfactual.md").read_text(encoding="utf-8")
+    told = dict(re.findall(r"^\| `([\w-]+)` \|[^|]*\| ([\d.]+) \|", text, re.MULTILINE))
+    assert {n: float(a) for n, a in told.items()} == {
+        name: round(accuracy(scored, name), 2) for name in NAMES
+    }
 
 
 def test_polish_answers_no_prompt(scored):
