@@ -95,7 +95,7 @@ def test_prompts_are_batched_by_length():
             return super().encode_prompts(prompts)
 
         def combine(self, images, prompts):
-            self.spread.append({int(round(prompt[3] * 100)) for prompt in prompts})
+            self.spread.append({round(prompt[3] * 100) for prompt in prompts})
             return super().combine(images, prompts)
 
     model = Long()

@@ -508,10 +508,10 @@ class TestRunDirectory:
         for row in table:
             row["image_original"] = table[0]["image_original"]
         whole, resumed = Logging(), Logging()
-        quiet(dataset(table), whole, out=tmp_path, part_size=8)
+        quiet(dataset(table), whole, out=tmp_path, part_size=8, batch_size=4)
         for file in (tmp_path / "parts").glob("part-00001.*"):
             file.unlink()
-        quiet(dataset(table), resumed, out=tmp_path, part_size=8)
+        quiet(dataset(table), resumed, out=tmp_path, part_size=8, batch_size=4)
         for kind, calls in resumed.calls.items():
             assert calls, kind
             assert set(calls) <= set(whole.calls[kind]), kind
