@@ -76,14 +76,22 @@ class Generated:
         made = self.records[index, variant]["status"] == "ok"
         return ImageStore(self.path).image_path(index, variant) if made else None
 
+    def complete(self) -> list[int]:
+        """Positions of the prompts whose images were all made."""
+        return [
+            position
+            for position, prompt in enumerate(self.prompts.prompts)
+            if all(self.records[prompt.index, v]["status"] == "ok" for v in self.variants)
+        ]
+
     def coverage(self) -> dict[str, Any]:
         """Complete pairs, and by variant what was made, refused or failed and why: JSON values."""
-        whole = sum(
-            all(self.records[p.index, v]["status"] == "ok" for v in self.variants)
-            for p in self.prompts.prompts
-        )
         by_variant: dict[str, Any] = {v: self._coverage_of(v) for v in self.variants}
-        return {"n_prompts": len(self.prompts.prompts), "n_complete": whole, **by_variant}
+        return {
+            "n_prompts": len(self.prompts.prompts),
+            "n_complete": len(self.complete()),
+            **by_variant,
+        }
 
     def _coverage_of(self, variant: Variant) -> dict[str, Any]:
         records = [self.records[p.index, variant] for p in self.prompts.prompts]
