@@ -150,6 +150,7 @@ def on_the_hub(home: Path, address: str, calls, **environment):
         "HF_HOME": str(home),
         "HF_ENDPOINT": address,
         "HF_HUB_DISABLE_XET": "1",
+        "HF_HUB_OFFLINE": "0",  # whatever the process that runs the tests has set for itself
         "HF_TOKEN": "hf_" + "x" * 34,
         **environment,
     }
