@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+from typing import NoReturn
 
 import typer
 
 from aas_bench.cli import analyse, demo, listing, scoring
-from aas_bench.errors import AasBenchError
+from aas_bench.errors import AasBenchError, InputError
 
 app = typer.Typer(
     name="aas-bench",
@@ -32,5 +33,15 @@ def main() -> None:
     try:
         app()
     except AasBenchError as error:
-        print("aas-bench: " + " ".join(str(error).split()), file=sys.stderr)  # noqa: T201
-        raise SystemExit(error.exit_code) from None
+        _leave(str(error), error.exit_code)
+    except OSError as error:
+        # A path that cannot be read or written is the caller's to mend; without one it is a defect.
+        if error.filename is None:
+            raise
+        _leave(f"{error.filename}: {error.strerror}. Give another path.", InputError.exit_code)
+
+
+def _leave(message: str, code: int) -> NoReturn:
+    line = "".join(mark if mark.isprintable() else " " for mark in message)
+    print("aas-bench: " + " ".join(line.split()), file=sys.stderr)  # noqa: T201
+    raise SystemExit(code) from None

@@ -62,7 +62,7 @@ def analyse(
         return
     from aas_bench.cli.text import summary_table
 
-    summary_table(summary)
+    summary_table(summary, groups=by is not None)
 
 
 def compare(

@@ -21,7 +21,9 @@ Rewards = Annotated[
 By = Annotated[
     str | None, typer.Option(help="Column to group by; the groups of a list column may overlap.")
 ]
-Resamples = Annotated[int, typer.Option(min=0, help="Bootstrap resamples for the intervals.")]
+Resamples = Annotated[
+    int, typer.Option(min=0, max=1_000_000, help="Bootstrap resamples for the intervals.")
+]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")]
 Confidence = Annotated[float, typer.Option(help="Confidence level of the intervals, in (0, 1).")]
 OnMissing = Annotated[

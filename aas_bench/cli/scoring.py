@@ -150,15 +150,20 @@ def evaluate(
     if as_json:
         emit({"report": str(index), **summary.to_dict()})
         return
-    summary_table(summary)
+    summary_table(summary, groups=by is not None)
     typer.echo(f"report: {index}")
 
 
 def open_pairs(data: str, options: dict[str, Any]) -> Dataset | IterableDataset:
     """The pairs that a command names."""
+    from datasets import disable_progress_bars
+    from rich.console import Console
+
     from aas_bench.data.pairs import load_pairs
 
-    return load_pairs(data, **options)
+    disable_progress_bars()
+    with Console(stderr=True).status("reading the pairs"):
+        return load_pairs(data, **options)
 
 
 def stored_pairs(run: Path) -> Dataset | IterableDataset | None:

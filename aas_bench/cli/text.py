@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
 from rich.table import Table
@@ -12,9 +12,12 @@ if TYPE_CHECKING:
     from aas_bench.stats.compare import RewardComparison
     from aas_bench.stats.estimate import Estimate
 
+LONGEST_NAME: Final = 24
+MOST_GROUPS: Final = 40
 
-def summary_table(summary: Summary) -> None:
-    """One row per reward model, then one sentence per reward model."""
+
+def summary_table(summary: Summary, *, groups: bool = False) -> None:
+    """One row per reward model, then one sentence per reward model, then the groups if wanted."""
     console = Console(highlight=False, markup=False)
     console.print(
         f"{summary.n_pairs:,} pairs of {summary.n_clusters:,} base prompts; "
@@ -28,7 +31,7 @@ def summary_table(summary: Summary) -> None:
     for name, reward in summary.rewards.items():
         override = reward.override
         grid.add_row(
-            name,
+            printable(name),
             _stacked(reward.headline),
             _stacked(override.understood if override else None),
             _stacked(override.override_rate if override else None),
@@ -38,11 +41,39 @@ def summary_table(summary: Summary) -> None:
     console.print(grid)
     for name, reward in summary.rewards.items():
         if reward.override is not None:
-            console.print(f"{name} {_sentence(reward.override.understood, reward.override.chosen)}")
+            said = _sentence(reward.override.understood, reward.override.chosen)
+            console.print(f"{printable(name)} {said}")
+    if groups:
+        _group_table(console, summary, headline)
+
+
+def printable(name: str) -> str:
+    """A name from data, cut, and without characters that steer a terminal or break the line."""
+    shown = "".join(mark if mark.isprintable() else ascii(mark)[1:-1] for mark in name)
+    return shown if len(shown) <= LONGEST_NAME else shown[: LONGEST_NAME - 1] + "…"
+
+
+def _group_table(console: Console, summary: Summary, headline: str) -> None:
+    grid = Table(box=None, pad_edge=False, header_style="bold")
+    grid.add_column(printable(summary.by or ""), no_wrap=True)
+    for column in ("pairs", *map(printable, summary.rewards)):
+        grid.add_column(column, justify="right", no_wrap=True)
+    rewards = list(summary.rewards.values())
+    names = list(dict.fromkeys(name for reward in rewards for name in reward.by))
+    for name in names[:MOST_GROUPS]:
+        found = [reward.by.get(name) for reward in rewards]
+        pairs = max(group.n for group in found if group is not None)
+        shares = [_stacked(group.headline if group else None) for group in found]
+        grid.add_row(printable(name), f"{pairs:,}", *shares)
+    console.print(f"\n{headline} by {printable(summary.by or '')}")
+    console.print(grid)
+    if len(names) > MOST_GROUPS:
+        console.print(f"and {len(names) - MOST_GROUPS:,} more groups; --json has them all")
 
 
 def comparison_table(a: str, b: str, result: RewardComparison, *, labelled: bool) -> None:
     """Both reward models, their difference and the exact test."""
+    a, b = printable(a), printable(b)
     console = Console(highlight=False, markup=False)
     grid = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("", a, b, f"{a} minus {b}"):

@@ -48,6 +48,36 @@ def test_groups_are_reported(run, scores):
     assert set(entry["by"]) == {"odd", "even"}
 
 
+def test_groups_asked_for_stand_in_the_text(run, scores):
+    path = scores(topic=["rare"] + ["common"] * 59)
+    assert "rare" not in run("analyse", path).out
+    lines = run("analyse", path, "--by", "topic").out.splitlines()
+    assert [line.split()[:2] for line in lines if line.startswith(("rare", "common"))] == [
+        ["common", "59"],
+        ["rare", "1"],
+    ]
+
+
+def test_names_cannot_steer_the_terminal_or_break_a_row(run, scores):
+    path = scores()
+    frame = pd.read_parquet(path)
+    hostile = "[red]a\x1b[31m\nb"
+    frame.columns = [name.replace("alpha", hostile) for name in frame.columns]
+    frame.to_parquet(path)
+    out = run("analyse", path).out
+    assert "\x1b" not in out
+    assert r"[red]a\x1b[31m\nb" in out
+    missing = run("analyse", path, "--reward", "\x1b[31m")
+    assert (missing.code, missing.err.count("\n"), "\x1b" in missing.err) == (2, 1, False)
+
+
+def test_unwritable_folder_is_one_line(run, scores, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    outcome = run("report", scores(), "--out", tmp_path / "file" / "below", "--resamples", 20)
+    assert (outcome.code, outcome.err.count("\n")) == (2, 1)
+    assert (tmp_path / "file").read_text() == "mine"
+
+
 def test_json_goes_alone_to_stdout_and_text_is_for_people(run, scores):
     path = scores()
     assert run("analyse", path, "--json").out.lstrip().startswith("{")
