@@ -1,12 +1,19 @@
 """`score` as a user sees it."""
 
-import datasets
+import os
+import subprocess
+import sys
 
 
-def test_no_library_draws_its_own_bars(run, tmp_path):
-    datasets.enable_progress_bars()
-    arguments = ["--data", "counterfactual", "--limit", 2, "--reward", "random"]
-    outcome = run("score", *arguments, "--out", tmp_path / "run")
-    assert outcome.code == 0, outcome.err
-    assert "2 pairs, 0 with errors" in outcome.out
-    assert "examples/s" not in outcome.err
+def test_no_library_draws_its_own_bars(tmp_path):
+    arguments = ["--data", "counterfactual", "--limit", "2", "--reward", "random"]
+    done = subprocess.run(
+        [sys.executable, "-m", "aas_bench", "score", *arguments, "--out", str(tmp_path / "run")],
+        env={k: v for k, v in os.environ.items() if k != "HF_DATASETS_DISABLE_PROGRESS_BARS"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "2 pairs, 0 with errors" in done.stdout
+    assert "examples/s" not in done.stderr
