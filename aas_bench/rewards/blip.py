@@ -14,7 +14,7 @@ from PIL import Image
 from torch import nn
 from transformers import BlipConfig, BlipForImageTextRetrieval, BlipTextModel, BlipVisionModel
 
-from aas_bench.rewards.base import RewardModel, Scores
+from aas_bench.rewards.base import CPU_BATCH, RewardModel, Scores
 from aas_bench.rewards.fetch import Obtained, companion, obtain
 from aas_bench.rewards.heads import regression_head
 from aas_bench.rewards.pixels import ImageTransform
@@ -108,6 +108,8 @@ class BlipReward(RewardModel):
         self.name = name
         self._model, self._tokens, self._transform = model, tokens, transform
         self._device, self._identity = device, identity
+        if torch.device(device).type == "cpu":
+            self.batch_size = CPU_BATCH
         self._dtype = next(model.parameters()).dtype
 
     @abstractmethod

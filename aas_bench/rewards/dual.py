@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from aas_bench.rewards.base import RewardModel, Scores
+from aas_bench.rewards.base import CPU_BATCH, RewardModel, Scores
 from aas_bench.rewards.pixels import ImageTransform, LibraryTransform
 from aas_bench.rewards.tokens import PromptTokens
 
@@ -120,6 +120,8 @@ class DualEncoder(RewardModel):
         self.name = name
         self._towers, self._tokens, self._transform = towers, tokens, transform
         self._device, self._unit, self._identity = device, unit, identity
+        if torch.device(device).type == "cpu":
+            self.batch_size = CPU_BATCH
         self._scale, self._bias = towers.scale_and_bias() if unit == "logit" else (1.0, 0.0)
 
     def preprocess(self, image: Image.Image) -> torch.Tensor:

@@ -15,7 +15,7 @@ from PIL import Image
 from torch import nn
 from transformers import CLIPConfig, CLIPModel
 
-from aas_bench.rewards.base import RewardModel, Scores
+from aas_bench.rewards.base import CPU_BATCH, RewardModel, Scores
 from aas_bench.rewards.clip import CLIP_H, TRANSFORMERS_PIXELS
 from aas_bench.rewards.fetch import obtain
 from aas_bench.rewards.mps_attention import CrossModel
@@ -125,6 +125,8 @@ class Mps(RewardModel):
         self.name = name
         self._model, self._tokens, self._transform = model, tokens, transform
         self._device, self._identity = device, identity
+        if torch.device(device).type == "cpu":
+            self.batch_size = CPU_BATCH
         self._dtype = next(model.parameters()).dtype
         with torch.inference_mode():
             ids, _ = tokens.padded([condition], device)
