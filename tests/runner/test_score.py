@@ -516,6 +516,41 @@ class TestRunDirectory:
             assert calls, kind
             assert set(calls) <= set(whole.calls[kind]), kind
 
+    @pytest.mark.parametrize("lost", [[0], [1], [1, 2], [0, 2]])
+    def test_floats_that_hang_on_the_batch_shape_resume_to_the_last_bit(self, tmp_path, lost):
+        torch = pytest.importorskip("torch")
+
+        class Towers(ToyDual):
+            """Matrix products in float32: a row's last bits follow the number of rows."""
+
+            batch_size = 5
+
+            def __init__(self):
+                super().__init__()
+                generator = torch.Generator().manual_seed(0)
+                self.weight = torch.randn(324, 257, generator=generator)
+
+            def encode_images(self, images):
+                pixels = [np.asarray(image, dtype=np.float32).ravel() / 255 for image in images]
+                return list((torch.tensor(np.array(pixels)) @ self.weight).numpy())
+
+            def encode_prompts(self, prompts):
+                codes = [np.resize(np.frombuffer(p.encode(), np.uint8), 324) for p in prompts]
+                ids = torch.tensor(np.array(codes, dtype=np.float32) / 100)
+                return list((ids @ self.weight).numpy())
+
+            def combine(self, images, prompts):
+                return np.einsum("nd,nd->n", np.array(images), np.array(prompts)).astype(float)
+
+        pairs = dataset(rows(n_prompts=7))
+        quiet(pairs, Towers(), out=tmp_path, part_size=8)
+        whole = (tmp_path / "scores.parquet").read_bytes()
+        (tmp_path / "scores.parquet").unlink()
+        for part in lost:
+            (tmp_path / f"parts/part-{part:05d}.sha256").unlink()
+        quiet(pairs, Towers(), out=tmp_path, part_size=8)
+        assert (tmp_path / "scores.parquet").read_bytes() == whole
+
     @pytest.mark.parametrize(
         ("change", "named"),
         [
