@@ -182,11 +182,14 @@ def _score(
     out: Path,
     run: dict[str, Any],
 ) -> ScoreTable:
+    from aas_bench.rewards.catalog import load_reward
     from aas_bench.runner.score import score as score_pairs
     from aas_bench.runner.store import json_bytes, write_atomically
 
-    pairs = open_pairs(data, options)
+    device, dtype = run.pop("device"), run.pop("dtype")
     with resumable():
-        table = score_pairs(pairs, reward, out=out, **run)
+        # The models first: a wrong name must not cost the loading of the pairs.
+        models = [load_reward(name, device=device, dtype=dtype) for name in reward]
+        table = score_pairs(open_pairs(data, options), models, out=out, **run)
     write_atomically(out / PAIRS, json_bytes({"source": data, **options}))
     return table

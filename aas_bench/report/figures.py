@@ -277,11 +277,12 @@ def _share(estimate: Estimate) -> str:
 
 
 def _knob_sentence(name: str, curve: StrengthCurve) -> str:
-    values = [point.value or 0.0 for point in curve.points]
+    # Beyond 1 the knob turns a model against its own prior, which is no gain in understanding.
+    values = [p.value or 0.0 for p, s in zip(curve.points, curve.strengths, strict=True) if s <= 1]
     best = max(range(len(values)), key=values.__getitem__)
     return (
         f"{name}: {percent(values[0])} as shipped, at most {percent(values[best])} "
-        f"(λ = {curve.strengths[best]:g})."
+        f"up to λ = 1 (at λ = {curve.strengths[best]:g})."
     )
 
 

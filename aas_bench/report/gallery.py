@@ -42,10 +42,12 @@ class Gallery:
     Attributes:
         cards: JSON values, one per pair shown, in the order of the table.
         n_pairs: Pairs that could have been shown.
+        n_unreadable: Pairs left out because an image is missing or damaged.
     """
 
     cards: list[dict[str, Any]]
     n_pairs: int
+    n_unreadable: int = 0
 
     def options(self, key: str) -> list[str]:
         """Distinct values of a filter over all cards, in order of appearance or of size."""
@@ -69,18 +71,19 @@ def build_gallery(
         max_gallery: Most pairs to show; above that a seeded random sample of them.
 
     Raises:
-        InputError: `pairs` holds none of the pairs of the table, or an image cannot be read.
+        InputError: `pairs` holds none of the pairs of the table.
     """
     rows = np.flatnonzero(headline_rows(table.frame))
     row_of = {str(table.frame[PAIR_ID].iloc[row]): int(row) for row in rows}
     shown = _sample(list(row_of), max_gallery, int(summary.provenance["seed"]))
     pictures = Pictures(folder)
     cards = _cards(summary, table, pairs, row_of, shown, pictures)
-    found = {card[PAIR_ID]: card for card in cards}
-    if not found:
+    met = {card[PAIR_ID]: card for card in cards}
+    if not met:
         msg = "none of the given pairs is in the score table. Give the pairs that were scored."
         raise InputError(msg)
-    return Gallery(cards=[found[p] for p in shown if p in found], n_pairs=len(row_of))
+    whole = [met[p] for p in shown if p in met and met[p]["left"] and met[p]["right"]]
+    return Gallery(cards=whole, n_pairs=len(row_of), n_unreadable=len(met) - len(whole))
 
 
 def marked_words(original: str | None, distorted: str) -> list[tuple[str, bool]]:
@@ -157,8 +160,14 @@ def _rows_of(pairs: Any, shown: Container[str]) -> Iterable[Mapping[str, Any]]:
     return (pair for pair in pairs if str(pair[PAIR_ID]) in shown)
 
 
-def _picture(pictures: Pictures, pair: Mapping[str, Any], column: str) -> dict[str, Any]:
-    return asdict(pictures.store(pair[column], name=f"{column} of {pair[PAIR_ID]}"))
+def _picture(pictures: Pictures, pair: Mapping[str, Any], column: str) -> dict[str, Any] | None:
+    """None where there is no image or it cannot be read; its scores are missing then, too."""
+    if pair[column] is None:
+        return None
+    try:
+        return asdict(pictures.store(pair[column], name=f"{column} of {pair[PAIR_ID]}"))
+    except InputError:
+        return None
 
 
 def _sample(ids: list[str], most: int, seed: int) -> dict[str, None]:

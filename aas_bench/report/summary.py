@@ -283,8 +283,8 @@ def _refuse_missing(work: _Work, name: str, cells: Cells) -> None:
     first = work.table.frame.loc[missing, PAIR_ID].astype(str).head(3)
     msg = (
         f"{int(missing.sum())} of {len(missing)} pairs lack a score of {name!r}, e.g. "
-        f'{", ".join(first)}. Score them, or pass on_missing="drop" to leave them out and report '
-        f"the coverage."
+        f'{", ".join(first)}. Score them, or drop them (on_missing="drop", --on-missing drop) to '
+        f"report the coverage."
     )
     raise MissingScoresError(msg)
 

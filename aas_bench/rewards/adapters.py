@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from PIL import Image
 
-from aas_bench.errors import BackendError, InputError
+from aas_bench.errors import AasBenchError, InputError
 from aas_bench.registry import import_object
 from aas_bench.rewards.base import RewardModel, Scores
 
@@ -40,26 +40,35 @@ class CallableReward(RewardModel):
         """Call the function and check what it returns.
 
         Raises:
-            BackendError: It returned something else than one finite number per image.
+            InputError: It raised an error, or returned something else than one finite number per
+                image.
         """
-        answer = self._function(list(images), list(prompts))
+        try:
+            answer = self._function(list(images), list(prompts))
+        except (AasBenchError, MemoryError):
+            raise
+        except Exception as error:
+            if "out of memory" in str(error).lower():
+                raise  # the engine tries a smaller batch
+            msg = f"reward model {self.name!r} raised {_told(error)}. Mend it, or try it by itself."
+            raise InputError(msg) from error
         try:
             scores = np.asarray(_plain(answer), dtype=np.float64)
         except (TypeError, ValueError) as error:
             msg = (
                 f"reward model {self.name!r} returned {answer!r:.80}. Return one number per image."
             )
-            raise BackendError(msg) from error
+            raise InputError(msg) from error
         if scores.shape != (len(images),):
             msg = (
                 f"reward model {self.name!r} returned shape {scores.shape} for {len(images)} "
                 f"images. Return one number per image."
             )
-            raise BackendError(msg)
+            raise InputError(msg)
         if not np.isfinite(scores).all():
             wrong = scores[~np.isfinite(scores)][0]
             msg = f"reward model {self.name!r} returned {wrong}. Return finite numbers."
-            raise BackendError(msg)
+            raise InputError(msg)
         return scores
 
     def describe(self) -> dict[str, Any]:
@@ -71,19 +80,30 @@ def from_factory(path: str) -> RewardModel:
     """Call `module:factory` without arguments and make a reward model of what it returns.
 
     Raises:
-        InputError: The factory is not callable, or returns neither a RewardModel nor a callable.
+        InputError: The module or the factory raises an error, the factory is not callable, or it
+            returns neither a RewardModel nor a callable.
     """
-    factory = import_object(path)
-    made = factory() if callable(factory) else None
+    try:
+        factory = import_object(path)
+        made = factory() if callable(factory) else factory
+    except AasBenchError:
+        raise
+    except Exception as error:
+        msg = f"{path} raised {_told(error)}. Mend it, or try it by itself."
+        raise InputError(msg) from error
     if isinstance(made, RewardModel):
         return made
-    if callable(made):
+    if callable(made) and callable(factory):
         return CallableReward(made, name=path)
     msg = (
-        f"{path} gives a {type(made).__name__}. It must be callable without arguments and return "
-        f"a RewardModel or a function (images, prompts) -> scores."
+        f"{path} gives an object of type {type(made).__name__}. It must be callable without "
+        f"arguments and return a RewardModel or a function (images, prompts) -> scores."
     )
     raise InputError(msg)
+
+
+def _told(error: Exception) -> str:
+    return f"{type(error).__name__} ({error!s:.200})"
 
 
 def _path_of(function: Any) -> str:

@@ -10,7 +10,7 @@ from support.toy_rewards import ToyDual
 
 import aas_bench
 from aas_bench.data.images import open_image
-from aas_bench.errors import BackendError, InputError, MissingScoresError, UnknownNameError
+from aas_bench.errors import InputError, MissingScoresError, UnknownNameError
 from aas_bench.metric import columns
 from aas_bench.rewards.contrastive import ContrastiveReward
 
@@ -229,7 +229,7 @@ def test_a_damaged_image_late_in_the_table_leaves_no_rows(load, columns_of_image
 
 def test_a_failing_reward_model_leaves_no_images_in_the_cache(load, columns_of_images, tmp_path):
     metric = load("aas_preference", "images")
-    with pytest.raises(BackendError, match="Return one number per image"):
+    with pytest.raises(InputError, match="Return one number per image"):
         metric.compute(**columns_of_images, reward_model=lambda images, prompts: [1.0])
     assert not list(tmp_path.rglob("*.arrow"))
 

@@ -115,12 +115,14 @@ def test_pairs_that_were_not_scored_are_refused(tmp_path):
         build(table, tmp_path, pairs=other)
 
 
-def test_an_unreadable_image_is_named(tmp_path):
-    table = score_table(n=1)
-    (row,) = pair_rows(table)
-    row["image_distorted"] = {"bytes": b"not an image", "path": None}
-    with pytest.raises(InputError, match=r"image_distorted of maker/0000/0 is no image.*Give one"):
-        build(table, tmp_path, pairs=[row])
+@pytest.mark.parametrize("cell", [{"bytes": b"not an image", "path": None}, None])
+def test_a_pair_without_a_readable_image_is_counted_and_the_others_are_shown(tmp_path, cell):
+    table = score_table(n=3)
+    rows = list(pair_rows(table))
+    rows[1]["image_distorted"] = cell
+    gallery = build(table, tmp_path, pairs=rows)
+    assert gallery.n_unreadable == 1
+    assert {card["pair_id"] for card in gallery.cards} == {rows[0]["pair_id"], rows[2]["pair_id"]}
 
 
 def test_an_encoded_image_is_decoded_once(tmp_path, monkeypatch):

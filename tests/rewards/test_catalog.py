@@ -11,7 +11,7 @@ import pytest
 from support.toy_pairs import picture
 from support.toy_rewards import ToyDual, length_and_light
 
-from aas_bench.errors import BackendError, InputError, MissingExtraError, UnknownNameError
+from aas_bench.errors import InputError, MissingExtraError, UnknownNameError
 from aas_bench.registry import Registry
 from aas_bench.rewards import catalog
 from aas_bench.rewards.catalog import PREFIXES, REWARDS, load_reward
@@ -114,8 +114,10 @@ def test_a_factory_of_a_reward_model(module):
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("def build():\n    return 7\n", "gives a int. It must be callable without arguments"),
+        ("def build():\n    return 7\n", "gives an object of type int. It must be callable"),
         ("build = 7\n", "It must be callable without arguments and return"),
+        ("def build():\n    raise OSError('no disk')\n", r"build raised OSError \(no disk\)"),
+        ("1 / 0\n", "build raised ZeroDivisionError"),
         ("def other():\n    pass\n", "has no attribute 'build'. Check the spelling"),
     ],
 )
@@ -204,7 +206,7 @@ def test_a_missing_extra_is_named_with_its_install_command(monkeypatch, module):
     ],
 )
 def test_what_a_function_returns_is_checked_outside_the_engine_too(answer, message):
-    with pytest.raises(BackendError, match=message):
+    with pytest.raises(InputError, match=message):
         load_reward(lambda images, prompts: answer, name="mine").score([picture(0)], ["a"])
 
 
@@ -219,7 +221,7 @@ def test_a_tensor_with_gradients_is_a_sequence_of_numbers():
 
     for function in (mine, each):
         assert load_reward(function).score([picture(0)] * 2, ["a", "b"]).tolist() == [0.5, 0.5]
-    with pytest.raises(BackendError, match="Return one number per image"):
+    with pytest.raises(InputError, match="Return one number per image"):
         load_reward(lambda images, prompts: [torch.ones(2)] * len(images)).score(
             [picture(0)] * 2, ["a", "b"]
         )

@@ -364,7 +364,7 @@ def test_what_a_function_returns_is_checked(answer, message):
     def mine(images, prompts):
         return answer(len(images))
 
-    with pytest.raises(BackendError, match=f"'mine' returned.*{message}"):
+    with pytest.raises(InputError, match=f"'mine' returned.*{message}"):
         quiet(dataset(rows()), mine)
 
 
@@ -605,3 +605,11 @@ def test_score_of_a_model_alone_agrees_with_the_engine():
         images = [open_image(row["image_distorted"]) for row in table]
         alone = RewardModel.score(model, images, [row["prompt_distorted"] for row in table])
         assert alone.tolist() == quiet(dataset(table), model).cells("toy").didp.tolist()
+
+
+def test_a_function_that_raises_is_named_with_its_error():
+    def mine(images, prompts):
+        raise KeyError("weights")
+
+    with pytest.raises(InputError, match=r"'mine' raised KeyError \('weights'\)\. Mend it"):
+        score(dataset(list(rows(1))), mine, progress=False)
