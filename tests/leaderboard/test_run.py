@@ -101,7 +101,13 @@ def test_killed_and_run_again_it_gives_the_same_images(leaderboard, builtin, tmp
 
 def test_ctrl_c_leaves_a_run_that_goes_on(builtin, tmp_path):
     command = [sys.executable, PROGRAM, "run", *builtin, "--out", tmp_path]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell ignores SIGINT for what it runs in the background, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     while process.poll() is None and not list(tmp_path.glob("*/records/*.json")):
         time.sleep(0.005)
     os.kill(process.pid, signal.SIGINT)
