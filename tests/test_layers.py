@@ -16,12 +16,15 @@ LAYERS = {
     "rewards": 4,
     "generators": 4,
     "judges": 4,
+    "rewriters": 4,
     "runner": 5,
     "report": 6,
-    "hub": 7,
     "metric": 7,
-    "cli": 8,
-    "__main__": 9,
+    "results": 7,
+    "hub": 8,
+    "leaderboard": 8,
+    "cli": 9,
+    "__main__": 10,
 }
 FORBIDDEN_BESIDE_LOWER = {("stats", "data"), ("stats", "registry"), ("data", "stats")}
 
