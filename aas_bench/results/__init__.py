@@ -1,0 +1,1 @@
+"""Leaderboard records: what was measured or published, checked, stored and recomputed."""
