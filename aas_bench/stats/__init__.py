@@ -14,6 +14,8 @@ from aas_bench.stats.compare import (
 from aas_bench.stats.consistency import Consistency, paraphrase_consistency
 from aas_bench.stats.dose import DoseResponse, EffectResponse, dose_response
 from aas_bench.stats.estimate import Estimate
+from aas_bench.stats.family import GroupTest, signed_rank_by_group
+from aas_bench.stats.gap import PairedGap, paired_gap
 from aas_bench.stats.generation import GeneratorShift, generator_shift
 from aas_bench.stats.intervals import wilson
 from aas_bench.stats.override import OUTCOMES, Override, outcomes, override, override_by_group
@@ -30,8 +32,10 @@ __all__ = [
     "EffectResponse",
     "Estimate",
     "GeneratorShift",
+    "GroupTest",
     "McNemar",
     "Override",
+    "PairedGap",
     "Preference",
     "RewardComparison",
     "SignedRank",
@@ -47,10 +51,12 @@ __all__ = [
     "outcomes",
     "override",
     "override_by_group",
+    "paired_gap",
     "paraphrase_consistency",
     "preference",
     "preference_by_group",
     "quadratic_kappa",
+    "signed_rank_by_group",
     "spearman",
     "strength_curve",
     "wilson",

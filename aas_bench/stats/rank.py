@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from aas_bench.errors import InputError
-from aas_bench.stats.estimate import Estimate, OnMissing, Result
+from aas_bench.stats.estimate import Estimate, OnMissing, Result, Scores
 from aas_bench.stats.inputs import read_sample, read_scores
 from aas_bench.stats.intervals import Bootstrap, Resampling
 
@@ -23,12 +23,16 @@ class ArtRank(Result):
     Attributes:
         mean: Mean score of the paintings, in units of the score.
         rank: 1 plus the generators with a higher mean; None where no painting has a score.
+        rank_best: The rank at the upper end of the mean's interval; None where there is none.
+        rank_worst: The rank at its lower end.
         n_ranked: Generators plus one.
         relative: 0 at the lowest generator, 1 at the highest; outside [0, 1] beyond them.
     """
 
     mean: Estimate
     rank: int | None
+    rank_best: int | None
+    rank_worst: int | None
     n_ranked: int
     relative: Estimate
 
@@ -46,7 +50,8 @@ def art_rank(
     """Place the mean score of the paintings in a table of generators' mean scores.
 
     relative = (mean - min) / (max - min), with min and max over the table; rank = 1 + the number
-    of entries above the mean.
+    of entries above the mean. The ranks at the two ends of the mean's interval say which places
+    the paintings' own error leaves open.
 
     Args:
         score: Score of each painting under its caption, shape (n,), float.
@@ -88,7 +93,13 @@ def art_rank(
         relative = boot.estimate(np.nan, np.empty(0), undefined="all generators have one mean")
     return ArtRank(
         mean=mean,
-        rank=None if mean.value is None else 1 + int((generators > mean.value).sum()),
+        rank=_rank(generators, mean.value),
+        rank_best=_rank(generators, mean.high),
+        rank_worst=_rank(generators, mean.low),
         n_ranked=len(generators) + 1,
         relative=relative,
     )
+
+
+def _rank(generators: Scores, mean: float | None) -> int | None:
+    return None if mean is None else 1 + int((generators > mean).sum())

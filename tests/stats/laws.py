@@ -191,6 +191,12 @@ def _signed_rank(case: Case) -> Figures:
     return {"rank_biserial": result.rank_biserial, "median": result.median_difference}
 
 
+def _gap(case: Case) -> Figures:
+    found = flat(stats.paired_gap(case.oidp, case.didp, n_resamples=0))
+    names = {"a": "mean_a", "b": "mean_b", "a_wins": "wins_a", "b_wins": "wins_b"}
+    return {names.get(name, name): value for name, value in found.items()}
+
+
 def _outcomes(case: Case) -> Figures:
     codes = stats.outcomes(*_cells(case))
     return {name: np.mean(codes == code) for code, name in enumerate(stats.OUTCOMES)}
@@ -251,6 +257,18 @@ LAWS: dict[str, Law] = {
         swapped=_swapped_override,
         units={"prompt_response": False, "prior_pull": False},
     ),
+    "paired_gap": Law(
+        read=_gap,
+        # a is the original image: the gap turns around with the images.
+        swapped=lambda figures: {
+            "gap": -figures["gap"],
+            "mean_a": figures["mean_b"],
+            "mean_b": figures["mean_a"],
+            "wins_a": figures["wins_b"],
+            "wins_b": figures["wins_a"],
+        },
+        units={"gap": False, "mean": True},
+    ),
     "paraphrase_consistency": Law(
         read=lambda c: flat(
             stats.paraphrase_consistency(c.margin, _item(c), c.wording, c.label, n_resamples=0)
@@ -266,6 +284,16 @@ LAWS: dict[str, Law] = {
     ),
     "quadratic_kappa": Law(
         read=lambda c: {"kappa": stats.quadratic_kappa(c.margin, c.other, n_resamples=0).value}
+    ),
+    "signed_rank_by_group": Law(
+        read=lambda c: {
+            name: found.rank_biserial.value
+            for name, found in stats.signed_rank_by_group(
+                c.didp, c.oidp, _group(c), clusters=c.cluster, n_resamples=0
+            ).items()
+        },
+        swapped=negated,
+        doubles=False,
     ),
     "spearman": Law(read=lambda c: {"rho": stats.spearman(c.margin, c.other, n_resamples=0).value}),
     "strength_curve": Law(

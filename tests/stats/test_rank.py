@@ -22,6 +22,15 @@ def test_the_relative_interval_is_that_of_the_mean():
     assert place.relative.high == pytest.approx((place.mean.high - 4) / 8)
 
 
+def test_the_ranks_at_the_ends_of_the_interval_say_what_is_open():
+    wide = art_rank([2.0, 14.0, 3.0, 13.0], TABLE)
+    below = [sum(mean > end for mean in TABLE.values()) for end in (wide.mean.high, wide.mean.low)]
+    assert (wide.rank_best, wide.rank_worst) == (1 + below[0], 1 + below[1])
+    assert wide.rank_best < wide.rank_worst
+    alone = art_rank([5.0], TABLE)
+    assert (alone.rank, alone.rank_best, alone.rank_worst) == (3, None, None)
+
+
 def test_undefined_places():
     flat = art_rank([1.0, 2.0], {"a": 3.0, "b": 3.0})
     assert (flat.rank, flat.relative.value) == (3, None)
