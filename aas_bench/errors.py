@@ -17,7 +17,10 @@ and leaves with `exit_code`.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import NoReturn
 
 
 class AasBenchError(Exception):
@@ -75,3 +78,24 @@ class BackendError(AasBenchError):
     def __init__(self, message: str, *, retryable: bool = False) -> None:
         super().__init__(message)
         self.retryable = retryable
+
+
+@contextmanager
+def told_in_one_line(program: str) -> Iterator[None]:
+    """Leave the process on an error raised on purpose: one line on stderr and its exit code."""
+    try:
+        yield
+    except AasBenchError as error:
+        _leave(program, str(error), error.exit_code)
+    except OSError as error:
+        # A path that cannot be read or written is the caller's to mend; without one it is a defect.
+        if error.filename is None:
+            raise
+        message = f"{error.filename}: {error.strerror}. Give another path."
+        _leave(program, message, InputError.exit_code)
+
+
+def _leave(program: str, message: str, code: int) -> NoReturn:
+    line = "".join(mark if mark.isprintable() else " " for mark in message)
+    print(f"{program}: " + " ".join(line.split()), file=sys.stderr)  # noqa: T201
+    raise SystemExit(code) from None

@@ -1,15 +1,17 @@
-"""The counterfactual split as a `datasets` builder, run here: nothing is downloaded.
+"""The counterfactual split, made here: nothing is downloaded.
 
-from counterfactual import Counterfactual
+    python dataset_scripts/counterfactual.py --dry-run DIR
 
-builder = Counterfactual()
-builder.download_and_prepare()
-pairs = builder.as_dataset(split="test")
+or as a `datasets` builder:
+
+    builder = Counterfactual()
+    builder.download_and_prepare()
+    pairs = builder.as_dataset(split="test")
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -25,37 +27,28 @@ from aas_bench.counterfactual.build import (
 from aas_bench.counterfactual.effects import EFFECTS
 from aas_bench.counterfactual.scenes import SCENES, SIZE
 from aas_bench.data.tasks import TASKS
-
-TASK = TASKS["counterfactual"]
+from aas_bench.hub.builder import BenchBuilder, BenchConfig, for_viewer, option
+from aas_bench.hub.command import command
 
 
 @dataclass
-class CounterfactualConfig(datasets.BuilderConfig):
-    """What the split is made of; see `counterfactual_rows`.
+class CounterfactualConfig(BenchConfig):
+    """What the split is made of; see `counterfactual_rows`."""
 
-    Attributes:
-        size: Longer side of the images in pixels.
-        effects: Names of effects.
-        scenes: Names of scenes.
-        doses: In [0, 1].
-        wordings: Wordings of each request at every dose; None: one, and all at dose 0.75.
-    """
-
-    size: int = SIZE
-    effects: tuple[str, ...] = tuple(EFFECTS)
-    scenes: tuple[str, ...] = tuple(SCENES)
-    doses: tuple[float, ...] = DOSES
-    wordings: int | None = None
-
-    def options(self) -> dict[str, Any]:
-        """The arguments of `counterfactual_rows`."""
-        names = ("size", "effects", "scenes", "doses", "wordings")
-        return {name: getattr(self, name) for name in names}
+    size: int = option(SIZE, "Longer side of the images in pixels, 320 to 512.")
+    effects: tuple[str, ...] = option(tuple(EFFECTS), "Effect; repeat for several. Default: all.")
+    scenes: tuple[str, ...] = option(tuple(SCENES), "Scene; repeat for several. Default: all.")
+    doses: tuple[float, ...] = option(DOSES, "Dose in [0, 1]; repeat for several.")
+    wordings: int | None = option(
+        None, "Wordings of each request. Default: one, and all at dose 0.75."
+    )
 
 
-class Counterfactual(datasets.GeneratorBasedBuilder):
+class Counterfactual(BenchBuilder):
     """Photographs beside themselves with one known effect at one known dose."""
 
+    TASK = TASKS["counterfactual"]
+    ITEMS_PER_SHARD = 54  # an item has eight pairs: some 130 MB
     BUILDER_CONFIG_CLASS = CounterfactualConfig
     BUILDER_CONFIGS: ClassVar = [
         CounterfactualConfig(name="pairs", version=datasets.Version("1.0.0"))
@@ -71,14 +64,33 @@ class Counterfactual(datasets.GeneratorBasedBuilder):
         counterfactual_rows(**self.config.options())  # refuses wrong options before a file is made
         return datasets.DatasetInfo(
             description=self.__doc__,
-            features=counterfactual_features(),
-            homepage=f"https://huggingface.co/datasets/{TASK.hub_id}",
-            license=TASK.licence,
+            features=for_viewer(counterfactual_features()),
+            homepage=f"https://huggingface.co/datasets/{self.TASK.hub_id}",
+            license=self.TASK.licence,
         )
 
-    def _split_generators(self, dl_manager: Any) -> list[datasets.SplitGenerator]:
-        return [datasets.SplitGenerator(name=datasets.Split.TEST)]
+    def items(self) -> Sequence[tuple[str, str]]:
+        """Scene and effect: their pairs share a photograph and a request."""
+        chosen = self.config
+        return [
+            (scene, effect)
+            for scene in chosen.scenes
+            for effect in chosen.effects
+            if scene not in EFFECTS[effect].excluded
+        ]
 
-    def _generate_examples(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        for row in encoded_rows(self.config.options(), split_revision()):
-            yield row["pair_id"], row
+    def rows(self, item: tuple[str, str]) -> Iterator[dict[str, Any]]:
+        """All doses and wordings of one effect on one scene."""
+        scene, effect = item
+        options = self.config.options() | {"scenes": [scene], "effects": [effect]}
+        return encoded_rows(options, split_revision())
+
+    def fingerprint(self, items: Sequence[Any]) -> str:
+        """Covers the code of the effects too."""
+        return f"{super().fingerprint(items)} {split_revision()}"
+
+
+main = command(Counterfactual)
+
+if __name__ == "__main__":
+    main()

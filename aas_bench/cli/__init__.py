@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-from typing import NoReturn
-
 import typer
 
 from aas_bench.cli import analyse, demo, listing, scoring
-from aas_bench.errors import AasBenchError, InputError
+from aas_bench.cli.results import results
+from aas_bench.errors import told_in_one_line
 
 app = typer.Typer(
     name="aas-bench",
@@ -26,22 +24,10 @@ app.command("compare")(analyse.compare)
 app.command("report")(analyse.report)
 app.command("list")(listing.list_names)
 app.command("install-metric")(listing.install_metric)
+app.add_typer(results)
 
 
 def main() -> None:
     """Run the command line; an error raised on purpose is one line on stderr and its exit code."""
-    try:
+    with told_in_one_line("aas-bench"):
         app()
-    except AasBenchError as error:
-        _leave(str(error), error.exit_code)
-    except OSError as error:
-        # A path that cannot be read or written is the caller's to mend; without one it is a defect.
-        if error.filename is None:
-            raise
-        _leave(f"{error.filename}: {error.strerror}. Give another path.", InputError.exit_code)
-
-
-def _leave(message: str, code: int) -> NoReturn:
-    line = "".join(mark if mark.isprintable() else " " for mark in message)
-    print("aas-bench: " + " ".join(line.split()), file=sys.stderr)  # noqa: T201
-    raise SystemExit(code) from None

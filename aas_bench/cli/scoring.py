@@ -182,9 +182,10 @@ def _score(
     out: Path,
     run: dict[str, Any],
 ) -> ScoreTable:
+    from aas_bench.data.atomic import write_atomically
     from aas_bench.rewards.catalog import load_reward
     from aas_bench.runner.score import score as score_pairs
-    from aas_bench.runner.store import json_bytes, write_atomically
+    from aas_bench.runner.store import json_bytes
 
     device, dtype = run.pop("device"), run.pop("dtype")
     with resumable():

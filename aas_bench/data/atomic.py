@@ -6,9 +6,13 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Final
+from uuid import uuid4
 
 from aas_bench.errors import InputError
+
+ASIDE: Final = ".aside-"
+"""How the names of files begin that are still being written, or were when their process died."""
 
 
 @contextmanager
@@ -24,12 +28,19 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     if not target.parent.is_dir():
         msg = f"there is no folder {str(target.parent)!r}. Make it first."
         raise InputError(msg)
-    aside = target.with_name(f".{target.name}.{os.getpid()}")
+    aside = target.with_name(f"{ASIDE}{uuid4().hex}")
     try:
-        with aside.open("wb") as file:
+        with aside.open("xb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
         aside.replace(target)
     finally:
         aside.unlink(missing_ok=True)
+
+
+def write_atomically(path: Path, content: bytes) -> Path:
+    """Write a file whole or not at all; see `whole_file`."""
+    with whole_file(path) as file:
+        file.write(content)
+    return path

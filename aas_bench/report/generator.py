@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from aas_bench.data.atomic import write_atomically
 from aas_bench.data.scores import ScoreTable
 from aas_bench.report.clean_up import clean_up
 from aas_bench.report.html import write_report
@@ -18,7 +19,7 @@ from aas_bench.runner.generate import Generated
 from aas_bench.runner.images import MEASURED
 from aas_bench.runner.provenance import provenance, versions
 from aas_bench.runner.score import score
-from aas_bench.runner.store import json_bytes, write_atomically
+from aas_bench.runner.store import json_bytes
 from aas_bench.stats.estimate import Estimate
 
 RESULT: Final = "result.json"

@@ -14,9 +14,10 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
+from aas_bench.data.atomic import write_atomically
 from aas_bench.generators.base import Outcome, Request
 from aas_bench.generators.settings import Variant
-from aas_bench.runner.store import json_bytes, write_atomically
+from aas_bench.runner.store import json_bytes
 
 IMAGES: Final = "images"
 RECORDS: Final = "records"

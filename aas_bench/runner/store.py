@@ -14,12 +14,12 @@ import hashlib
 import json
 import os
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from aas_bench.data.atomic import ASIDE, write_atomically
 from aas_bench.errors import InputError, StoreError
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 MANIFEST: Final = "manifest.json"
 PARTS: Final = "parts"
 _LOCK: Final = "lock"
-_ASIDE: Final = ".aside-"
 _FORMAT: Final = 1
 _MOST_SHOWN: Final = 5
 
@@ -96,7 +95,7 @@ def open_run(
     _check_free_or_run(root)
     (root / PARTS).mkdir(parents=True, exist_ok=True)
     with _locked(root):
-        for stale in (*root.glob(f"{_ASIDE}*"), *root.glob(f"*/{_ASIDE}*")):
+        for stale in (*root.glob(f"{ASIDE}*"), *root.glob(f"*/{ASIDE}*")):
             stale.unlink()
         run = RunDirectory(root)
         manifest = {"format": _FORMAT, "kind": kind, "spec": spec}
@@ -105,20 +104,6 @@ def open_run(
         else:
             run.write_json(MANIFEST, manifest)
         yield run
-
-
-def write_atomically(path: Path, content: bytes) -> Path:
-    """Write aside in the same folder, flush to disk, rename: the file is whole or absent."""
-    handle, aside = tempfile.mkstemp(dir=path.parent, prefix=_ASIDE)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(aside).replace(path)
-    finally:
-        Path(aside).unlink(missing_ok=True)
-    return path
 
 
 def parquet_bytes(table: pa.Table) -> bytes:
@@ -171,7 +156,7 @@ def _check_free_or_run(root: Path) -> None:
     if not root.exists() or (root / MANIFEST).exists():
         return
     foreign = [p.name for p in root.iterdir() if p.name not in {_LOCK, PARTS}]
-    foreign = [name for name in foreign if not name.startswith(_ASIDE)]
+    foreign = [name for name in foreign if not name.startswith(ASIDE)]
     if foreign:
         msg = f"{root} holds {sorted(foreign)[0]!r} and no run. Give a new or empty directory."
         raise InputError(msg)

@@ -1,0 +1,1 @@
+"""Dataset repositories and Spaces: built, carded, compared with the Hub and pushed."""
