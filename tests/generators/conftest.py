@@ -14,11 +14,10 @@ def tiny_folder(tmp_path_factory):
     from support import tiny_pipelines
 
     root = tmp_path_factory.mktemp("tiny")
-    builders = {**tiny_pipelines.BUILDERS, "playground": tiny_pipelines.playground}
 
     def folder(name: str):
         if not (root / name).exists():
-            tiny_pipelines.save(builders[name], root / name)
+            tiny_pipelines.save(tiny_pipelines.BUILDS[name], root / name)
         return root / name
 
     return folder
@@ -31,27 +30,9 @@ def tiny_submission(tiny_folder):
 
     from aas_bench.generators.spec import Submission
 
-    def submission(name: str, *, settings=None, distorted=None, size=32, **fields):
-        pipeline = "StableDiffusionXLPipeline" if name == "playground" else name
-        chosen = tiny_pipelines.SETTINGS[pipeline] if settings is None else settings
-        both = {"num_inference_steps": 2, "height": size, "width": size, **chosen}
-        return Submission.model_validate(
-            {
-                "id": "tiny",
-                "name": "Tiny",
-                "family": "tiny",
-                "alignment": "base",
-                "backend": "diffusers",
-                "repo": str(tiny_folder(name)),
-                "pipeline": pipeline,
-                "dtype": "float32",
-                "memory": "S",
-                "settings": {"both": both, "distorted": distorted or {}},
-                "licence": "none",
-                "contact": "tests",
-                **fields,
-            }
-        )
+    def submission(name: str, **changes):
+        facts = tiny_pipelines.submission(name, tiny_folder(name), **changes)
+        return Submission.model_validate(facts)
 
     return submission
 

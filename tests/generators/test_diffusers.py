@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch")
 diffusers = pytest.importorskip("diffusers")
 
 from safetensors.torch import load_file
-from support.tiny_pipelines import BUILDERS, SETTINGS
+from support.tiny_pipelines import BUILDERS, BUILDS, SETTINGS
 
 from aas_bench.errors import BackendError, SpecError
 from aas_bench.generators.catalog import load_generator
@@ -26,7 +26,6 @@ PROMPTS = (
     "a house",
     "two boats",
 )
-CLASSES = (*BUILDERS, "playground")
 
 
 def pixels(outcomes):
@@ -42,21 +41,19 @@ def test_every_class_has_a_tiny_pipeline():
     assert set(BUILDERS) == set(PIPELINES) == set(SETTINGS)
 
 
-@pytest.mark.parametrize("name", CLASSES)
-def test_images_do_not_depend_on_batch_size_or_resuming(name, tiny_submission, requests_for):
-    submission = tiny_submission(name)
-    # Four prompts and a batch of two make two batches; a class that never batches is slow.
-    prompts = PROMPTS[:3] if PIPELINES[submission.pipeline].max_batch == 1 else PROMPTS
-    requests = requests_for(submission, prompts)
-    by_size = {size: pixels(load(submission, size).generate(requests)) for size in (1, 2, 4)}
-    assert abs(by_size[2] - by_size[1]).max() <= 1
-    assert abs(by_size[4] - by_size[1]).max() <= 1
-    # Interrupted after the first batch and resumed by a fresh process' generator: the same bytes.
-    resumed = pixels(load(submission, 2).generate(requests[2:]))
-    np.testing.assert_array_equal(resumed, by_size[2][2:])
+def test_requests_are_cut_into_batches(tiny_submission, requests_for):
+    submission = tiny_submission("StableDiffusion3Pipeline")
+    requests = requests_for(submission, PROMPTS)
+    by_size = {size: load(submission, size).generate(requests) for size in (1, 2, 4)}
+    for size, outcomes in by_size.items():
+        assert [outcome.provenance["batch"] for outcome in outcomes] == [size] * 4
+        assert abs(pixels(outcomes) - pixels(by_size[1])).max() <= 1
+    # A second batch alone, from a fresh generator: the same bytes.
+    resumed = load(submission, 2).generate(requests[2:])
+    np.testing.assert_array_equal(pixels(resumed), pixels(by_size[2])[2:])
 
 
-@pytest.mark.parametrize("name", CLASSES)
+@pytest.mark.parametrize("name", BUILDS)
 def test_noise_is_shared_by_variants_and_differs_by_index_and_seed(
     name, tiny_submission, requests_for
 ):

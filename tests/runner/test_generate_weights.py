@@ -1,61 +1,51 @@
-"""A tiny random pipeline, submitted as a folder: interrupted and continued."""
+"""Tiny random pipelines, submitted as folders and run by the runner: killed, continued, batched."""
 
 import json
+import signal
 
+import numpy as np
 import pytest
+import yaml
+from PIL import Image
 
 pytest.importorskip("diffusers")
 
-from support import tiny_pipelines
+from support import killed_generations, tiny_pipelines
 
-from aas_bench.generators.catalog import load_generator
-from aas_bench.generators.spec import Submission
-from aas_bench.runner import generate as runner
-from aas_bench.runner.prompts import load_prompts
+from aas_bench.generators.pipelines import PIPELINES
 
-NAME = "StableDiffusion3Pipeline"
+BATCHES = (1, 2, 4)
+CAPTIONS = (
+    "a cat",
+    "a dog on a long road in the rain, blurry and dark, with a red hat and words past the cut",
+    "a house",
+    "two boats",
+)
+
+
+@pytest.fixture(scope="module")
+def killer():
+    with killed_generations.killer() as killed:
+        yield killed
 
 
 @pytest.fixture
-def submission(tmp_path):
-    folder = tmp_path / "weights"
-    tiny_pipelines.save(tiny_pipelines.BUILDERS[NAME], folder)
-    settings = {"num_inference_steps": 2, "height": 32, "width": 32}
-    return Submission.model_validate(
-        {
-            "id": "tiny",
-            "name": "Tiny",
-            "family": "tiny",
-            "alignment": "base",
-            "backend": "diffusers",
-            "repo": str(folder),
-            "pipeline": NAME,
-            "dtype": "float32",
-            "memory": "S",
-            "settings": {"both": {**settings, **tiny_pipelines.SETTINGS[NAME]}},
-            "licence": "none",
-            "contact": "tests",
-        }
-    )
+def prompts(tmp_path):
+    """A file of pairs; a quoted word is what a tiny GLM-Image heeds most."""
+    rows = [{"prompt_original": text, "prompt_distorted": f'{text}, "ugly"'} for text in CAPTIONS]
+    file = tmp_path / "prompts.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return file
 
 
-def interrupted_at(call):
-    """Load the real generator, and stop it before that call, as Ctrl-C would."""
-
-    def load(*args, **options):
-        generator = load_generator(*args, **options)
-        inner, calls = generator.generate, []
-
-        def generate(requests):
-            calls.append(len(requests))
-            if len(calls) == call:
-                raise KeyboardInterrupt
-            return inner(requests)
-
-        generator.generate = generate
-        return generator
-
-    return load
+@pytest.fixture
+def submission(request, tmp_path):
+    """A submission file whose weights are a folder beside it."""
+    tiny_pipelines.save(tiny_pipelines.BUILDS[request.param], tmp_path / "weights")
+    facts = tiny_pipelines.submission(request.param, tmp_path / "weights")
+    file = tmp_path / "tiny.yaml"
+    file.write_text(yaml.safe_dump(facts))
+    return file
 
 
 def contents(run):
@@ -66,21 +56,35 @@ def contents(run):
     return images, records
 
 
+def pixels(run):
+    return np.stack([np.asarray(Image.open(p)) for p in sorted((run / "images").iterdir())])
+
+
 @pytest.mark.slow
-def test_interrupted_and_continued_it_makes_the_same_bytes(submission, tmp_path, monkeypatch):
-    prompts = load_prompts(limit=5)
-    options = {"batch_size": 2, "device": "cpu", "progress": False}
-    made = runner.generate(submission, prompts, out=tmp_path / "whole", **options)
-    assert made.coverage()["n_complete"] == 5
-    images, _ = contents(tmp_path / "whole")
-    assert len({images[f"000{i}_original.png"] for i in range(5)}) == 5
-    monkeypatch.setattr(runner, "load_generator", interrupted_at(4))
-    with pytest.raises(KeyboardInterrupt):
-        runner.generate(submission, prompts, out=tmp_path / "broken", **options)
-    monkeypatch.undo()
-    assert len(contents(tmp_path / "broken")[0]) == 6
-    (tmp_path / "broken/records/0000_original.json").unlink()  # one of a batch of two
-    runner.generate(submission, prompts, out=tmp_path / "broken", **options)
-    assert contents(tmp_path / "broken") == contents(tmp_path / "whole")
-    assert made.generator["batch_size"] == 2
-    assert made.generator["sources"]["model"]["local"] is True
+@pytest.mark.parametrize("submission", tiny_pipelines.BUILDS, indirect=True)
+def test_killed_and_continued_it_makes_the_same_bytes_and_batches_agree(
+    submission, prompts, tmp_path, killer
+):
+    made = {
+        size: killed_generations.run(submission, prompts, tmp_path / f"by{size}", size)
+        for size in BATCHES
+    }
+    largest = PIPELINES[made[1].submission.pipeline].max_batch or max(BATCHES)
+    assert [each.generator["batch_size"] for each in made.values()] == [
+        min(size, largest) for size in BATCHES
+    ]
+    assert all(each.coverage()["n_complete"] == len(CAPTIONS) for each in made.values())
+    assert made[2].generator["sources"]["model"]["local"] is True
+    images, _ = whole = contents(tmp_path / "by2")
+    assert len(set(images.values())) == len(images) == 2 * len(CAPTIONS)
+    one, two, four = (pixels(tmp_path / f"by{size}").astype(int) for size in BATCHES)
+    assert abs(two - one).max() <= 1
+    assert abs(four - one).max() <= 1
+
+    # The fourth image is the second of a batch of two: half of it has a record, half has none.
+    broken = tmp_path / "broken"
+    assert killer(submission, prompts, broken, 2, at=4) == -signal.SIGKILL
+    images, records = contents(broken)
+    assert (len(images), len(records)) == (4, 3)
+    killed_generations.run(submission, prompts, broken, 2)
+    assert contents(broken) == whole

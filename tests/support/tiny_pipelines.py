@@ -429,6 +429,8 @@ BUILDERS = {
     "GlmImagePipeline": glm_image,
     "LongCatImagePipeline": longcat_image,
 }
+BUILDS = {**BUILDERS, "playground": playground}
+"""Every class, and Playground: Stable Diffusion XL with a scheduler of its own."""
 
 
 def save(builder, folder) -> None:
@@ -453,3 +455,25 @@ SETTINGS = {
     "LongCatImagePipeline": {"guidance_scale": 4.0},
 }
 """Two guided steps' worth of settings for each class, beside steps and size."""
+
+
+def submission(name, folder, *, settings=None, distorted=None, size=32, **fields) -> dict:
+    """The fields of a submission of a saved build; keyword arguments replace fields or settings."""
+    pipeline = "StableDiffusionXLPipeline" if name == "playground" else name
+    chosen = SETTINGS[pipeline] if settings is None else settings
+    both = {"num_inference_steps": 2, "height": size, "width": size, **chosen}
+    return {
+        "id": "tiny",
+        "name": "Tiny",
+        "family": "tiny",
+        "alignment": "base",
+        "backend": "diffusers",
+        "repo": str(folder),
+        "pipeline": pipeline,
+        "dtype": "float32",
+        "memory": "S",
+        "settings": {"both": both, "distorted": distorted or {}},
+        "licence": "none",
+        "contact": "tests",
+        **fields,
+    }
