@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
+import aas_bench.results
 from aas_bench.generators.catalog import BACKENDS
 from aas_bench.generators.cost import Cost, cost
 from aas_bench.generators.pipelines import PIPELINES
@@ -33,6 +35,48 @@ def test_a_file_is_called_as_its_id_and_points_editors_to_the_schema(name):
 def test_a_base_is_shipped_and_of_the_same_family(name):
     base = SHIPPED[name].base
     assert base is None or SHIPPED[base].family == SHIPPED[name].family
+
+
+PAGE = {
+    # what the paper's page calls a row, and where the row belongs
+    "flux_dev": ("Flux Dev", "flux", None, "base"),
+    "dance_flux": ("DanceFlux", "flux", "flux_dev", "aesthetic"),
+    "grpo_flux": ("PrefFlux", "flux", "flux_dev", "aesthetic"),
+    "flux_krea": ("Flux Krea", "flux", "flux_dev", "narrow"),
+    "flux_dev_vsf": ("Flux Dev + VSF", "flux", "flux_dev", "mitigated"),
+    "stable_diffusion_xl": ("SDXL", "sdxl", None, "base"),
+    "playground": ("Playground v2.5", "sdxl", "stable_diffusion_xl", "aesthetic"),
+    "stable_diffusion_3.5_medium": ("SD3.5M", "sd3.5m", None, "base"),
+    "sd3_medium_grpo_geneval": (
+        "SD3.5M-GenEval",
+        "sd3.5m",
+        "stable_diffusion_3.5_medium",
+        "instruction",
+    ),
+    "sd3_medium_grpo": ("SD3.5M-PickScore", "sd3.5m", "stable_diffusion_3.5_medium", "aesthetic"),
+    "alchemist": ("Alchemist", "sd3.5l", None, "aesthetic"),
+    "nano-banana": ("Nano Banana", "nano_banana", None, "closed"),
+    "gpt-image-1.5": ("gpt-image-1.5", "gpt_image", None, "closed"),
+    "qwen_image": ("qwen_image", "qwen_image", None, "base"),
+    "seeddream4": ("seeddream4", "seeddream", None, "closed"),
+    "flux2_klein_9b": ("Flux.2 Klein 9B", "flux2", None, "distilled"),
+    "z_image": ("Z-Image", "z_image", None, "base"),
+    "z_image_turbo": ("Z-Image-Turbo", "z_image", "z_image", "distilled"),
+    "glm_image": ("GLM-Image", "glm_image", None, "base"),
+    "longcat_image": ("LongCat-Image", "longcat", None, "base"),
+}
+
+
+def test_rows_are_called_and_grouped_as_on_the_papers_page():
+    rows = {name: SHIPPED[name] for name in PUBLISHED}
+    assert {n: (r.name, r.family, r.base, r.alignment) for n, r in rows.items()} == PAGE
+
+
+def test_every_generator_with_published_figures_is_a_row():
+    figures = json.loads(Path(aas_bench.results.__file__).with_name("paper.json").read_text())
+    with_figures = {row[0] for row in figures["generators"]["rows"]}
+    assert with_figures <= PUBLISHED
+    assert len(with_figures) == 13
 
 
 @pytest.mark.parametrize("name", sorted(PUBLISHED))
