@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from aas_bench.cli.options import Json, emit
+
+if TYPE_CHECKING:
+    from aas_bench.results.accept import Verdict
 
 results = typer.Typer(
     name="results",
@@ -36,3 +42,73 @@ def published(
         save_record(record, to)
     write_atomically(to / SCHEMA_FILE, json_schema().encode())
     typer.echo(f"{len(records)} records in {to}")
+
+
+@results.command()
+def add(
+    run: Annotated[
+        Path, typer.Argument(help="Folder of `evaluate`, `score` or one generator's run.")
+    ],
+    *,
+    to: To,
+    task: Annotated[
+        str | None, typer.Option(help="Task of the pairs, where the run does not say.")
+    ] = None,
+    tag: Annotated[str, typer.Option(help="Last part of the record's id.")] = "measured",
+) -> None:
+    """Turn a run into records, each with the per-pair scores that it rests on."""
+    from aas_bench.results.making import add_run
+
+    for record in add_run(run, to, task=task, tag=tag):
+        typer.echo(f"{record.id}: {len(record.measurements)} measurements")
+
+
+@results.command()
+def check(
+    place: Annotated[Path, typer.Argument(help="A folder of records, or one record file.")],
+    *,
+    as_json: Json = False,
+) -> None:
+    """Recompute every measured record from its scores; leaves with 1 where one is refused."""
+    from aas_bench.results.accept import check_file, check_folder
+
+    verdicts = check_folder(place) if place.is_dir() else (check_file(place),)
+    n_refused = sum(bool(verdict.refused) for verdict in verdicts)
+    if as_json:
+        emit({"n_refused": n_refused, "verdicts": [verdict.to_dict() for verdict in verdicts]})
+    else:
+        _print(verdicts)
+    if n_refused:
+        raise typer.Exit(1)
+
+
+@results.command()
+def collect(
+    folder: Annotated[Path, typer.Argument(help="A folder of records.")],
+    *,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Parquet file to write.")],
+) -> None:
+    """Write all good records as one tidy Parquet table; refused files are named."""
+    from aas_bench.results.store import collect as collect_records
+    from aas_bench.results.store import load_results
+
+    loaded = load_results(folder)
+    collect_records(loaded, out)
+    for refused in loaded.refused:
+        typer.echo(f"refused: {refused.file}: {refused.reason}", err=True)
+    typer.echo(f"{len(loaded.records)} records: {out}")
+
+
+def _print(verdicts: Sequence[Verdict]) -> None:
+    """One line a fault and a flag, then the count."""
+    for verdict in verdicts:
+        for reason in verdict.refused:
+            typer.echo(_plain(f"refused: {verdict.file}: {reason}"))
+        for flag in verdict.flags:
+            typer.echo(_plain(f"flagged: {verdict.file}: {flag}"))
+    n_refused = sum(bool(verdict.refused) for verdict in verdicts)
+    typer.echo(f"{len(verdicts) - n_refused} accepted, {n_refused} refused")
+
+
+def _plain(line: str) -> str:
+    return "".join(mark if mark.isprintable() else ascii(mark)[1:-1] for mark in line)

@@ -73,7 +73,13 @@ def published_records(submissions: Path) -> tuple[Record, ...]:
         KeyError: A generator of the paper has no submission.
     """
     specs = {s.id: s for s in map(load_submission, sorted(submissions.glob("*.yaml")))}
-    return (*_generators(specs), *_rewards(), *_emotions(), _photographs(), _paintings())
+    return tuple(_record(each, specs) for each in _entries())
+
+
+@cache
+def published_measurements() -> dict[str, tuple[Measurement, ...]]:
+    """What each record that is not measured holds, by record id."""
+    return {each.id: each.found for each in _entries()}
 
 
 def generator_subject(spec: Submission) -> Subject:
@@ -110,91 +116,108 @@ def reward_subject(subject_id: str, name: str) -> Subject:
     )
 
 
-def _generators(specs: Mapping[str, Submission]) -> Iterator[Record]:
+@dataclass(frozen=True, kw_only=True)
+class _Entry:
+    """One record before what is known of its subject."""
+
+    task: str
+    subject: str
+    name: str | None
+    """None for a generator: its submission says."""
+    table: str
+    found: tuple[Measurement, ...]
+
+    @property
+    def status(self) -> Status:
+        return "published" if self.found else "pending"
+
+    @property
+    def id(self) -> str:
+        return f"{self.task}/{self.subject}/{self.status}"
+
+
+def _entries() -> Iterator[_Entry]:
+    yield from _generators()
+    yield from _rewards()
+    yield from _emotions()
+    yield _hpsv3("ava_photos", "photographs", _photographs())
+    yield _hpsv3("lapis_art", "paintings", _paintings())
+
+
+def _generators() -> Iterator[_Entry]:
     n = paper()["generators"]["n"]
     for name, row in figures("generators").items():
         found = tuple(
-            Measurement(
-                measure=column.measure,
-                reward=column.reward,
-                value=float(row[key]),
-                n=n,
-                reason=NO_INTERVAL,
-            )
+            _figure(column.measure, row[key], reward=column.reward, n=n)
             for key, column in GENERATOR_COLUMNS.items()
             if row[key] is not None
         )
-        subject = generator_subject(specs[name])
-        yield _record("wide_spectrum", subject, found, "generators")
+        yield _Entry(task="wide_spectrum", subject=name, name=None, table="generators", found=found)
 
 
-def _rewards() -> Iterator[Record]:
-    for name, row in figures("reward_models").items():
+def _rewards() -> Iterator[_Entry]:
+    for subject, row in figures("reward_models").items():
         found = tuple(
-            Measurement(measure=column.measure, value=row[key], reason=NO_INTERVAL)
+            _figure(column.measure, row[key])
             for key, column in REWARD_COLUMNS.items()
             if row[key] is not None
         )
-        yield _record("wide_spectrum", reward_subject(name, row["name"]), found, "reward_models")
+        yield _Entry(
+            task="wide_spectrum",
+            subject=subject,
+            name=row["name"],
+            table="reward_models",
+            found=found,
+        )
 
 
-def _emotions() -> Iterator[Record]:
+def _emotions() -> Iterator[_Entry]:
     n = paper()["emotions"]["n"]
-    for name, row in figures("emotions").items():
+    for subject, row in figures("emotions").items():
         found = tuple(
-            Measurement(
-                measure="accuracy",
-                by="emotion",
-                group=emotion,
-                value=row[emotion],
-                n=n,
-                reason=NO_INTERVAL,
-            )
+            _figure("accuracy", row[emotion], by="emotion", group=emotion, n=n)
             for emotion in EMOTIONS
         )
-        yield _record("emotion_bias", reward_subject(name, row["name"]), found, "emotions")
+        yield _Entry(
+            task="emotion_bias", subject=subject, name=row["name"], table="emotions", found=found
+        )
 
 
-def _photographs() -> Record:
+def _photographs() -> Iterator[Measurement]:
     n = paper()["photographs"]["n"]
-    found = tuple(
-        Measurement(
-            measure="gap",
-            by=None if category is None else "category",
-            group=category,
-            value=float(gap),
-            n=n if category is None else None,
-            reason=reason or NO_INTERVAL,
-        )
-        for category, gap, reason in paper()["photographs"]["rows"]
+    for category, gap, reason in paper()["photographs"]["rows"]:
+        if category is None:
+            yield _figure("gap", gap, n=n)
+        else:
+            yield _figure("gap", gap, by="category", group=category, reason=reason or NO_INTERVAL)
+
+
+def _paintings() -> Iterator[Measurement]:
+    for measure, painting, value, n in paper()["paintings"]["rows"]:
+        by = None if painting is None else "painting"
+        yield _figure(measure, value, by=by, group=painting, n=n)
+
+
+def _hpsv3(task: str, table: str, found: Iterator[Measurement]) -> _Entry:
+    return _Entry(task=task, subject="hpsv3", name="HPSv3", table=table, found=tuple(found))
+
+
+def _figure(measure: str, value: float, *, reason: str = NO_INTERVAL, **where: Any) -> Measurement:
+    return Measurement(measure=measure, value=float(value), reason=reason, **where)
+
+
+def _record(entry: _Entry, specs: Mapping[str, Submission]) -> Record:
+    source = Source(
+        title=paper()["title"], url=paper()["url"], location=paper()[entry.table]["location"]
     )
-    return _record("ava_photos", reward_subject("hpsv3", "HPSv3"), found, "photographs")
-
-
-def _paintings() -> Record:
-    found = tuple(
-        Measurement(
-            measure=measure,
-            by=None if painting is None else "painting",
-            group=painting,
-            value=float(value),
-            n=n,
-            reason=NO_INTERVAL,
-        )
-        for measure, painting, value, n in paper()["paintings"]["rows"]
-    )
-    return _record("lapis_art", reward_subject("hpsv3", "HPSv3"), found, "paintings")
-
-
-def _record(task: str, subject: Subject, found: tuple[Measurement, ...], table: str) -> Record:
-    source = Source(title=paper()["title"], url=paper()["url"], location=paper()[table]["location"])
-    status: Status = "published" if found else "pending"
     return Record(
         schema_version=SCHEMA_VERSION,
-        id=f"{task}/{subject.id}/{status}",
-        status=status,
-        subject=subject,
-        task=task,
-        measurements=found,
-        source=source if found else None,
+        id=entry.id,
+        status=entry.status,
+        subject=generator_subject(specs[entry.subject])
+        if entry.name is None
+        else reward_subject(entry.subject, entry.name),
+        task=entry.task,
+        measurements=entry.found,
+        source=source if entry.found else None,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import date
-from typing import Annotated, Final, Literal, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from pydantic import (
     AfterValidator,
@@ -22,6 +22,7 @@ from aas_bench.results.measures import MEASURES
 
 SCHEMA_VERSION: Final = 1
 MOST_MEASUREMENTS: Final = 5000
+_JSON: Final[dict[str, Any]] = {"allow_nan": False, "ensure_ascii": False}
 
 Kind: TypeAlias = Literal["reward_model", "generator"]
 Status: TypeAlias = Literal["measured", "published", "pending"]
@@ -259,9 +260,14 @@ class Record(Strict):
         return next((each for each in self.measurements if each.key == wanted), None)
 
     def to_json(self) -> str:
-        """The record's file: fields at their default are left out; ends with a line feed."""
+        """The record's file: one measurement a line, fields at their default left out."""
         document = self.model_dump(mode="json", exclude_defaults=True)
-        return json.dumps(document, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+        lines = [json.dumps(each, **_JSON) for each in document.pop("measurements", ())]
+        head = json.dumps(document, indent=1, **_JSON)
+        if not lines:
+            return f"{head}\n"
+        block = ",\n  ".join(lines)
+        return f'{head[:-2]},\n "measurements": [\n  {block}\n ]\n}}\n'
 
 
 def json_schema() -> str:

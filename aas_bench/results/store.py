@@ -14,6 +14,7 @@ from pydantic_core import from_json
 
 from aas_bench.data.atomic import whole_file
 from aas_bench.errors import InputError
+from aas_bench.results.measured import expected_pairs
 from aas_bench.results.record import SCHEMA_VERSION, Kind, Record, Status
 
 SCHEMA_FILE: Final = "schema.json"
@@ -68,7 +69,10 @@ class Results:
 
     def flags(self) -> Mapping[str, str]:
         """Record id -> why it is flagged."""
-        return {each.id: each.reason for each in self.flagged}
+        found: dict[str, str] = {}
+        for each in self.flagged:
+            found[each.id] = "; ".join(filter(None, (found.get(each.id), each.reason)))
+        return found
 
 
 def load_results(folder: str | os.PathLike[str]) -> Results:
@@ -164,7 +168,12 @@ def _fault(fault: Mapping[str, Any]) -> str:
 
 
 def flags_of(record: Record) -> Iterator[Flagged]:
-    """The flaws of a record: at most one line for its lowest coverage."""
+    """The flaws of a record: too few pairs of its task, and its lowest coverage."""
+    expected = expected_pairs(record.task, record.subject.kind)
+    n_pairs = record.scores.n_pairs if record.scores else None
+    if expected and n_pairs and n_pairs < LEAST_COVERAGE * expected:
+        text = f"{n_pairs:,} of the task's {expected:,} pairs"
+        yield Flagged(id=record.id, reason=text)
     low = [
         each
         for each in record.measurements
@@ -190,7 +199,7 @@ def rows(records: Iterable[Record]) -> Iterator[dict[str, Any]]:
     """One flat row a measurement, and one without a measure for a record that has none."""
     for record in records:
         subject = record.subject.model_dump()
-        flagged = next(flags_of(record), None)
+        flagged = "; ".join(each.reason for each in flags_of(record))
         facts = {
             "record": record.id,
             "status": record.status,
@@ -199,7 +208,7 @@ def rows(records: Iterable[Record]) -> Iterator[dict[str, Any]]:
             "created": record.created,
             "source": None if record.source is None else record.source.url,
             "location": None if record.source is None else record.source.location,
-            "flag": None if flagged is None else flagged.reason,
+            "flag": flagged or None,
         }
         for each in record.measurements or (None,):
             yield facts | (dict.fromkeys(_MEASUREMENT) if each is None else each.model_dump())
