@@ -78,3 +78,13 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip("the authors' data is not here: set AAS_BENCH_REAL_DATA")
     return folder
+
+
+@pytest.fixture
+def loopback_hub():
+    """A Hub on 127.0.0.1 for the real client libraries; see `support.loopback_hub`."""
+    from support.loopback_hub import loopback_hub as serve
+
+    with serve() as hub:
+        yield hub
+    assert hub.unknown == [], "the clients asked for routes that the loopback Hub lacks"
