@@ -1,0 +1,64 @@
+"""What a tab shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aas_bench.leaderboard.tables import Table
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """A drawing with its sentence; the table beside it holds the same numbers.
+
+    Attributes:
+        name: Unique in the page.
+        heading: What it shows, in a few words.
+        sentence: What there is to see.
+        panels: Small drawings on the same axes.
+        more: How many panels were left out.
+    """
+
+    name: str
+    heading: str
+    sentence: str
+    panels: tuple[Panel, ...]
+    more: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Panel:
+    """A line with its band, in percent over x.
+
+    Attributes:
+        title: Whose line it is.
+        points: x, value, low, high; the ends None where there is no interval.
+        said: The line in words.
+    """
+
+    title: str
+    points: tuple[tuple[float, float, float | None, float | None], ...]
+    said: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """A tab: a few sentences, a table with its controls, then figures and further tables.
+
+    Attributes:
+        name: In addresses.
+        title: On the tab.
+        lede: What there is to see, first things first.
+        table: The table that the controls work on.
+        figures: Drawings under it.
+        more: Further tables, sorted by their heads only.
+        legend: Whether the four outcomes need their colours explained.
+    """
+
+    name: str
+    title: str
+    lede: tuple[str, ...]
+    table: Table
+    figures: tuple[Figure, ...] = ()
+    more: tuple[Table, ...] = ()
+    legend: bool = False

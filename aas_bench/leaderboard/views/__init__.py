@@ -1,0 +1,1 @@
+"""One file per tab: pure functions from records to what the tab shows."""
