@@ -189,10 +189,13 @@ def _spec(shards: Iterable[_Shard], limit: int | None) -> dict[str, Any]:
 
 
 def _finished(run: RunDirectory, out: Path, shard: _Shard) -> Written | None:
-    """The record of a shard whose file is there as it was written; else None."""
+    """The record of a shard whose file is there as it was written; else None.
+
+    None also where an item was left out that is worth another try.
+    """
     try:
         record = json.loads((run.path / shard.record).read_bytes())
-        if record["sha256"] != _sha256(out / shard.path):
+        if record["again"] or record["sha256"] != _sha256(out / shard.path):
             return None
         notes = tuple(Note(**note) for note in record["notes"])
         return Written(keys=tuple(record["keys"]), notes=notes)
@@ -209,6 +212,7 @@ def _write(run: RunDirectory, out: Path, shard: _Shard, advance: Any) -> Written
         "sha256": _sha256(target),
         "keys": written.keys,
         "notes": [note.to_dict() for note in written.notes],
+        "again": written.again,
     }
     run.write_json(shard.record, record)  # last: its presence says that the file is whole
     return written

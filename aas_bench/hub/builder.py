@@ -28,11 +28,12 @@ class BadItem(Exception):  # noqa: N818 - it is no error of the program: the ite
     Args:
         item: What to call it, e.g. "AVA.txt line 17" or "953958.jpg".
         reason: What is wrong with it, in a few words.
+        again: Whether a build that is continued should try it again: a service was out of reach.
     """
 
-    def __init__(self, item: str, reason: str) -> None:
+    def __init__(self, item: str, reason: str, *, again: bool = False) -> None:
         super().__init__(f"{item}: {reason}")
-        self.item, self.reason = item, reason
+        self.item, self.reason, self.again = item, reason, again
 
 
 @dataclass

@@ -42,10 +42,17 @@ class Note:
 
 @dataclass(frozen=True, kw_only=True)
 class Written:
-    """What a shard holds: the keys of its rows in order, and what was noted."""
+    """What a shard holds.
+
+    Attributes:
+        keys: The keys of its rows in order.
+        notes: What was noted.
+        again: Whether it lacks items that are worth another try.
+    """
 
     keys: tuple[str, ...]
     notes: tuple[Note, ...]
+    again: bool = False
 
 
 def write_shard(
@@ -61,19 +68,21 @@ def write_shard(
     """
     keys: list[str] = []
     notes: list[Note] = []
+    again = False
     with _Groups(file, builder.info.features) as groups:
         for item in items:
             try:
                 rows = list(_encoded_rows(builder, item))
             except BadItem as bad:
                 notes.append(_note(builder, "fault", bad.item, bad.reason))
+                again |= bad.again
                 rows = []
             for key, flags, row in rows:
                 keys.append(key)
                 notes += [_note(builder, "flag", key, flag) for flag in flags]
                 groups.add(row)
             advance(1)
-    return Written(keys=tuple(keys), notes=tuple(notes))
+    return Written(keys=tuple(keys), notes=tuple(notes), again=again)
 
 
 def _note(builder: BenchBuilder, kind: Literal["fault", "flag"], item: str, reason: str) -> Note:
