@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from aas_bench.cli import analyse, demo, listing, scoring
+from aas_bench.cli.reproduce import reproduce
 from aas_bench.cli.results import results
 from aas_bench.errors import told_in_one_line
 
@@ -22,6 +23,7 @@ app.command("evaluate")(scoring.evaluate)
 app.command("analyse")(analyse.analyse)
 app.command("compare")(analyse.compare)
 app.command("report")(analyse.report)
+app.command("reproduce")(reproduce)
 app.command("list")(listing.list_names)
 app.command("install-metric")(listing.install_metric)
 app.add_typer(results)
@@ -30,4 +32,4 @@ app.add_typer(results)
 def main() -> None:
     """Run the command line; an error raised on purpose is one line on stderr and its exit code."""
     with told_in_one_line("aas-bench"):
-        app()
+        raise SystemExit(app(standalone_mode=False))
