@@ -17,10 +17,13 @@ and leaves with `exit_code`.
 from __future__ import annotations
 
 import difflib
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import NoReturn
+from typing import Any, Final, NoReturn
+
+_FOR_PYTHON: Final = re.compile(r"\b[a-z_]+=\S* \((--[a-z][^()]*)\)")
 
 
 class AasBenchError(Exception):
@@ -82,17 +85,36 @@ class BackendError(AasBenchError):
 
 @contextmanager
 def told_in_one_line(program: str) -> Iterator[None]:
-    """Leave the process on an error raised on purpose: one line on stderr and its exit code."""
+    """Leave the process on an error raised on purpose: one line on stderr and its exit code.
+
+    Also on wrong usage of a typer application that runs with `standalone_mode=False`. Where a
+    message names an option for Python and, in parentheses, for the command line, as in
+    `on_missing="drop" (--on-missing drop)`, only the latter is told.
+    """
     try:
         yield
     except AasBenchError as error:
-        _leave(program, str(error), error.exit_code)
+        _leave(program, _FOR_PYTHON.sub(r"\1", str(error)), error.exit_code)
     except OSError as error:
         # A path that cannot be read or written is the caller's to mend; without one it is a defect.
         if error.filename is None:
             raise
         message = f"{error.filename}: {error.strerror}. Give another path."
         _leave(program, message, InputError.exit_code)
+    except Exception as error:
+        # Typer's errors, known by what they can do: their class differs between its versions.
+        if not hasattr(error, "format_message"):
+            raise
+        _leave_usage(program, error)
+
+
+def _leave_usage(program: str, error: Any) -> NoReturn:
+    message, context = error.format_message(), getattr(error, "ctx", None)
+    if message.startswith("Usage:"):  # the whole help, where nothing was asked
+        print(message, file=sys.stderr)  # noqa: T201
+        raise SystemExit(error.exit_code) from None
+    path = program if context is None else context.command_path
+    _leave(program, f"{message.rstrip('.')}. See: {path} --help", error.exit_code)
 
 
 def _leave(program: str, message: str, code: int) -> NoReturn:

@@ -54,12 +54,13 @@ class Registry(Mapping[str, R], Generic[R]):
         return len(self._rows)
 
 
-def import_object(path: str, *, extra: str | None = None) -> Any:
+def import_object(path: str, *, extra: str | None = None, feature: str | None = None) -> Any:
     """Import `module:attribute`.
 
     Args:
         path: Dotted module, a colon, an attribute of it.
         extra: The optional dependency set that the module needs, for the error message.
+        feature: What the caller asked for, for the error message; None: the path.
 
     Raises:
         MissingExtraError: A package of `extra` is not installed.
@@ -74,7 +75,7 @@ def import_object(path: str, *, extra: str | None = None) -> Any:
     except ModuleNotFoundError as error:
         missing = error.name or ""
         if extra is not None and not missing.startswith("aas_bench"):
-            raise MissingExtraError(f"{path} (package {missing})", extra) from error
+            raise MissingExtraError(f"{feature or path} (package {missing})", extra) from error
         msg = f"cannot import {module_name!r}: no module {missing!r}. Is it on PYTHONPATH?"
         raise InputError(msg) from error
     try:

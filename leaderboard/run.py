@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from aas_bench.errors import AasBenchError, InputError, SpecError
+from aas_bench.errors import InputError, SpecError, told_in_one_line
 from aas_bench.generators.cost import cost
 from aas_bench.generators.spec import Submission, load_submission, require_runnable
 from aas_bench.runner.prompts import BUILT_IN, N_PUBLISHED, load_prompts
@@ -148,14 +148,12 @@ def run(
 
 def main() -> None:
     """Run the program: an expected error is a line on stderr (one for each fault) and its code."""
-    try:
-        app(standalone_mode=True)
-    except SpecError as error:
-        typer.echo(str(error), err=True)
-        raise SystemExit(error.exit_code) from None
-    except AasBenchError as error:
-        typer.echo("run.py: " + " ".join(str(error).split()), err=True)
-        raise SystemExit(error.exit_code) from None
+    with told_in_one_line("run.py"):
+        try:
+            raise SystemExit(app(standalone_mode=False))
+        except SpecError as error:
+            typer.echo(str(error), err=True)
+            raise SystemExit(error.exit_code) from None
 
 
 @contextmanager

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import asdict
 from typing import Annotated, Literal
 
 import typer
 
 from aas_bench.cli.options import Json, emit
+
+COLUMNS = 80
 
 
 def list_names(
@@ -27,9 +30,10 @@ def list_names(
     if as_json:
         emit({kind: rows})
         return
-    width = max(len(row["name"]) for row in rows)
+    width = max(len(row["name"]) for row in rows) + 2
     for row in rows:
-        typer.echo(f"{row['name']:<{width}}  {row['summary']}")
+        line = f"{row['name']:<{width}}{row['summary']}"
+        typer.echo(textwrap.fill(line, COLUMNS, subsequent_indent=" " * width))
 
 
 def install_metric(*, as_json: Json = False) -> None:

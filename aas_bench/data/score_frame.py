@@ -53,12 +53,13 @@ def canonical_frame(
     dropped = {c for r in found if r not in chosen for c in score_columns(r)}
     dropped |= set(IMAGE_COLUMNS)
     columns: dict[str, Any] = {str(n): c for n, c in frame.items() if n not in dropped}
-    faults += _complete(columns, len(frame), label)
+    in_pairs = _complete(columns, len(frame), label)
     for name in [n for reward in chosen for n in score_columns(reward) if n in columns]:
         if not name.endswith(CUTS):
             columns[name], bad = _numbers(columns[name], name)
             faults += bad
-    raise_faults(source, faults, "Mend these cells; leave a missing score empty.")
+    mend = "Mend these cells; leave a missing score empty." if faults else "Mend these cells."
+    raise_faults(source, [*in_pairs, *faults], mend)
     ordered: list[str] = [n for n in PAIR_COLUMNS if n in columns]
     ordered += [n for n in columns if n not in ordered]
     return _frame({n: columns[n] for n in ordered}, len(frame)), chosen

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from aas_bench.data.quiet import quiet
 from aas_bench.data.schema import IMAGE_DISTORTED, IMAGE_ORIGINAL, INDEX, PAIR_ID
 from aas_bench.data.tables import TABLE_SUFFIXES, raise_faults, read_frame, table_path
 from aas_bench.data.tasks import TASKS, Task
@@ -68,6 +69,9 @@ def open_source(source: str | os.PathLike[str], options: Options) -> Opened:
         BackendError: The Hub cannot be reached.
     """
     name, path = os.fspath(source), Path(source)
+    if not name.strip():
+        msg = "the name of the data is empty. Give a task, a table, a folder or a Hub id."
+        raise InputError(msg)
     if name in TASKS:
         return _open_task(TASKS[name], options)
     if path.is_dir():
@@ -224,7 +228,7 @@ def _one_split(loaded: Any, name: str, split: str | None) -> Any:
     if split in loaded:
         return loaded[split]
     problem = "has several splits" if split is None else f"has no split {split!r}"
-    msg = f"{name} {problem}. Choose one with split=: {', '.join(loaded)}."
+    msg = f"{name} {problem}. Choose one with split= (--split): {', '.join(loaded)}."
     raise InputError(msg)
 
 
@@ -268,7 +272,8 @@ def _one_line(name: str) -> Iterator[None]:
     from huggingface_hub.errors import HfHubHTTPError
 
     try:
-        yield
+        with quiet("datasets", "huggingface_hub"):
+            yield
     except DatasetNotFoundError as error:
         raise _not_found(name, str(error)) from error
     except (ConnectionError, HfHubHTTPError) as error:
@@ -278,8 +283,8 @@ def _one_line(name: str) -> Iterator[None]:
         )
         raise BackendError(msg, retryable=True) from error
     except (DatasetsError, FileNotFoundError, pa.ArrowException, ValueError, RuntimeError) as error:
-        cause = error.__cause__ or error
-        msg = f"{name}: cannot be read as a dataset ({_first_line(cause)}). Check what it holds."
+        cause = _first_line(error.__cause__ or error).rstrip(".")
+        msg = f"{name}: cannot be read as a dataset ({cause}). Check what it holds."
         raise InputError(msg) from error
 
 

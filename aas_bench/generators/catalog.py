@@ -71,7 +71,7 @@ def load_generator(submission: Submission, *, preset: str = "default", **options
     require_runnable(submission)
     submission.dtype_for(preset)  # an unknown preset fails before anything is downloaded
     backend = BACKENDS[submission.backend]
-    generator: Generator = import_object(backend.load, extra=backend.extra)(
-        submission, preset=preset, **options
-    )
+    feature = f"{submission.id}, backend {backend.name}"
+    load = import_object(backend.load, extra=backend.extra, feature=feature)
+    generator: Generator = load(submission, preset=preset, **options)
     return generator

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from aas_bench.data.authors import is_cell
 from aas_bench.data.schema import DIMENSIONS, MODEL, UNKNOWN_MODEL
 from aas_bench.data.taxonomy import DIMENSIONS as DIMENSION_MEANINGS
 from aas_bench.errors import SchemaError
@@ -58,10 +59,15 @@ def group_masks(frame: pd.DataFrame, by: str) -> dict[str, Mask]:
     """Rows of each group; dimensions in the order of the taxonomy, other names by alphabet.
 
     Raises:
-        SchemaError: The table has no column `by`.
+        SchemaError: The table has no column `by`, or it holds scores or objects.
     """
     if by not in frame:
         msg = f"the table has no column {by!r}. Group by one of: {', '.join(frame.columns)}."
+        raise SchemaError(msg)
+    scores = is_cell(by.removesuffix("_sigma"))
+    if scores or any(isinstance(value, dict) for value in frame[by]):
+        kind = "holds scores" if scores else "holds objects"
+        msg = f"column {by!r} {kind}, not groups. Group by a column of names, e.g. {DIMENSIONS}."
         raise SchemaError(msg)
     of_row = [members(value) for value in frame[by]]
     order = {name: i for i, name in enumerate(DIMENSION_MEANINGS)}

@@ -174,7 +174,7 @@ def _resolve(
 def _load_row(
     row: RewardRow, device: str | None, dtype: str | None, weights: str | Path | None
 ) -> RewardModel:
-    load: Callable[..., RewardModel] = import_object(row.load, extra=row.extra)
+    load: Callable[..., RewardModel] = import_object(row.load, extra=row.extra, feature=row.name)
     if row.weights is not None:
         device = device or default_device()
         dtype = dtype or (row.dtype if device.startswith("cuda") else "float32")
@@ -195,7 +195,9 @@ def _load_prefixed(
     if not argument:
         msg = f"{prefix.name}: needs an argument. Write {prefix.form}."
         raise InputError(msg)
-    load: Callable[..., Any] = import_object(prefix.load, extra=prefix.extra)
+    load: Callable[..., Any] = import_object(
+        prefix.load, extra=prefix.extra, feature=f"{prefix.name}:{argument}"
+    )
     model: RewardModel = load(argument, device=device, dtype=dtype, weights=weights)
     return model
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from aas_bench.data.quiet import quiet
 from aas_bench.errors import BackendError, InputError
 from aas_bench.rewards.rows import Weights
 
@@ -90,7 +91,9 @@ def obtain_folder(
     from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HFValidationError
 
     try:
-        folder = Path(snapshot_download(repo, revision=revision, allow_patterns=list(patterns)))
+        with quiet("huggingface_hub"):
+            found = snapshot_download(repo, revision=revision, allow_patterns=list(patterns))
+        folder = Path(found)
     except HFValidationError as error:
         msg = f"{repo!r} is no name of a repository. Write OWNER/NAME."
         raise InputError(msg) from error
@@ -111,7 +114,8 @@ def _from_hub(weights: Weights) -> Obtained:
         )
         raise InputError(msg)
     try:
-        path = Path(hf_hub_download(weights.repo, weights.file, revision=weights.revision))
+        with quiet("huggingface_hub"):
+            path = Path(hf_hub_download(weights.repo, weights.file, revision=weights.revision))
     except (EntryNotFoundError, HfHubHTTPError, OSError) as error:
         size = f" ({weights.size / 1e9:.3g} GB)" if weights.size else ""
         what = f"{weights.file}{size} of {weights.repo}"

@@ -286,8 +286,8 @@ class _ScoredRow:
         """Raise the error that would otherwise be recorded."""
         if error := self.error():
             msg = (
-                f"pair {self.pair.values[PAIR_ID]!r}: {error}. "
-                "Mend the pair, or record it and go on: on_error='record'."
+                f"pair {self.pair.values[PAIR_ID]!r}: {error.rstrip('.')}. "
+                "Mend the pair, or record it and go on: on_error='record' (--on-error record)."
             )
             raise InputError(msg)
 
