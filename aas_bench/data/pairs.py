@@ -16,7 +16,14 @@ from aas_bench.data.embedded import (
     table_image_faults,
 )
 from aas_bench.data.forms import Form, View, match_form
-from aas_bench.data.schema import IMAGE_COLUMNS, PAIR_COLUMNS, PAIR_ID
+from aas_bench.data.own_images import (
+    OnMissing,
+    OwnImages,
+    absent_image,
+    not_distributed,
+    nothing_absent,
+)
+from aas_bench.data.schema import IMAGE_COLUMNS, IMAGE_DISTORTED, PAIR_COLUMNS, PAIR_ID
 from aas_bench.data.sources import Opened, Options, open_source
 from aas_bench.data.tables import raise_faults
 from aas_bench.errors import InputError, SchemaError
@@ -37,6 +44,8 @@ def load_pairs(
     limit: int | None = None,
     label: str | None = None,
     config: str | None = None,
+    images: str | os.PathLike[str] | None = None,
+    on_missing: OnMissing = "raise",
 ) -> Dataset | IterableDataset:
     """Load a pair table in the canonical schema (`schema.pair_features`), further columns kept.
 
@@ -65,9 +74,15 @@ def load_pairs(
             `label`, else how the pair was built, else the first of `llm_selected`,
             `sec_llm_selected`, `third_llm_selected`, `blip_selected`, else -1.
         config: Which configuration on the Hub. Default: `pairs`, else the dataset's own default.
+        images: The folder of your own copy of the images that a table only names. Nested folders
+            are searched; case and suffix of the names do not matter. Hashes, and crops of tables
+            that are not streamed, are kept in the cache of `huggingface_hub`.
+        on_missing: Rows whose image is not in `images`, or is another one: "raise" with a list of
+            them, or "drop" them with a warning that says how many are left.
 
     Raises:
-        InputError: The source does not exist, is gated, or cannot be read.
+        InputError: The source does not exist, is gated, or cannot be read; it holds no images and
+            `images` is not given; or images are missing from that folder.
         UnknownNameError: A bare word that no task is called.
         SchemaError: The table is of no known form (says what it lacks), or rows are at fault (all
             of them in one message).
@@ -77,13 +92,18 @@ def load_pairs(
         msg = f"limit is {limit}. Give at least 1, or None for all."
         raise InputError(msg)
     options = Options(config=config, split=split, streaming=streaming, revision=revision)
-    pairs = canonical_pairs(open_source(source, options), label=label)
-    if limit is None:
-        return pairs
-    return pairs.take(limit) if streaming else pairs.select(range(min(limit, len(pairs))))
+    opened = open_source(source, options)
+    own = None if images is None else OwnImages(images, on_missing=on_missing, name=opened.name)
+    return canonical_pairs(opened, label=label, own=own, limit=limit)
 
 
-def canonical_pairs(opened: Opened, *, label: str | None = None) -> Dataset | IterableDataset:
+def canonical_pairs(
+    opened: Opened,
+    *,
+    label: str | None = None,
+    own: OwnImages | None = None,
+    limit: int | None = None,
+) -> Dataset | IterableDataset:
     """Bring an opened table into the canonical schema; see `load_pairs`."""
     from datasets import IterableDataset
 
@@ -91,16 +111,35 @@ def canonical_pairs(opened: Opened, *, label: str | None = None) -> Dataset | It
     if isinstance(data, IterableDataset):
         # A stream of an image folder decodes in its own threads: a cast would come too late.
         data = data._resolve_features().decode(False)
-    form = match_form([*data.features, *_nested(data.features)], opened.name)
+    columns = [*data.features, *_nested(data.features)]
+    absent = absent_image(columns)
+    if absent is not None and own is None:
+        raise not_distributed(opened.name)
+    if absent is None and own is not None:
+        raise nothing_absent(opened.name)
+    form = match_form([*columns, *([absent] if absent else [])], opened.name)
     if any("." in name for name in form.images):
         data = _unnest(data)
     embedded = embedded_images(data.features, form)
     for name in embedded:
         data = data.cast_column(name, _image(decode=False))
     reading = _Reading(
-        data=data, opened=opened, form=form, embedded=frozenset(embedded), label=label
+        data=data, opened=opened, form=form, embedded=frozenset(embedded), label=label, own=own
     )
-    return reading.stream() if isinstance(data, IterableDataset) else reading.table()
+    if isinstance(data, IterableDataset):
+        pairs = reading.stream()
+        return pairs if limit is None else pairs.take(limit)
+    return _completed(reading.table(), own, limit)
+
+
+def _completed(pairs: Dataset, own: OwnImages | None, limit: int | None) -> Dataset:
+    """The first pairs, with the reader's own images."""
+    if limit is not None:
+        pairs = pairs.select(range(min(limit, len(pairs))))
+    if own is None:
+        return pairs
+    pairs = own.join(pairs)
+    return pairs.select_columns(_order(pairs.column_names))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +152,7 @@ class _Reading:
         form: Its form.
         embedded: Its columns of embedded images.
         label: Which label column was asked for.
+        own: The reader's own images, for a table that only names them.
     """
 
     data: Any
@@ -120,6 +160,7 @@ class _Reading:
     form: Form
     embedded: frozenset[str]
     label: str | None
+    own: OwnImages | None
 
     def table(self) -> Dataset:
         """The pairs of a table in memory or on disk."""
@@ -164,9 +205,10 @@ class _Reading:
 
         plans = [self._plan(view, None) for view in self.form.views]
         converter, images = plans[0]
-        types = {**converter.features, **dict.fromkeys(images.values(), _image(decode=True))}
+        shown = [*images.values(), *([] if self.own is None else [IMAGE_DISTORTED])]
+        types = {**converter.features, **dict.fromkeys(shown, _image(decode=True))}
         pairs = self.data.map(
-            _StreamedRow(plans, self.opened),
+            _StreamedRow(plans, self.opened, self.own),
             with_indices=True,
             batched=True,  # a row may hold several pairs
             batch_size=1,
@@ -198,8 +240,14 @@ class _Reading:
 class _StreamedRow:
     """A batch of one row -> its pairs with their images; checks also what needs other rows."""
 
-    def __init__(self, plans: list[tuple[RowConverter, dict[str, str]]], opened: Opened) -> None:
+    def __init__(
+        self,
+        plans: list[tuple[RowConverter, dict[str, str]]],
+        opened: Opened,
+        own: OwnImages | None,
+    ) -> None:
         self.plans, self.name, self.trusted = plans, opened.name, TrustedPaths.of(opened)
+        self.own = own
         self.seen: set[str] = set()
 
     def __call__(self, batch: Mapping[str, list[Any]], numbers: list[int]) -> dict[str, list[Any]]:
@@ -208,7 +256,15 @@ class _StreamedRow:
             self.seen.clear()
         row = {name: values[0] for name, values in batch.items()}
         pairs = [self._pair(convert, images, row, number) for convert, images in self.plans]
-        return {name: [pair[name] for pair in pairs] for name in pairs[0]}
+        names = list(pairs[0])
+        if self.own is not None:
+            names.append(IMAGE_DISTORTED)
+            pairs = [
+                pair | {IMAGE_DISTORTED: cell}
+                for pair in pairs
+                if (cell := self.own.cell(pair)) is not None
+            ]
+        return {name: [pair[name] for pair in pairs] for name in names}
 
     def _pair(
         self, convert: RowConverter, images: Mapping[str, str], row: Mapping[str, Any], number: int
