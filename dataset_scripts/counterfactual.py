@@ -85,6 +85,11 @@ class Counterfactual(BenchBuilder):
         options = self.config.options() | {"scenes": [scene], "effects": [effect]}
         return encoded_rows(options, split_revision())
 
+    def facts(self) -> dict[str, Any]:
+        """The photographs and their terms."""
+        scenes = [SCENES[name] for name in self.config.scenes]
+        return {"scenes": scenes, "n_scenes": len(scenes)}
+
     def fingerprint(self, items: Sequence[Any]) -> str:
         """Covers the code of the effects too."""
         return f"{super().fingerprint(items)} {split_revision()}"

@@ -98,6 +98,10 @@ class BenchBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
         """What no two rows may share."""
         return str(row[PAIR_ID])
 
+    def facts(self) -> Mapping[str, Any]:
+        """What the templates of the card may say besides, as `facts`."""
+        return {}
+
     def fingerprint(self, items: Sequence[Any]) -> str:
         """A hash of what the rows depend on besides options and packages; guards resumption.
 
