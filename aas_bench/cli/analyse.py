@@ -10,12 +10,14 @@ import typer
 from aas_bench.cli.options import (
     By,
     Confidence,
+    Generators,
     Json,
     OnMissing,
     Out,
     Resamples,
     Rewards,
     Seed,
+    TaskName,
     Ties,
     command_line,
     emit,
@@ -35,6 +37,8 @@ def analyse(
     *,
     reward: Rewards = None,
     by: By = None,
+    task: TaskName = None,
+    generators: Generators = None,
     resamples: Resamples = 1000,
     seed: Seed = 0,
     confidence: Confidence = 0.95,
@@ -42,13 +46,16 @@ def analyse(
     on_missing: OnMissing = "raise",
     as_json: Json = False,
 ) -> None:
-    """Preference, override analysis and preference-strength curve of the scores in TABLE."""
+    """Preference, override analysis, strength curve and task report of the scores in TABLE."""
+    from aas_bench.cli.scoring import stored_task
     from aas_bench.report.summary import summarise
 
     path, scores = _read(table, reward)
     summary = summarise(
         scores,
         by=by,
+        task=task or stored_task(table),
+        generators=generators,
         n_resamples=resamples,
         seed=seed,
         confidence_level=confidence,
@@ -115,6 +122,8 @@ def report(
     ] = None,
     reward: Rewards = None,
     by: By = None,
+    task: TaskName = None,
+    generators: Generators = None,
     resamples: Resamples = 1000,
     seed: Seed = 0,
     confidence: Confidence = 0.95,
@@ -123,7 +132,7 @@ def report(
     as_json: Json = False,
 ) -> None:
     """Write the HTML report of a run directory or a score table to a folder."""
-    from aas_bench.cli.scoring import open_pairs, stored_pairs
+    from aas_bench.cli.scoring import open_pairs, stored_pairs, stored_task
     from aas_bench.report.html import write_report
     from aas_bench.report.summary import summarise
 
@@ -132,6 +141,8 @@ def report(
     summary = summarise(
         scores,
         by=by,
+        task=task or stored_task(run),
+        generators=generators,
         n_resamples=resamples,
         seed=seed,
         confidence_level=confidence,

@@ -21,6 +21,14 @@ Rewards = Annotated[
 By = Annotated[
     str | None, typer.Option(help="Column to group by; the groups of a list column may overlap.")
 ]
+TaskName = Annotated[
+    str | None,
+    typer.Option("--task", help="Task whose analysis to add; by default what the columns tell."),
+]
+Generators = Annotated[
+    Path | None,
+    typer.Option(help="CSV or JSON with name and mean: ranks lapis_art among these generators."),
+]
 Resamples = Annotated[
     int, typer.Option(min=0, max=1_000_000, help="Bootstrap resamples for the intervals.")
 ]

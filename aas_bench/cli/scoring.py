@@ -11,11 +11,13 @@ import typer
 from aas_bench.cli.options import (
     By,
     Confidence,
+    Generators,
     Json,
     OnMissing,
     Out,
     Resamples,
     Seed,
+    TaskName,
     Ties,
     command_line,
     emit,
@@ -112,6 +114,8 @@ def evaluate(
     dtype: Dtype = None,
     on_error: OnError = "record",
     by: By = None,
+    task: TaskName = None,
+    generators: Generators = None,
     resamples: Resamples = 1000,
     seed: Seed = 0,
     confidence: Confidence = 0.95,
@@ -136,6 +140,8 @@ def evaluate(
     summary = summarise(
         table,
         by=by,
+        task=task or stored_task(out),
+        generators=generators,
         n_resamples=resamples,
         seed=seed,
         confidence_level=confidence,
@@ -168,11 +174,27 @@ def open_pairs(data: str, options: dict[str, Any]) -> Dataset | IterableDataset:
 
 def stored_pairs(run: Path) -> Dataset | IterableDataset | None:
     """The pairs that a run directory was scored from; None where it does not say."""
-    try:
-        stored = json.loads((run / PAIRS).read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
+    stored = _stored(run)
+    if stored is None:
         return None
     return open_pairs(stored.pop("source"), stored | {"streaming": False})
+
+
+def stored_task(run: Path) -> str | None:
+    """The task that a run directory was scored on by name; None where it was not."""
+    from aas_bench.data.tasks import TASKS
+
+    stored = _stored(run)
+    return None if stored is None or stored["source"] not in TASKS else stored["source"]
+
+
+def _stored(run: Path) -> dict[str, Any] | None:
+    """The source and options of the pairs of a run directory; None where it does not say."""
+    try:
+        stored: dict[str, Any] = json.loads((run / PAIRS).read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return stored
 
 
 def _score(

@@ -9,6 +9,7 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from aas_bench.report.summary import Summary
+    from aas_bench.report.tasks.result import Analysis, TaskReport
     from aas_bench.stats.compare import RewardComparison
     from aas_bench.stats.estimate import Estimate
 
@@ -18,7 +19,12 @@ MOST_GROUPS: Final = 40
 
 def summary_table(summary: Summary, *, groups: bool = False) -> None:
     """One row per reward model, then one sentence per reward model, then the groups if wanted."""
+    from aas_bench.report.words import finding
+
     console = Console(highlight=False, markup=False)
+    if not summary.paired:
+        _task_tables(console, summary)
+        return
     console.print(
         f"{summary.n_pairs:,} pairs of {summary.n_clusters:,} base prompts; "
         f"{summary.provenance['confidence_level']:.0%} intervals over base prompts"
@@ -41,10 +47,56 @@ def summary_table(summary: Summary, *, groups: bool = False) -> None:
     console.print(grid)
     for name, reward in summary.rewards.items():
         if reward.override is not None:
-            said = _sentence(reward.override.understood, reward.override.chosen)
-            console.print(f"{printable(name)} {said}")
+            console.print(f"{printable(name)} {finding(reward)}")
     if groups:
         _group_table(console, summary, headline)
+    _task_tables(console, summary)
+
+
+def _task_tables(console: Console, summary: Summary) -> None:
+    """What the task asks: a sentence per reward model, then each figure by its first grouping."""
+    report = summary.task
+    if report is None or not report.analyses:
+        return
+    console.print(f"\n{report.task}: {report.question}")
+    for name in summary.rewards:
+        console.print(f"{printable(name)} {report.findings[name]}")
+    for analysis in report.analyses:
+        _analysis_table(console, report, analysis, list(summary.rewards))
+    for note in report.notes:
+        console.print(f"note: {note}")
+
+
+def _analysis_table(
+    console: Console, report: TaskReport, analysis: Analysis, rewards: list[str]
+) -> None:
+    grouping = next(iter(analysis.by), None)
+    groups = list(analysis.by[grouping].items()) if grouping else []
+    grid = Table(box=None, pad_edge=False, header_style="bold")
+    grid.add_column(printable(grouping or ""), no_wrap=True)
+    for column in ("pairs" if report.paired else "images", *map(printable, rewards)):
+        grid.add_column(column, justify="right", no_wrap=True)
+    digits = 3 if analysis.unit == "share" else 2
+    rows = [(None, analysis.overall), *groups[:MOST_GROUPS]]
+    for group, each in rows:
+        cells = [
+            "\n".join(
+                filter(
+                    None, (_stacked(each[r], digits=digits), report.remark(analysis.name, r, group))
+                )
+            )
+            for r in rewards
+        ]
+        name = "all" if group is None else printable(group.rpartition(".")[2])
+        grid.add_row(name, f"{max(e.n for e in each.values()):,}", *cells)
+    console.print(f"\n{analysis.title}")
+    console.print(grid)
+    left = len(groups) - MOST_GROUPS
+    further = ", ".join(list(analysis.by)[1:])
+    if left > 0:
+        console.print(f"and {left:,} more groups; --json has them all")
+    if further:
+        console.print(f"by {further}: --json has them")
 
 
 def printable(name: str) -> str:
@@ -107,12 +159,3 @@ def _stacked(estimate: Estimate | None, *, digits: int = 3) -> str:
     if estimate.low is None or estimate.high is None:
         return f"{estimate.value:.{digits}f}"
     return f"{estimate.value:.{digits}f}\n{estimate.low:.{digits}f}..{estimate.high:.{digits}f}"
-
-
-def _sentence(understood: Estimate, chosen: Estimate) -> str:
-    if understood.value is None or chosen.value is None:
-        return f"has no pair with all four scores ({understood.reason})."
-    return (
-        f"understood the request in {understood.value:.1%} of {understood.n:,} pairs and preferred "
-        f"the polished image in {1 - chosen.value:.1%}."
-    )

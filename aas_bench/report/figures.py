@@ -13,7 +13,14 @@ from matplotlib.ticker import FixedLocator, PercentFormatter
 from aas_bench.report.results import Summary, outcome_shares
 from aas_bench.report.series import draw_series, series_colour
 from aas_bench.report.svg import bare_axes, colour, drawing, label, to_svg
-from aas_bench.report.words import listing, number, number_interval, percent, percent_interval
+from aas_bench.report.words import (
+    listing,
+    number,
+    number_interval,
+    percent,
+    percent_interval,
+    spaced,
+)
 from aas_bench.stats.dose import EffectResponse
 from aas_bench.stats.estimate import Estimate
 from aas_bench.stats.override import OUTCOMES, Override
@@ -174,11 +181,11 @@ def _dose_chart(
             points = [(d, e.value) for d, e in response.win_rate.items() if e.value is not None]
             x, y = [dose for dose, _ in points], [rate for _, rate in points]
             draw_series(axes, x, y, names.index(reward))
-        title = f"Win rate of {effect} by dose"
+        title = f"Win rate of {spaced(effect)} by dose"
         svg = to_svg(figure, name=name, title=title, description=sentence)
     return Chart(
         name=name,
-        heading=effect,
+        heading=spaced(effect),
         svg=Markup(svg),  # noqa: S704 - matplotlib and to_svg escape all text
         sentence=sentence,
         columns=("Reward model", *(f"dose {dose:g}" for dose in doses), "Spearman"),

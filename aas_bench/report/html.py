@@ -29,6 +29,7 @@ from aas_bench.report.figures import (
 from aas_bench.report.gallery import Gallery, build_gallery
 from aas_bench.report.results import Summary
 from aas_bench.report.series import series_mark
+from aas_bench.report.tasks.charts import ladder_charts, task_panels
 from aas_bench.stats.override import OUTCOMES
 
 TITLE: Final = "Does the reward model honour the request?"
@@ -54,7 +55,7 @@ def write_report(
         summary: What `summarise` computed on `table`.
         table: The scores, for the cards of the gallery.
         pairs: The scored pairs with their images, as `load_pairs` gives them; without them the
-            page has no gallery.
+            page has no gallery; nor has it where the rows are no pairs.
         out: Folder to write; an earlier report there is replaced.
         title: Heading of the page.
         max_gallery: Most pairs in the gallery; of more a random sample is shown.
@@ -71,7 +72,7 @@ def write_report(
     aside = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
     try:
         gallery = None
-        if pairs is not None:
+        if pairs is not None and summary.paired:
             folder = aside / "images"
             gallery = build_gallery(
                 summary.ordered(), table, pairs, folder=folder, max_gallery=max_gallery
@@ -111,7 +112,16 @@ def render(summary: Summary, gallery: Gallery | None = None, *, title: str = TIT
         override_chart=override_chart(summary),
         knob_chart=knob_chart(summary),
         dose_charts=dose_charts(summary),
-        effect_notes=defaultdict(str, {e.name: e.proxy or "" for e in EFFECTS.values()}),
+        task_panels=task_panels(summary),
+        ladder_charts=ladder_charts(summary),
+        blind=[
+            name
+            for name, reward in summary.rewards.items()
+            if reward.override is not None and words.prompt_blind(reward.override)
+        ],
+        effect_notes=defaultdict(
+            str, {words.spaced(e.name): e.proxy or "" for e in EFFECTS.values()}
+        ),
         provenance=_provenance(summary),
         gallery=gallery,
         filters=[] if gallery is None else _filters(summary, gallery),

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
+from aas_bench.report.tasks.result import TaskReport
 from aas_bench.stats.consistency import Consistency
 from aas_bench.stats.dose import DoseResponse
 from aas_bench.stats.estimate import Estimate
@@ -129,6 +130,7 @@ class Summary:
         n_wordings: Wordings of a request; 1 where the table does not tell wordings apart.
         models: What made the images.
         by: The column that groups are read from; None where there are none.
+        task: The analysis that belongs to the task; None where no task is known.
         provenance: Versions, options, source and command.
     """
 
@@ -140,7 +142,13 @@ class Summary:
     n_wordings: int
     models: tuple[str, ...]
     by: str | None
+    task: TaskReport | None
     provenance: Mapping[str, Any]
+
+    @property
+    def paired(self) -> bool:
+        """Whether the rows are pairs; where single images are ranked, nothing is preferred."""
+        return self.task is None or self.task.paired
 
     def ranks(self) -> dict[str, int]:
         """Rank of each reward model: 1 + how many have their whole interval above its own.
@@ -169,6 +177,7 @@ class Summary:
             "n_wordings": self.n_wordings,
             "models": list(self.models),
             "by": self.by,
+            "task": None if self.task is None else self.task.to_dict(),
             "ranks": self.ranks(),
             "provenance": dict(self.provenance),
         }

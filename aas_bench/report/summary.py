@@ -6,8 +6,6 @@ the leaderboard read its `Summary`.
 
 from __future__ import annotations
 
-import hashlib
-import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from aas_bench.data.schema import PAIR_ID
+from aas_bench.data.schema import PAIR_ID, score_column
 from aas_bench.data.scores import Cells, ScoreTable
+from aas_bench.data.tasks import TASKS
 from aas_bench.errors import InputError, MissingScoresError
+from aas_bench.report.origin import origin
 from aas_bench.report.results import Group, Measure, RewardSummary, Summary, Truncation
 from aas_bench.report.rows import (
     default_grouping,
@@ -27,7 +27,10 @@ from aas_bench.report.rows import (
     n_wordings,
     reworded_rows,
 )
-from aas_bench.runner.provenance import versions
+from aas_bench.report.tasks.generators import HPSV3_LEADERBOARD, read_generators
+from aas_bench.report.tasks.result import TaskReport
+from aas_bench.report.tasks.scores import TaskScores
+from aas_bench.report.tasks.table import TASK_REPORTS, recognised
 from aas_bench.stats.consistency import Consistency, paraphrase_consistency
 from aas_bench.stats.dose import DoseResponse, dose_response
 from aas_bench.stats.estimate import Labels, Mask, OnMissing, Scores, Ties
@@ -43,6 +46,8 @@ def summarise(
     table: ScoreTable,
     *,
     by: str | None = None,
+    task: str | None = None,
+    generators: str | Path | None = None,
     rewards: Sequence[str] | None = None,
     n_resamples: int = 1000,
     seed: int = 0,
@@ -67,6 +72,10 @@ def summarise(
     Args:
         table: One row per pair (and wording), four scores per reward model.
         by: Column to group by; None groups by `dimensions` where a pair has any.
+        task: Whose analysis to add, a name of `aas-bench list tasks`; None: the task that the
+            columns tell, if any.
+        generators: CSV or JSON of generators' means, for the rank of `lapis_art`; None: the
+            published table, for hpsv3 alone.
         rewards: Reward models to report, in this order; None means all of the table.
         n_resamples: Bootstrap resamples of the clusters.
         seed: Seed of the bootstrap.
@@ -82,16 +91,20 @@ def summarise(
         Summary; `to_dict()` is valid JSON.
 
     Raises:
-        InputError: The table is empty, or a reward model is not in it.
-        SchemaError: The table has no column `by`.
+        InputError: The table is empty, a reward model is not in it, or `generators` is no table
+            of means.
+        UnknownNameError: No task is called `task`.
+        SchemaError: The table has no column `by`, or lacks what the analysis of the task needs.
         MissingScoresError: A pair has no score and `on_missing` is "raise".
     """
     names = _rewards(table, rewards)
+    asked = recognised(table) if task is None else TASKS[task].name
     rows = headline_rows(table.frame)
     labelled = table.label is not None and bool(np.any(table.label[rows] >= 0))
     by = by if by is not None else default_grouping(table.frame)
     work = _Work(
         table=table,
+        paired=asked is None or TASKS[asked].image_original is not None,
         rows=rows,
         groups={} if by is None else group_masks(table.frame, by),
         measure="accuracy" if labelled else "chosen",
@@ -105,6 +118,7 @@ def summarise(
     )
     return Summary(
         rewards={name: _reward(work, name) for name in names},
+        task=None if asked is None else _task(work, asked, names, generators),
         measure=work.measure,
         n_rows=len(table.frame),
         n_pairs=int(rows.sum()),
@@ -112,16 +126,13 @@ def summarise(
         n_wordings=n_wordings(table.frame),
         models=models(table.frame),
         by=by,
-        provenance={
-            "created": created,
-            "command": command,
-            "source": None if source is None else str(source),
-            "source_sha256": None if source is None else _sha256(Path(source)),
-            "versions": {"python": platform.python_version(), **versions()},
-            **work.options,
-            "ties": ties,
-            "run": None if run is None else dict(run),
-        },
+        provenance=origin(
+            source=source,
+            command=command,
+            created=created,
+            run=run,
+            options={**work.options, "ties": ties},
+        ),
     )
 
 
@@ -147,6 +158,7 @@ class _Work:
     """One table and how to read it."""
 
     table: ScoreTable
+    paired: bool
     rows: Mask
     groups: Mapping[str, Mask]
     measure: Measure
@@ -158,7 +170,25 @@ class _Work:
         return label[rows] if label is not None and self.measure == "accuracy" else None
 
     def keywords(self, rows: Mask) -> dict[str, Any]:
-        return {**self.options, "clusters": self.table.clusters[rows]}
+        # Where images stand alone, every margin is missing by nature and none by fault.
+        on_missing = self.options["on_missing"] if self.paired else "drop"
+        return {**self.options, "on_missing": on_missing, "clusters": self.table.clusters[rows]}
+
+
+def _task(
+    work: _Work, task: str, rewards: tuple[str, ...], generators: str | Path | None
+) -> TaskReport:
+    return TASK_REPORTS[task](
+        TaskScores(
+            task=task,
+            table=work.table,
+            rows=work.rows,
+            rewards=rewards,
+            ties=work.ties,
+            options=work.options,
+            generators=(HPSV3_LEADERBOARD,) if generators is None else read_generators(generators),
+        )
+    )
 
 
 def _reward(work: _Work, name: str) -> RewardSummary:
@@ -195,7 +225,7 @@ def _reward(work: _Work, name: str) -> RewardSummary:
         dose=_dose(work, margin),
         consistency=_consistency(work, margin),
         truncation=_truncation(work, name, cells),
-        coverage=float(np.mean(~np.isnan(margin[rows]))),
+        coverage=float(np.mean(~np.isnan((margin if work.paired else cells.didp)[rows]))),
     )
 
 
@@ -275,25 +305,26 @@ def _rewards(table: ScoreTable, wanted: Sequence[str] | None) -> tuple[str, ...]
 
 
 def _refuse_missing(work: _Work, name: str, cells: Cells) -> None:
-    missing = np.isnan(cells.didp) | np.isnan(cells.oidp)
+    missing = np.isnan(cells.didp) | (work.paired & np.isnan(cells.oidp))
     if _has_four(cells, work.rows):
         missing |= np.isnan(cells.oiop) | np.isnan(cells.diop)
     if not missing.any():
         return
+    _refuse_absent_columns(work, name)
     first = work.table.frame.loc[missing, PAIR_ID].astype(str).head(3)
     msg = (
         f"{int(missing.sum())} of {len(missing)} pairs lack a score of {name!r}, e.g. "
-        f'{", ".join(first)}. Score them, or drop them (on_missing="drop", --on-missing drop) to '
-        f"report the coverage."
+        f"{', '.join(first)}. Score them, or drop them and report the coverage: "
+        'on_missing="drop" (--on-missing drop).'
     )
     raise MissingScoresError(msg)
 
 
-def _sha256(path: Path) -> str | None:
-    if not path.is_file():
-        return None
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+def _refuse_absent_columns(work: _Work, name: str) -> None:
+    """Name the columns where a whole one is absent: the rows are not at fault then."""
+    there = set(work.table.frame.columns)
+    needed = ["oidp", "didp"] if work.paired else ["didp"]
+    absent = [c for cell in needed if (c := score_column(name, cell)) not in there]
+    if absent:
+        msg = f"the table has no column {' and no '.join(absent)}. Add the scores of all pairs."
+        raise MissingScoresError(msg)

@@ -29,17 +29,41 @@ def summary(**choices):
 
 def test_a_finding_reads_as_a_sentence():
     found = summary(taste={"followed": 25, "overridden": 69, "missed": 4, "lucky": 2})
+    taste = found.rewards["taste"].override
+    understood, chosen = ((e.low, e.high) for e in (taste.understood, taste.chosen))
     assert words.finding(found.rewards["taste"]) == (
-        "understood the request in 94\u202f% of pairs and preferred the polished image in "
-        "73\u202f%."
+        f"understood the request in 94\u202f% ({100 * understood[0]:.0f} to "
+        f"{100 * understood[1]:.0f}) of pairs and preferred the polished image in 73\u202f% "
+        f"({100 - 100 * chosen[1]:.0f} to {100 - 100 * chosen[0]:.0f})."
     )
 
 
 def test_a_model_that_ignores_the_prompt_is_not_said_to_understand():
     found = summary(blind={"missed": 90, "lucky": 10}, noise={"followed": 50, "missed": 50})
     assert "did not respond to the request in any pair" in words.finding(found.rewards["blind"])
+    assert not words.prompt_blind(found.rewards["blind"].override)  # it responds the wrong way
     assert "no more than chance would" in words.finding(found.rewards["noise"])
     assert words.most_overriding(found) is None
+
+
+def test_a_model_that_never_reads_the_prompt_is_told_from_one_that_misreads_it():
+    frame = score_frame(n=40, rewards=("deaf", "contrary"))
+    for cell in ("didp", "oidp"):
+        frame[f"deaf_{cell}"] = frame[f"deaf_{cell.replace('dp', 'op')}"]
+        frame[f"contrary_{cell}"] = 0.0
+    frame["contrary_diop"], frame["contrary_oiop"] = 1.0, 0.0
+    found = summarise(ScoreTable.from_frame(frame), n_resamples=50)
+    deaf, contrary = (found.rewards[name] for name in ("deaf", "contrary"))
+    assert words.prompt_blind(deaf.override)
+    assert not words.prompt_blind(contrary.override)
+    assert "the same whatever the prompt says" in words.finding(deaf)
+    assert "did not respond to the request in any pair" in words.finding(contrary)
+
+
+def test_the_interval_of_the_rest_is_turned_around():
+    rest = words.complement(Estimate(value=0.25, low=0.125, high=0.5, n=8))
+    assert (rest.value, rest.low, rest.high) == (0.75, 0.5, 0.875)
+    assert words.percent_in(rest) == "75\u202f% (50 to 88)"
 
 
 def test_who_overrides_most_is_told_only_where_intervals_allow():
@@ -85,3 +109,22 @@ def test_shares_and_intervals():
     assert words.count(1, "pair") == "1 pair"
     assert words.listing(["a", "b", "c"]) == "a, b and c"
     assert words.listing(["a"]) == "a"
+    assert words.percent_in(bounded) == "50\u202f% (25 to 75)"
+    assert words.number_in(bounded) == "0.50 (0.25 to 0.75)"
+    none = Estimate(value=None, n=0, reason="no pair")
+    assert words.percent_in(none) == words.number_in(none) == "undefined (no pair)"
+
+
+def test_names_and_makers_as_people_say_them():
+    assert words.plain_name("clarity_and_focus.film_artifacts") == "film artifacts"
+    assert words.plain_name("anti-war") == "anti-war"
+    assert words.spaced("color-aesthetic") == "color aesthetic"
+    assert words.made_by(()) == ""
+    assert words.made_by(("counterfactual",)).startswith("photographs")
+    assert words.made_by(("a", "b")) == "images by a and b"
+    assert words.made_by(tuple("abcdef")) == "images by a, b, c, d and 2 others"
+
+
+@pytest.mark.parametrize(("p", "text"), [(None, ""), (0.0004, "p < 0.001"), (0.04, "p = 0.040")])
+def test_p_values(p, text):
+    assert words.p_value(p) == text

@@ -49,7 +49,7 @@ def test_without_clusters_the_shares_have_wilsons_interval():
 
 def test_a_pair_counts_only_with_both_scores():
     a, b = [1.0, np.nan, 3.0, 5.0], [0.0, 1.0, None, 1.0]
-    with pytest.raises(MissingScoresError, match='2 of 4 pairs lack a score.*on_missing="drop"'):
+    with pytest.raises(MissingScoresError, match=r'2 of 4 pairs lack a score.*on_missing="drop"'):
         paired_gap(a, b)
     found = paired_gap(a, b, on_missing="drop")
     assert (found.gap.value, found.gap.n, found.gap.coverage) == (2.5, 2, 0.5)
