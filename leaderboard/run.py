@@ -150,7 +150,7 @@ def main() -> None:
     """Run the program: an expected error is a line on stderr (one for each fault) and its code."""
     with told_in_one_line("run.py"):
         try:
-            raise SystemExit(app(standalone_mode=False))
+            raise SystemExit(app(prog_name="run.py", standalone_mode=False))
         except SpecError as error:
             typer.echo(str(error), err=True)
             raise SystemExit(error.exit_code) from None

@@ -32,4 +32,4 @@ app.add_typer(results)
 def main() -> None:
     """Run the command line; an error raised on purpose is one line on stderr and its exit code."""
     with told_in_one_line("aas-bench"):
-        raise SystemExit(app(standalone_mode=False))
+        raise SystemExit(app(prog_name="aas-bench", standalone_mode=False))
