@@ -120,6 +120,10 @@ class _Ava(BenchBuilder):
         """The photographs by their number in AVA."""
         return {photo.ava_id: photo for photo in self.book.photographs}
 
+    def facts(self) -> dict[str, Any]:
+        """What the card must know: whether the photographs are there."""
+        return {"with_images": self.config.with_images}
+
     def _describe(self, features: Mapping[str, Any]) -> datasets.DatasetInfo:
         return datasets.DatasetInfo(
             description=self.__doc__,

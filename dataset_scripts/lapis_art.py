@@ -96,6 +96,10 @@ class LapisArt(BenchBuilder):
             license=self.TASK.licence,
         )
 
+    def facts(self) -> dict[str, Any]:
+        """What the card must know: whether the paintings are there."""
+        return {"with_images": self.config.with_images}
+
     def unavailable(self) -> str | None:
         """Why there is nothing to build; None: there is."""
         if self._captions is None or self._images is None:
