@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import aas_bench
 from aas_bench.data.atomic import ASIDE, whole_file
@@ -24,6 +24,9 @@ from aas_bench.hub.builder import BenchBuilder
 from aas_bench.hub.shards import Note, Written, write_shard
 from aas_bench.runner.progress import progress_bar
 from aas_bench.runner.store import PARTS, RunDirectory, open_run
+
+if TYPE_CHECKING:
+    from datasets import Features
 
 STATE: Final = ".build"
 FAULTS: Final = "faults.jsonl"
@@ -39,6 +42,7 @@ class ConfigBuild:
         files: Its Parquet files, relative to the folder of the build.
         n_items: Items that the builder named (after `limit`).
         n_rows: Rows written.
+        features: The columns.
         notes: Faults and flags in the order of the items.
     """
 
@@ -46,6 +50,7 @@ class ConfigBuild:
     files: tuple[str, ...]
     n_items: int
     n_rows: int
+    features: Features
     notes: tuple[Note, ...]
 
     @property
@@ -240,6 +245,7 @@ def _config_build(
         files=tuple(shard.path for shard in own),
         n_items=sum(len(shard.items) for shard in own),
         n_rows=sum(len(part.keys) for part in parts),
+        features=builder.info.features,
         notes=tuple(note for part in parts for note in part.notes),
     )
 

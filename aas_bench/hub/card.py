@@ -36,8 +36,9 @@ if TYPE_CHECKING:
 README: Final = "README.md"
 LICENSE: Final = "LICENSE"
 CROISSANT: Final = "croissant.json"
-MARK: Final = "<!-- Made by aas-bench from the data; sha256 of all above: "
-_BASE: Final = "base.md"
+_SEAL: Final = re.compile(
+    r"<!-- Made by aas-bench for (\w+) from the data; sha256 of all above: ([0-9a-f]{64}) -->\s*\Z"
+)
 _KEYS: Final = (
     "language",
     "license",
@@ -106,13 +107,25 @@ def write_card(built: Build, builders: Sequence[BenchBuilder]) -> None:
 
 def is_untouched(readme: str) -> bool:
     """Whether a README.md is as `write_card` made it: nobody edited it since."""
-    above, mark, digest = readme.rpartition(MARK)
-    return bool(mark) and digest.split(" ")[0] == _digest(above)
+    seal = _SEAL.search(readme)
+    return seal is not None and seal[2] == _digest(readme[: seal.start()])
 
 
-def sealed(text: str) -> str:
+def made_for(readme: str) -> str | None:
+    """The task that a README.md was made for, edited since or not."""
+    seal = _SEAL.search(readme)
+    return None if seal is None else seal[1]
+
+
+def without_seal(readme: str) -> str:
+    """All but the last line, by which `is_untouched` knows it."""
+    return _SEAL.sub("", readme)
+
+
+def sealed(text: str, task: str) -> str:
     """The text with a last line by which `is_untouched` knows it."""
-    return f"{text}{MARK}{_digest(text)} -->\n"
+    above = f"sha256 of all above: {_digest(text)}"
+    return f"{text}<!-- Made by aas-bench for {task} from the data; {above} -->\n"
 
 
 def _digest(text: str) -> str:
@@ -269,7 +282,7 @@ def _card(
         ],
     )
     card = DatasetCard(f"---\n{data.to_yaml()}\n---\n\n{body}")
-    return sealed(f"{str(card).rstrip()}\n\n")
+    return sealed(f"{str(card).rstrip()}\n\n", built.task.name)
 
 
 def _info(config: _Config, builder: BenchBuilder) -> dict[str, Any]:

@@ -17,7 +17,8 @@ import typer
 from aas_bench.errors import InputError, UnknownNameError, told_in_one_line
 from aas_bench.hub.build import Build, build
 from aas_bench.hub.builder import BenchBuilder
-from aas_bench.hub.publish import Target, publish, require_token
+from aas_bench.hub.publish import publish
+from aas_bench.hub.sync import Target, check_access
 
 WITH_FAULTS = 1
 INTERRUPTED = 130
@@ -75,6 +76,9 @@ def _runner(program: str, builders: Sequence[type[BenchBuilder]]) -> Callable[..
         revision: Annotated[
             str | None, typer.Option(help="Branch to push to; made where absent.")
         ] = None,
+        replace_card: Annotated[
+            bool, typer.Option("--replace-card", help="Overwrite a card that was edited there.")
+        ] = False,
         limit: Annotated[
             int | None, typer.Option(min=1, help="Only the first so many items.")
         ] = None,
@@ -88,13 +92,13 @@ def _runner(program: str, builders: Sequence[type[BenchBuilder]]) -> Callable[..
             msg = "nothing to do. Give --dry-run DIR to build, --push REPO to publish, or both."
             raise InputError(msg)
         if target is not None:
-            require_token()  # now, not after an hour of building
+            check_access(target)  # now, not after an hour of building
         chosen = _make(builders, config or [], options)
         folder = dry_run or Path("build", builders[0].TASK.name)
         built = build(chosen, folder, limit=limit)
         _tell(built)
         if target is not None:
-            typer.echo(publish(built, target).text())
+            typer.echo(publish(built, target, replace_card=replace_card).text())
         if built.n_faults:
             typer.echo(f"{program}: built with faults; see {built.faults_file}", err=True)
             raise SystemExit(WITH_FAULTS)

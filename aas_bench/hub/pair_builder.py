@@ -50,7 +50,6 @@ class PairConfig(BenchConfig):
     source: tuple[str, ...] = option(
         (), "A run's directory, a table, a folder or a Hub id; repeat for several."
     )
-    prompts: str | None = option(None, "Table of the prompts of runs that were not scored.")
     votes: str | None = option(
         None, "Table with pair_id and judges' votes (llm_selected, ...) to add."
     )
@@ -73,10 +72,11 @@ class PairBuilder(BenchBuilder):
     @cached_property
     def sources(self) -> list[PairSource]:
         """The sources of pairs, in the order given."""
-        return [
-            open_pairs_source(name, prompts=self.config.prompts, label=self._table_label)
-            for name in self.source_names()
-        ]
+        return [self.opened(name) for name in self.source_names()]
+
+    def opened(self, name: str) -> PairSource:
+        """One source."""
+        return open_pairs_source(name, label=self.table_label)
 
     def source_names(self) -> Sequence[str]:
         """Those of `--source` that hold pairs."""
@@ -160,7 +160,7 @@ class PairBuilder(BenchBuilder):
             pair[LABEL_SOURCE] = ("majority of " if several else "") + ", ".join(chosen)
 
     @property
-    def _table_label(self) -> str | None:
+    def table_label(self) -> str | None:
         """The label column that tables must have: not where votes are given beside them."""
         label: str | None = None if self.config.votes else self.config.label
         return label

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from datasets import Features
 
 MOST_NAMES: Final = 40
-"""Text with more distinct values is no category; nor is one with fewer than `LEAST_USES` of each."""
+"""Text with more distinct values, or fewer than `LEAST_USES` of each, is no category."""
 LEAST_USES: Final = 3
 MOST_NUMBERS: Final = 8
 """A column of numbers with more distinct values is a distribution."""
