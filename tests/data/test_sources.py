@@ -1,14 +1,11 @@
 import io
 import json
-import os
-import subprocess
 import sys
 import types
-from pathlib import Path
 
 import pytest
 from datasets import Dataset
-from support import author_tables, read_only_hub, toy_pairs
+from support import author_tables, toy_pairs
 
 from aas_bench.data.pairs import load_pairs
 from aas_bench.data.tasks import TASKS
@@ -144,27 +141,21 @@ print(json.dumps(outcomes))
 """
 
 
-def on_the_hub(home: Path, address: str, calls, **environment):
-    """What each call gives in a fresh process that takes the address for the Hub."""
-    settings = {
-        "HF_HOME": str(home),
-        "HF_ENDPOINT": address,
-        "HF_HUB_DISABLE_XET": "1",
-        "HF_HUB_OFFLINE": "0",  # whatever the process that runs the tests has set for itself
-        "HF_TOKEN": "hf_" + "x" * 34,
-        **environment,
-    }
-    done = subprocess.run(
-        [sys.executable, "-c", CLIENT, json.dumps(calls)],
-        env=os.environ | settings,
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=home,
-    )
-    assert done.returncode == 0, done.stderr
-    assert settings["HF_TOKEN"] not in done.stdout + done.stderr
-    return json.loads(done.stdout)
+@pytest.fixture
+def on_the_hub(loopback_hub, repositories, tmp_path):
+    """What each call gives in a fresh process; settings point it elsewhere or take the network."""
+    for repo_id, files in repositories.items():
+        loopback_hub.add(repo_id, files, gated=repo_id == "weathon/gated")
+
+    def outcomes(calls, **settings):
+        given = [f"{name}={value}" for name, value in settings.items()]
+        program = [sys.executable, "-c", CLIENT, json.dumps(calls)]
+        done = loopback_hub.run("env", *given, *program, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert loopback_hub.token not in done.stdout + done.stderr
+        return json.loads(done.stdout)
+
+    return outcomes
 
 
 @pytest.fixture(scope="module")
@@ -203,7 +194,7 @@ def repositories():
 
 
 @pytest.mark.slow
-def test_reading_from_the_hub(tmp_path, repositories):
+def test_reading_from_the_hub(on_the_hub, loopback_hub):
     four = ["one/0000", "one/0001", "two/0000", "two/0001"]
     sources = {
         "weathon/clean": four,
@@ -214,16 +205,16 @@ def test_reading_from_the_hub(tmp_path, repositories):
         ],
     }
     calls = [[s, {"streaming": streaming}] for s in sources for streaming in (False, True)]
-    pinned = ["weathon/plain", {"revision": read_only_hub.COMMIT, "limit": 1}]
-    with read_only_hub.serve(repositories) as address:
-        *outcomes, one = on_the_hub(tmp_path, address, [*calls, pinned])
+    commit = loopback_hub.repos["dataset", "weathon/plain"].resolve("main")
+    pinned = ["weathon/plain", {"revision": commit, "limit": 1}]
+    *outcomes, one = on_the_hub([*calls, pinned])
     assert outcomes == [sources[source] for source, _ in calls]
     assert one == four[:1]
-    (offline,) = on_the_hub(tmp_path, address, [["weathon/plain", {}]], HF_HUB_OFFLINE="1")
+    (offline,) = on_the_hub([["weathon/plain", {}]], HF_HUB_OFFLINE="1")
     assert offline == four, "what is in the cache needs no network"
 
 
-def test_what_the_hub_does_not_give(tmp_path, repositories):
+def test_what_the_hub_does_not_give(on_the_hub):
     calls = {
         "no dataset of that name on the Hub, or it is private. Check": ["weathon/none", {}],
         "weathon/gated is gated. Accept its terms on https": ["weathon/gated", {}],
@@ -232,17 +223,16 @@ def test_what_the_hub_does_not_give(tmp_path, repositories):
         "has none called 'x'. Choose one with config=: ": ["weathon/clean", {"config": "x"}],
         "holds text, not images. Embed the images": ["weathon/text", {}],
     }
-    with read_only_hub.serve(repositories, gated=["weathon/gated"]) as address:
-        outcomes = on_the_hub(tmp_path, address, list(calls.values()))
+    outcomes = on_the_hub(list(calls.values()))
     for expected, (kind, message) in zip(calls, outcomes, strict=True):
         assert expected in message
         assert kind in ("InputError", "_NotOnHubError", "SchemaError")
         assert "\n" not in message
 
 
-def test_no_network_and_nothing_in_the_cache(tmp_path):
+def test_no_network_and_nothing_in_the_cache(on_the_hub):
     calls = [["weathon/plain", {}], ["wide_spectrum", {"streaming": True}]]
-    outcomes = on_the_hub(tmp_path, "http://127.0.0.1:1", calls, HF_HUB_OFFLINE="1")
+    outcomes = on_the_hub(calls, HF_ENDPOINT="http://127.0.0.1:1", HF_HUB_OFFLINE="1")
     for kind, message in outcomes:
         assert kind == "BackendError"
         assert "the Hub does not answer and the dataset is not in the cache" in message

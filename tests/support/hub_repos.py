@@ -32,6 +32,7 @@ class Repo:
         kind: "dataset", "model" or "space".
         id: owner/name.
         private: Hidden from who has no token.
+        gated: Seen by everyone; its files are refused, as its terms were not accepted.
         snapshots: All files of every commit, by its hash.
         titles: The first line of every commit's message, by its hash, oldest first.
         refs: Branches by name, pull requests as `refs/pr/N`; the commit each stands at.
@@ -40,6 +41,7 @@ class Repo:
     kind: str
     id: str
     private: bool = False
+    gated: bool = False
     snapshots: dict[str, dict[str, bytes]] = field(default_factory=dict)
     titles: dict[str, str] = field(default_factory=dict)
     refs: dict[str, str] = field(default_factory=dict)
@@ -94,7 +96,7 @@ class Repo:
             "author": self.id.split("/")[0],
             "sha": sha,
             "private": self.private,
-            "gated": False,
+            "gated": "manual" if self.gated else False,
             "disabled": False,
             "downloads": 0,
             "likes": 0,

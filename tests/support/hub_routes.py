@@ -222,6 +222,8 @@ class Handler(BaseHTTPRequestHandler):
     def _file(
         self, repo: Repo, revision: str, path: list[str]
     ) -> tuple[int, dict[str, str], bytes]:
+        if repo.gated:
+            raise RefusedError(403, "GatedRepo", f"Access to {repo.kind} {repo.id} is restricted.")
         sha, name = repo.resolve(revision), "/".join(path)
         headers = {"X-Repo-Commit": sha, "Accept-Ranges": "bytes"}
         content = repo.files(sha).get(name)

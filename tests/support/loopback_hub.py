@@ -94,9 +94,10 @@ class LoopbackHub:
         *,
         kind: str = "dataset",
         private: bool = False,
+        gated: bool = False,
     ) -> Repo:
         """Make a repository that is there before the test begins."""
-        repo = self.repos[kind, repo_id] = Repo(kind, repo_id, private)
+        repo = self.repos[kind, repo_id] = Repo(kind, repo_id, private, gated)
         repo.commit("main", {**repo.files(), **files}, "add files")
         return repo
 
