@@ -123,7 +123,7 @@ def _read(file: Path) -> ScoreTable:
 
     try:
         n_rows = pq.read_metadata(file).num_rows
-    except pa.ArrowException as error:
+    except (pa.ArrowException, OSError) as error:
         msg = f"not readable Parquet ({error}). Write it again."
         raise StoreError(msg) from error
     if n_rows > MOST_PAIRS:

@@ -79,22 +79,25 @@ def _folder(path: Path, wanted: Callable[[str], bool]) -> Iterator[pa.Table]:
 def _hub(name: str, revision: str | None, wanted: Callable[[str], bool]) -> Iterator[pa.Table]:
     """Byte ranges of the Parquet files; the card, which may be at odds with them, is not read."""
     from huggingface_hub import HfFileSystem
-    from huggingface_hub.errors import HfHubHTTPError
+    # Of whichever HTTP client this version of the Hub's client uses.
+    from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]
 
     files = HfFileSystem()
     root = f"datasets/{name}" + (f"@{revision.replace('/', '%2F')}" if revision else "")
     try:
-        found = sorted(files.glob(f"{root}/**.parquet"))
-        if not found:
-            msg = f"{name}: no such dataset on the Hub, or no Parquet file in it. Check the id."
-            raise InputError(msg)
+        found = [path for path in sorted(files.find(root)) if path.endswith(".parquet")]
         for path in found:
             with files.open(path, "rb", cache_type="none") as file:
                 yield _parquet(file, wanted, path)
-    except (HfHubHTTPError, ConnectionError, OSError) as error:
+    except FileNotFoundError:
+        found = []
+    except (HTTPError, OSError) as error:
         reason = str(error).strip().split("\n", 1)[0]
         msg = f"{name}: the Hub does not answer ({reason}). Connect, or give a local copy."
         raise BackendError(msg, retryable=True) from error
+    if not found:
+        msg = f"{name}: no such dataset on the Hub, or no Parquet file in it. Check the id."
+        raise InputError(msg)
 
 
 def _parquet(file: Any, wanted: Callable[[str], bool], name: str) -> pa.Table:

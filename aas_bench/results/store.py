@@ -182,7 +182,7 @@ def flags_of(record: Record) -> Iterator[Flagged]:
     if low:
         worst = min(low, key=lambda each: each.coverage or 0.0)
         text = f"{len(low)} of {len(record.measurements)} figures rest on less than "
-        text += f"{LEAST_COVERAGE:.0%} of the pairs; {worst.measure} on {worst.coverage:.1%}"
+        text += f"{LEAST_COVERAGE:.0%} of the pairs; {worst.measure} on {worst.coverage:.2%}"
         yield Flagged(id=record.id, reason=text)
 
 
