@@ -79,6 +79,7 @@ def _folder(path: Path, wanted: Callable[[str], bool]) -> Iterator[pa.Table]:
 def _hub(name: str, revision: str | None, wanted: Callable[[str], bool]) -> Iterator[pa.Table]:
     """Byte ranges of the Parquet files; the card, which may be at odds with them, is not read."""
     from huggingface_hub import HfFileSystem
+
     # Of whichever HTTP client this version of the Hub's client uses.
     from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]
 
