@@ -52,12 +52,16 @@ class Opened:
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What `load_pairs` was asked for besides the source."""
+    """What `load_pairs` was asked for besides the source.
+
+    `preferred` is the configuration that is taken, if it is there, where none was asked for.
+    """
 
     config: str | None
     split: str | None
     streaming: bool
     revision: str | None
+    preferred: str = PAIRS_CONFIG
 
 
 def open_source(source: str | os.PathLike[str], options: Options) -> Opened:
@@ -201,7 +205,7 @@ def _load(name: str, options: Options) -> Any:
 
     with _one_line(name):
         configs = get_dataset_config_names(name, revision=options.revision)
-        config: str | None = options.config or PAIRS_CONFIG
+        config: str | None = options.config or options.preferred
         if options.config is None and config not in configs:
             config = get_dataset_default_config_name(name, revision=options.revision)
     if config not in configs:

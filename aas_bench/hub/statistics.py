@@ -144,7 +144,7 @@ def _describe(column: str, values: pd.Series[Any]) -> Counts | Distribution | No
         present = present.explode().dropna()
     elif isinstance(present.iloc[0], dict):
         return None
-    numeric = present.map(lambda v: isinstance(v, (int, float, np.number))).all()
+    numeric = present.map(_is_number).all()
     distinct = present.nunique()
     few = distinct <= MOST_NUMBERS if numeric else _is_category(distinct, len(present))
     if few:
@@ -156,6 +156,10 @@ def _describe(column: str, values: pd.Series[Any]) -> Counts | Distribution | No
     return None
 
 
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+
+
 def _is_category(n_distinct: int, n: int) -> bool:
     return n_distinct == 1 or (n_distinct <= MOST_NAMES and n_distinct * LEAST_USES <= n)
 
@@ -163,7 +167,7 @@ def _is_category(n_distinct: int, n: int) -> bool:
 def _counted(values: pd.Series[Any]) -> Iterator[tuple[str, int]]:
     """Numbers in their order, names by how often they occur."""
     counts = [(value, int(n)) for value, n in values.value_counts().items()]
-    if all(isinstance(value, (int, float, np.number)) for value, _ in counts):
+    if all(_is_number(value) for value, _ in counts):
         order = sorted(counts, key=lambda pair: float(str(pair[0])))
     else:
         order = sorted(counts, key=lambda pair: (-pair[1], str(pair[0])))

@@ -78,6 +78,34 @@ class FinishedRun:
         return str(record["prompt"]), self._images.image_path(index, variant)
 
     @cached_property
+    def places(self) -> Mapping[str, tuple[tuple[int, Variant], ...]]:
+        """Prompt -> the images that it was to make: distorted ones first, then by index."""
+        found: dict[str, list[tuple[int, Variant]]] = {}
+        for variant in reversed(VARIANTS):
+            for index in self.indices:
+                record = _read(self.path / RECORDS / f"{index:04d}_{variant}.json")
+                if isinstance(record.get("prompt"), str):
+                    found.setdefault(record["prompt"], []).append((index, variant))
+        return {prompt: tuple(places) for prompt, places in found.items()}
+
+    def find(self, prompt: str) -> tuple[int, Variant]:
+        """The first image that was made from a prompt.
+
+        Raises:
+            NotMadeError: There is none, with the reason that was recorded.
+        """
+        reason = "the run was not asked for it"
+        for index, variant in self.places.get(prompt, ()):
+            try:
+                self.made(index, variant)
+            except NotMadeError as error:
+                reason = str(error)
+            else:
+                return index, variant
+        msg = f"{self.id}: {reason}"
+        raise NotMadeError(msg)
+
+    @cached_property
     def scores(self) -> Mapping[str, Mapping[str, Any]]:
         """`pair_id` -> what the run's scorings tell of the pair; empty where it was not scored.
 

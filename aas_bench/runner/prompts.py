@@ -9,15 +9,15 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Final
 
 from aas_bench.counterfactual.effects import EFFECTS
 from aas_bench.counterfactual.scenes import SCENES
 from aas_bench.data.authors import parse_dimensions, renames
+from aas_bench.data.cells import cell
 from aas_bench.data.schema import DIMENSIONS, INDEX, PROMPT_DISTORTED, PROMPT_ORIGINAL
 from aas_bench.data.sources import Options, open_source
-from aas_bench.data.tables import TABLE_SUFFIXES, raise_faults
+from aas_bench.data.tables import raise_faults
 from aas_bench.errors import InputError, SchemaError
 
 BUILT_IN: Final = "counterfactual"
@@ -27,6 +27,7 @@ N_PUBLISHED: Final = 300
 
 _NEGATIVE: Final = "negative_prompt"
 _SPLIT: Final = "train"
+_CONFIG: Final = "prompts"
 _MEND: Final = "Mend these rows, or leave them out."
 
 
@@ -88,8 +89,9 @@ def load_prompts(
 
     Args:
         source: "counterfactual": one prompt for each built-in scene and effect, no network; a
-            Parquet, JSONL, JSON or CSV file; or a Hub id, of which the split `train` is read, and
-            of the published prompts the first 300. Needs the columns `prompt_original` and
+            Parquet, JSONL, JSON or CSV file; or a Hub id or a folder like one, of which the
+            configuration `prompts` is read where there is one, and of the published prompts the
+            first 300 of the split `train`. Needs the columns `prompt_original` and
             `prompt_distorted` or the authors' names for them; `index` (else the row number),
             `dimensions` and `negative_prompt` are read where present.
         limit: At most so many, the first; None for all.
@@ -138,9 +140,12 @@ def _built_in() -> tuple[Prompt, ...]:
 
 
 def _read(name: str, revision: str | None, most: int | None) -> tuple[Prompt, ...]:
-    local = Path(name).exists() or Path(name).suffix.lower() in TABLE_SUFFIXES
     options = Options(
-        config=None, split=None if local else _SPLIT, streaming=False, revision=revision
+        config=None,
+        split=_SPLIT if name == PUBLISHED else None,
+        streaming=False,
+        revision=revision,
+        preferred=_CONFIG,
     )
     data = open_source(name, options).data
     data = data.rename_columns(renames(data.column_names))
@@ -154,8 +159,9 @@ def _read(name: str, revision: str | None, most: int | None) -> tuple[Prompt, ..
     prompts: list[Prompt] = []
     faults: list[str] = []
     for number, row in enumerate(data):
+        named = {column: cell(column, data.features[column], row, number) for column in row}
         try:
-            prompts.append(_prompt(row, number))
+            prompts.append(_prompt(named, number))
         except SchemaError as error:
             faults.append(f"row {number}: {error}")
     counts = Counter(prompt.index for prompt in prompts)

@@ -1,0 +1,319 @@
+"""Captions rewritten as wide-spectrum prompts, and what generators made of both.
+
+python dataset_scripts/wide_spectrum.py --source captions_val2014.json --dry-run build/wide_spectrum
+python dataset_scripts/wide_spectrum.py --source RUN/flux_dev --source RUN/sdxl --dry-run DIR
+
+Every source says by itself what it is: COCO's captions and tables of prompts become `prompts`; runs
+of this package and tables of image pairs become `pairs`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any, ClassVar, Final, Literal, TypeAlias
+
+import datasets
+from datasets import ClassLabel, Features, List, Value
+
+from aas_bench.data import authors
+from aas_bench.data.cells import cell
+from aas_bench.data.coco import read_captions, sample_captions
+from aas_bench.data.embedded import is_image
+from aas_bench.data.row_pairs import open_rows
+from aas_bench.data.schema import DIMENSIONS, INDEX, PROMPT_DISTORTED, PROMPT_ORIGINAL
+from aas_bench.data.tasks import TASKS
+from aas_bench.data.taxonomy import DIMENSIONS as ASKED
+from aas_bench.errors import InputError, SchemaError
+from aas_bench.hub.builder import BadItem, BenchBuilder, BenchConfig, for_viewer, option
+from aas_bench.hub.command import command
+from aas_bench.hub.pair_builder import PairBuilder, PairConfig
+from aas_bench.hub.pair_sources import PairSource, open_pairs_source
+from aas_bench.rewriters.assign import assign_dimensions
+from aas_bench.rewriters.base import MAX_WORDS, RewriteError, Rewriter, RewriteRequest, n_words
+from aas_bench.rewriters.catalog import load_rewriter
+from aas_bench.runner.finished import is_run
+
+Kind: TypeAlias = Literal["captions", "prompts", "pairs"]
+
+TEMPLATE: Final = "template"
+N_CAPTIONS: Final = 300
+
+_PROMPTS: Final = {
+    PROMPT_DISTORTED: Value("string"),
+    PROMPT_ORIGINAL: Value("string"),
+    DIMENSIONS: List(ClassLabel(names=list(ASKED))),
+    "n_words": Value("int32"),
+    INDEX: Value("int64"),
+    "coco_image_id": Value("int64"),
+    "coco_caption_id": Value("int64"),
+    "rewriter": Value("string"),
+}
+
+
+@lru_cache(maxsize=64)
+def kind_of(source: str) -> Kind:
+    """What a source holds.
+
+    Raises:
+        InputError: It does not exist or cannot be read.
+        BackendError: The Hub cannot be reached.
+    """
+    path = Path(source)
+    if is_run(path):
+        return "pairs"
+    if path.suffix.lower() == ".json" and not _is_list(path):
+        return "captions"
+    features = open_rows(source)[0].data.features
+    names = {*features, *authors.renames(features).values()}
+    images = any(is_image(feature) for feature in features.values())
+    texts = {PROMPT_ORIGINAL, PROMPT_DISTORTED} <= names
+    named = {"image_original", "image_distorted"} & names
+    return "prompts" if texts and not images and not named else "pairs"
+
+
+def _is_list(file: Path) -> bool:
+    """Whether a JSON file holds a list; one that cannot be read holds none."""
+    try:
+        return isinstance(json.loads(file.read_bytes()), list)
+    except (OSError, ValueError):
+        return False
+
+
+@dataclass(frozen=True, kw_only=True)
+class PromptItem:
+    """One caption or one row of a table of prompts.
+
+    Attributes:
+        name: Where it stands.
+        index: Its number in the dataset.
+        caption: The original prompt.
+        prompt: The wide-spectrum prompt; None: to be made.
+        dimensions: What it asks for.
+        coco: COCO's numbers of the image and of the caption, where known.
+        extra: Further columns and their values.
+        fault: Why no row can be made of it.
+    """
+
+    name: str
+    index: int = -1
+    caption: str = ""
+    prompt: str | None = None
+    dimensions: tuple[str, ...] = ()
+    coco: tuple[int, int] | None = None
+    extra: tuple[tuple[str, Any], ...] = ()
+    fault: str | None = None
+
+
+@dataclass
+class PromptConfig(BenchConfig):
+    """Where captions come from and who rewrites them."""
+
+    source: tuple[str, ...] = option((), "COCO's captions (JSON), or a table of prompts.")
+    captions: int = option(N_CAPTIONS, "How many captions or rows to take.")
+    seed: int = option(0, "Chooses captions, dimensions and wordings.")
+    rewriter: str = option(TEMPLATE, "template (no network) or endpoint (a language model).")
+    model: str | None = option(None, "The endpoint's name for the language model.")
+    base_url: str | None = option(None, "Address of the endpoint; else OPENAI_BASE_URL.")
+    cache: Path | None = option(None, "Folder for prompts that an endpoint made.")
+    timeout: float = option(120.0, "Seconds to wait for an answer of the endpoint.")
+
+
+class WideSpectrumPrompts(BenchBuilder):
+    """A caption, 2 to 4 aesthetic dimensions, and one prompt that asks for all of it."""
+
+    TASK = TASKS["wide_spectrum"]
+    BUILDER_CONFIG_CLASS = PromptConfig
+    BUILDER_CONFIGS: ClassVar = [PromptConfig(name="prompts", version=datasets.Version("1.0.0"))]
+    ITEMS_PER_SHARD = 5000
+
+    def unavailable(self) -> str | None:
+        """Without a source of texts there are no prompts."""
+        return None if self._texts else "no --source holds captions or prompts."
+
+    def _info(self) -> datasets.DatasetInfo:
+        extras = {
+            name: feature for source in self._tables for name, feature in _extras(source).items()
+        }
+        return datasets.DatasetInfo(
+            description=self.__doc__,
+            features=for_viewer(Features({**_PROMPTS, **extras})),
+            license=self.TASK.licence,
+        )
+
+    @cached_property
+    def _texts(self) -> list[str]:
+        """The sources of texts."""
+        return [name for name in self.config.source if kind_of(name) != "pairs"]
+
+    @property
+    def _tables(self) -> list[str]:
+        return [name for name in self._texts if kind_of(name) == "prompts"]
+
+    def items(self) -> Sequence[PromptItem]:
+        """The captions of the sample with their dimensions, or the rows of the tables.
+
+        Raises:
+            InputError: A source cannot be read, or has fewer captions than are wanted.
+        """
+        if self.config.captions < 1:
+            msg = f"--captions is {self.config.captions}. Give at least 1."
+            raise InputError(msg)
+        found: list[PromptItem] = []
+        for source in self._texts:
+            read = _table_items if kind_of(source) == "prompts" else self._caption_items
+            found += list(read(source))[: self.config.captions]
+        if len(self._texts) > 1:  # numbers of different sources would collide
+            found = [replace(item, index=number) for number, item in enumerate(found)]
+        return found
+
+    def _caption_items(self, source: str) -> Iterator[PromptItem]:
+        n, seed = self.config.captions, self.config.seed
+        chosen = sample_captions(read_captions(source), n, seed=seed)
+        dimensions = assign_dimensions(n, seed=seed)
+        for index, (caption, asked) in enumerate(zip(chosen, dimensions, strict=True)):
+            yield PromptItem(
+                name=f"caption {caption.caption_id}",
+                index=index,
+                caption=caption.text,
+                dimensions=asked,
+                coco=(caption.image_id, caption.caption_id),
+            )
+
+    @cached_property
+    def _rewriter(self) -> Rewriter:
+        config = self.config
+        if config.rewriter == TEMPLATE:
+            return load_rewriter(TEMPLATE)
+        return load_rewriter(
+            config.rewriter,
+            model=config.model,
+            base_url=config.base_url,
+            cache=config.cache,
+            timeout=config.timeout,
+        )
+
+    def rows(self, item: PromptItem) -> Iterator[Mapping[str, Any]]:
+        """One row; a prompt that the rewriter could not make is left out, never replaced."""
+        if item.fault is not None:
+            raise BadItem(item.name, item.fault)
+        prompt, rewriter = item.prompt, None
+        if prompt is None:
+            try:
+                request = RewriteRequest(
+                    caption=item.caption, dimensions=item.dimensions, seed=self.config.seed
+                )
+                prompt, rewriter = self._rewriter.rewrite(request), self._rewriter.describe()
+            except RewriteError as error:
+                raise BadItem(item.name, str(error), again=error.retryable) from error
+        yield {
+            **dict.fromkeys(self.info.features),
+            PROMPT_DISTORTED: prompt,
+            PROMPT_ORIGINAL: item.caption,
+            DIMENSIONS: list(item.dimensions),
+            "n_words": n_words(prompt),
+            INDEX: item.index,
+            "coco_image_id": item.coco[0] if item.coco else None,
+            "coco_caption_id": item.coco[1] if item.coco else None,
+            "rewriter": rewriter,
+            **dict(item.extra),
+        }
+
+    def flags(self, row: Mapping[str, Any]) -> Iterator[str]:
+        """A prompt over the limit, which text encoders may cut."""
+        yield from _too_long(row)
+
+    def key(self, row: Mapping[str, Any]) -> str:
+        """The number of the prompt."""
+        return str(row[INDEX])
+
+
+def _extras(source: str) -> dict[str, Any]:
+    """The columns of a table of prompts that have no other name here."""
+    features = open_rows(source)[0].data.features
+    ours = authors.renames(features)
+    return {n: f for n, f in features.items() if ours.get(n, n) not in _PROMPTS}
+
+
+def _table_items(source: str) -> Iterator[PromptItem]:
+    """The rows of a table of prompts, then its broken lines."""
+    opened, broken = open_rows(source)
+    features, extras = opened.data.features, _extras(source)
+    ours = authors.renames(features)
+    for number, row in enumerate(opened.data):
+        values = {ours.get(n, n): cell(n, f, row, number) for n, f in features.items()}
+        name = f"{source} row {number}"
+        try:
+            yield _table_item(name, values, number, extras)
+        except SchemaError as error:
+            yield PromptItem(name=name, fault=str(error))
+    for number, fault in broken.items():
+        yield PromptItem(name=f"{source} line {number}", fault=fault)
+
+
+def _table_item(
+    name: str, values: Mapping[str, Any], number: int, extras: Mapping[str, Any]
+) -> PromptItem:
+    for column in (PROMPT_ORIGINAL, PROMPT_DISTORTED):
+        if not isinstance(values[column], str) or not values[column].strip():
+            msg = f"{column} is no text"
+            raise SchemaError(msg)
+    asked = tuple(authors.parse_dimensions(values.get(DIMENSIONS)))
+    unknown = [dimension for dimension in asked if dimension not in ASKED]
+    if unknown:
+        msg = f"{unknown[0]!r} is not one of the dimensions {', '.join(ASKED)}"
+        raise SchemaError(msg)
+    index = values.get(INDEX)
+    return PromptItem(
+        name=name,
+        index=number if index is None else int(index),
+        caption=values[PROMPT_ORIGINAL],
+        prompt=values[PROMPT_DISTORTED],
+        dimensions=asked,
+        extra=tuple((extra, values[extra]) for extra in extras),
+    )
+
+
+def _too_long(row: Mapping[str, Any]) -> Iterator[str]:
+    length = n_words(row[PROMPT_DISTORTED])
+    if length > MAX_WORDS:
+        yield f"the prompt has {length} words; the most is {MAX_WORDS}"
+
+
+@dataclass
+class WideSpectrumConfig(PairConfig):
+    """Where pairs come from."""
+
+    prompts: str | None = option(None, "Table of the prompts of runs that were not scored.")
+
+
+class WideSpectrumPairs(PairBuilder):
+    """Two images of each generator: from the caption and from its wide-spectrum prompt."""
+
+    TASK = TASKS["wide_spectrum"]
+    BUILDER_CONFIG_CLASS = WideSpectrumConfig
+    BUILDER_CONFIGS: ClassVar = [
+        WideSpectrumConfig(name="pairs", version=datasets.Version("1.0.0"))
+    ]
+    DIMENSION_NAMES = tuple(ASKED)
+
+    def source_names(self) -> Sequence[str]:
+        """Those that hold no texts only."""
+        return [name for name in self.config.source if kind_of(name) == "pairs"]
+
+    def opened(self, name: str) -> PairSource:
+        """One source; of a run that was not scored, the table of its prompts tells the rest."""
+        return open_pairs_source(name, prompts=self.config.prompts, label=self.table_label)
+
+    def flags(self, row: Mapping[str, Any]) -> Iterator[str]:
+        """A prompt over the limit."""
+        yield from _too_long(row)
+
+
+main = command(WideSpectrumPairs, WideSpectrumPrompts)
+
+if __name__ == "__main__":
+    main()
