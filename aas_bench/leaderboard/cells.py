@@ -17,6 +17,7 @@ from aas_bench.stats.override import OUTCOMES
 
 CHANCE = Axis(low=0.0, high=1.0, mark=0.5)
 SHARE = Axis(low=0.0, high=1.0)
+_PLAIN = ("auroc", "f1")
 
 
 class Figures:
@@ -47,6 +48,10 @@ class Figures:
         """As `Record.get`, without a search."""
         return self._by_key.get((measure, reward, by, group, at))
 
+    def same(self, other: Measurement) -> Measurement | None:
+        """The measurement of the same key as another record's."""
+        return self._by_key.get(other.key)
+
     def first(self, *measures: str, reward: str | None = None) -> Measurement | None:
         """The first of these measures that the record has."""
         return next(filter(None, (self.get(name, reward=reward) for name in measures)), None)
@@ -58,19 +63,23 @@ def figures_of(results: Results, **wanted: Any) -> list[Figures]:
     return [Figures(record, flags.get(record.id)) for record in results.of(**wanted)]
 
 
+def in_percent(measure: str) -> bool:
+    """Whether a measure is read in percent: every share but those that nobody reads so."""
+    return MEASURES[measure].unit == "share" and measure not in _PLAIN
+
+
 def figure_text(measure: str, value: float | None) -> str:
     """A value as it is read: shares in percent, the others to the digits of their measure."""
-    row = MEASURES[measure]
-    return percent(value, digits=1) if row.unit == "share" else row.text(value)
+    return percent(value, digits=1) if in_percent(measure) else MEASURES[measure].text(value)
 
 
 def interval_text(measure: str, low: float | None, high: float | None) -> str:
     """Both ends of an interval; "" where it has none."""
     if low is None or high is None:
         return ""
-    row = MEASURES[measure]
-    if row.unit == "share":
+    if in_percent(measure):
         return f"{100 * low:.1f} to {100 * high:.1f}"
+    row = MEASURES[measure]
     return f"{row.text(low)} to {row.text(high)}"
 
 
@@ -169,10 +178,10 @@ def shared_ranks(estimates: Mapping[str, Measurement], *, higher_is_better: bool
     return {key: 1 + _above(lows, high) for key, (_, high) in known.items()}
 
 
-def rank_cell(rank: int | None, *, why: str = "no interval") -> Cell:
-    """A rank, or why there is none."""
+def rank_cell(rank: int | None) -> Cell:
+    """A rank; a dash where there is none, for want of an interval or of coverage."""
     if rank is None:
-        return Cell(text=UNDEFINED, interval=why)
+        return Cell(text=UNDEFINED)
     return Cell(text=str(rank), value=float(rank))
 
 

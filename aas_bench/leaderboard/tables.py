@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
+from aas_bench.report.words import UNDEFINED
+
 ColumnKind: TypeAlias = Literal["name", "status", "text", "number", "estimate", "stack", "shift"]
 ALL: Final = "*"
 """Value of a filter that lets every row through, where the filter has a default."""
@@ -56,6 +58,11 @@ class Cell:
     sub: str = ""
     href: str = ""
     axis: Axis | None = None
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to read but a dash."""
+        return self.text in ("", UNDEFINED) and not self.interval
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -205,7 +212,7 @@ def apply(table: Table, state: State) -> Table:
         and all(needle in row.words for needle in needles)
     ]
     rows = _sorted(table, rows, state.sort or table.sort)
-    kept = [i for i, column in enumerate(table.columns) if _kept(column, state)]
+    kept = [i for i in range(len(table.columns)) if _kept(table, i, rows, state)]
     return Table(
         name=table.name,
         caption=table.caption,
@@ -226,10 +233,14 @@ def apply(table: Table, state: State) -> Table:
     )
 
 
-def _kept(column: Column, state: State) -> bool:
+def _kept(table: Table, at: int, rows: list[Row], state: State) -> bool:
+    """Names always; else what was chosen, or before any choice what is not empty in every row."""
+    column = table.columns[at]
     if column.kind == "name":
         return True
-    return column.shown if state.columns is None else column.key in state.columns
+    if state.columns is not None:
+        return column.key in state.columns
+    return column.shown and (not rows or any(not row.cells[at].empty for row in rows))
 
 
 def _sorted(table: Table, rows: list[Row], sort: str) -> list[Row]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from aas_bench.leaderboard.tables import Table
+from aas_bench.report.words import UNDEFINED, percent
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +26,11 @@ class Figure:
     panels: tuple[Panel, ...]
     more: int = 0
 
+    @property
+    def places(self) -> list[float]:
+        """Every x of any panel, in order."""
+        return sorted({point[0] for panel in self.panels for point in panel.points})
+
 
 @dataclass(frozen=True, kw_only=True)
 class Panel:
@@ -39,6 +45,16 @@ class Panel:
     title: str
     points: tuple[tuple[float, float, float | None, float | None], ...]
     said: str
+
+    def text_at(self, place: float) -> str:
+        """The value there with its interval; a dash where it has none."""
+        for at, value, low, high in self.points:
+            if at == place:
+                ends = (
+                    "" if low is None or high is None else f" ({100 * low:.1f} to {100 * high:.1f})"
+                )
+                return percent(value, digits=1) + ends
+        return UNDEFINED
 
 
 @dataclass(frozen=True, kw_only=True)

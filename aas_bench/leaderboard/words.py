@@ -28,12 +28,6 @@ def statuses(found: Iterable[Figures]) -> str:
     return listing(f"{counts[name]:,} {name}" for name in STATUSES if counts[name])
 
 
-def tasks(found: Iterable[Figures]) -> str:
-    """The tasks that the records are on."""
-    names = {each.record.task for each in found if each.record.status != "pending"}
-    return listing(TASK_NAMES.get(name, name) for name in sorted(names))
-
-
 def leaders(estimates: Mapping[str, Measurement]) -> list[str]:
     """The highest value, then those whose intervals overlap its own; empty without values.
 

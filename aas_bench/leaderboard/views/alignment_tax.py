@@ -11,6 +11,7 @@ from aas_bench.leaderboard.cells import (
     Figures,
     figure_text,
     figures_of,
+    in_percent,
     name_cell,
     span,
     status_cell,
@@ -187,7 +188,7 @@ def _row(pair: Pair, axis: Axis, p_value: float | None) -> Row:
     label = MEASURES[measure].label
     base, aligned = (figure_text(measure, each.value) for each in (pair.theirs, pair.ours))
     sign = "+" if difference > 0 else ""
-    points = MEASURES[measure].unit == "share"
+    points = in_percent(measure)
     shown = f"{number(100 * difference, digits=1)} points" if points else number(difference)
     shift = Cell(
         text=f"{base} to {aligned}",

@@ -58,7 +58,6 @@ def generators(results: Results) -> View:
             sort="delta",
             empty="No generator has a result yet.",
         ),
-        legend=any(row.cells[8].shares for row in rows),
     )
 
 

@@ -161,29 +161,65 @@ def _lede(found: Sequence[Figures]) -> tuple[str, ...]:
     if task is None:
         return (question,)
     what = f"{subjects(on, 'reward model')} on {TASK_NAMES[task]} ({statuses(on)})."
-    return question, f"{what} {_most_overriding(on)}"
+    if _overriding_task(on) is not None:
+        return question, f"{what} Here {_most_overriding(on)}"
+    accuracies = _by_name(on, "accuracy").values()
+    below = sum((each.value or 0.0) < 0.5 for each in accuracies)
+    right = "is" if below == 1 else "are"
+    return question, f"{what} {below} of {len(accuracies)} {right} right less often than a coin."
+
+
+def headline(results: Results) -> str:
+    """What was measured, on what, who overrides most, and how sure that is."""
+    found = figures_of(results)
+    models = [each for each in found if each.record.subject.kind == "reward_model"]
+    if not found:
+        return "There is no result yet. Submit a generator, or measure a reward model."
+    made = [each for each in found if each.record.subject.kind == "generator"]
+    who = f"{subjects(models, 'reward model')} and {subjects(made, 'generator')}"
+    said = [f"{who}: {statuses(found)} results."]
+    of_task = [each for each in models if each.record.task == _overriding_task(models)]
+    if of_task:
+        said.append(f"On {TASK_NAMES[of_task[0].record.task]}, {_most_overriding(of_task)}")
+    least = _least_accurate([e for e in models if e.record.task == _main_task(models)])
+    if least:
+        said.append(f"On {TASK_NAMES[_main_task(models) or '']}, {least}")
+    return " ".join(said)
+
+
+def _overriding_task(found: Sequence[Figures]) -> str | None:
+    """The task on which most reward models have an override rate."""
+    counts = Counter(e.record.task for e in found if _understands(e) and e.get("override_rate"))
+    return counts.most_common(1)[0][0] if counts else None
+
+
+def _understands(of: Figures) -> bool:
+    """Whether the prompt moves its scores as asked clearly more often than chance would."""
+    share = of.get("understood")
+    if share is None or share.value is None:
+        return False
+    return (share.value if share.low is None else share.low) > 0.5
 
 
 def _most_overriding(found: Sequence[Figures]) -> str:
-    """Who overrides most and how sure that is; where nobody can say, who is least accurate."""
-    rates = _by_name(found, "override_rate")
-    if rates:
-        first, *near = leaders(rates)
-        also = f", not told apart from {named(near)}" if near else ""
-        return (
-            f"{first} overrides most{also}: of the requests that it understood, taste won in "
-            f"{sure(rates[first])}."
-        )
+    """Who overrides most and how sure that is, among those that understand at all."""
+    rates = _by_name([each for each in found if _understands(each)], "override_rate")
+    if not rates:
+        return "no reward model understands requests clearly more often than chance."
+    first, *near = leaders(rates)
+    also = f" (not told apart from {named(near)})" if near else ""
+    return (
+        f"{first} overrides most{also}: of the requests that it understood, taste won in "
+        f"{sure(rates[first])}."
+    )
+
+
+def _least_accurate(found: Sequence[Figures]) -> str:
     accuracies = _by_name(found, "accuracy")
     if not accuracies:
         return ""
     worst = min(accuracies, key=lambda name: accuracies[name].value or 0.0)
-    below = sum((each.value or 0.0) < 0.5 for each in accuracies.values())
-    return (
-        f"{worst} prefers the image asked for least often, {sure(accuracies[worst])}; "
-        f"{below} of {len(accuracies)} are below chance. How much of that is overriding rather "
-        "than not understanding, only results with per-pair scores can tell; there is none yet."
-    )
+    return f"{worst} prefers the image asked for least often: {sure(accuracies[worst])}."
 
 
 def _by_name(found: Sequence[Figures], measure: str) -> dict[str, Measurement]:
@@ -233,7 +269,10 @@ def _knob_said(points: Sequence[tuple[float, float, float | None, float | None]]
     # Beyond 1 the knob turns a model against its own prior, which is no gain in understanding.
     upto = [point for point in points if point[0] <= 1] or list(points)
     best = max(upto, key=lambda point: point[1])
-    return f"{percent(points[0][1])} as shipped, {percent(best[1])} at λ = {best[0]:g}"
+    shipped = f"{percent(points[0][1])} as shipped"
+    if best[1] <= points[0][1]:
+        return f"{shipped}, never more up to λ = 1"
+    return f"{shipped}, {percent(best[1])} at λ = {best[0]:g}"
 
 
 def _emotion_table(found: Sequence[Figures]) -> Table:
