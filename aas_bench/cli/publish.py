@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
@@ -63,3 +64,71 @@ def metrics(
         typer.echo(f"{space.repo}: {space.url or 'nothing to push, all files are there'}")
         for line in space.difference.lines():
             typer.echo(f"  {line}")
+
+
+@app.command()
+def results(
+    records: Annotated[Path, typer.Argument(help="Folder of the leaderboard's records.")] = Path(
+        "leaderboard/results"
+    ),
+    *,
+    dry_run: Annotated[
+        Path | None, typer.Option("--dry-run", help="Write to this folder; push nothing.")
+    ] = None,
+    push: Annotated[
+        str | None, typer.Option(help="Push the results to this dataset repository, owner/name.")
+    ] = None,
+    create_pr: Annotated[bool, typer.Option(help="Open a pull request, or push to main.")] = True,
+    benchmarks: Annotated[
+        bool, typer.Option("--benchmarks", help="Also send eval.yaml to each benchmark.")
+    ] = False,
+    models: Annotated[
+        bool, typer.Option("--models", help="Also open a pull request on each measured model.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Publish the leaderboard's results, its benchmarks' eval.yaml and models' .eval_results."""
+    from aas_bench.hub.results_repo import (
+        push_benchmarks,
+        push_models,
+        push_results,
+        write_results,
+    )
+    from aas_bench.hub.sync import Target, check_access
+
+    if (dry_run is None) == (push is None):
+        msg = "give either --dry-run FOLDER or --push REPOSITORY."
+        raise InputError(msg)
+    if dry_run is not None and (benchmarks or models):
+        msg = "--dry-run pushes nothing, and writes all. Leave out --benchmarks and --models."
+        raise InputError(msg)
+    with TemporaryDirectory() as aside:
+        if push is not None:
+            check_access(Target(repo=push))
+        written = write_results(records, dry_run or Path(aside) / "out")
+        pushed = []
+        if push is not None:
+            pushed.append(push_results(written, Target(repo=push, create_pr=create_pr)))
+            pushed += push_benchmarks(written, create_pr=create_pr) if benchmarks else ()
+            pushed += push_models(written) if models else ()
+    if as_json:
+        emit(
+            {
+                "n_records": written.n_records,
+                "benchmarks": sorted(written.benchmarks),
+                "models": sorted(written.models),
+                "skipped": dict(written.skipped),
+                "pushed": [asdict(each) for each in pushed],
+            }
+        )
+        return
+    typer.echo(
+        f"{written.n_records} records, {len(written.benchmarks)} eval.yaml, "
+        f"{len(written.models)} models, {len(written.skipped)} records without a model's file"
+    )
+    for each in pushed:
+        typer.echo(f"{each.repo}: {each.url or each.note}")
+        for line in each.difference.lines() if each.difference and each.url else ():
+            typer.echo(f"  {line}")
+    if dry_run is not None:
+        typer.echo(f"written {dry_run}")

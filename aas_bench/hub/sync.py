@@ -30,7 +30,7 @@ class Target:
     """
 
     repo: str
-    kind: Literal["dataset", "space"] = "dataset"
+    kind: Literal["dataset", "space", "model"] = "dataset"
     private: bool = False
     create_pr: bool = False
     revision: str | None = None

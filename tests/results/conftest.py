@@ -1,14 +1,9 @@
 """Small runs and records whose numbers are known."""
 
-from __future__ import annotations
-
-import json
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import pytest
-from support.author_tables import CELLS
+from support import score_runs
 
 ROOT = Path(__file__).parents[2]
 
@@ -24,48 +19,7 @@ def submissions():
     return ROOT / "leaderboard" / "submissions"
 
 
-def score_frame(n=60, rewards=("alpha",), model="m", seed=3):
-    rng = np.random.default_rng(seed)
-    frame = pd.DataFrame({"pair_id": [f"p/{i:04d}" for i in range(n)]})
-    frame["index"] = np.arange(n) // 3
-    frame["model"] = model
-    frame["prompt_original"] = "a cat"
-    frame["prompt_distorted"] = "a blurred cat, secret/path"
-    frame["dimensions"] = [["clarity", "emotion"][: 1 + i % 2] for i in range(n)]
-    frame["label"] = rng.integers(0, 2, n).astype(np.int8)
-    for reward in rewards:
-        for cell in CELLS:
-            frame[f"{reward}_{cell}"] = rng.normal(size=n)
-    frame["error"] = None
-    return frame
-
-
 @pytest.fixture
 def reward_run(tmp_path):
-    """A folder as `score` leaves it, of two reward models; keyword arguments replace scores."""
-
-    def make(frame=None, source="wide_spectrum"):
-        run = tmp_path / "private" / "run"
-        run.mkdir(parents=True)
-        rewards = ("alpha", 'hf:org/<script>alert("x")</script>')
-        frame = score_frame(rewards=rewards) if frame is None else frame
-        frame.to_parquet(run / "scores.parquet")
-        names = [c.removesuffix("_oiop") for c in frame if c.endswith("_oiop")]
-        about = {
-            "command": ["aas-bench", "score", "--out", str(run), f"--data={run}/pairs.parquet"],
-            "git_revision": "0" * 40,
-            "rewards": {name: {} for name in names},
-            "seed": None,
-            "time": "2026-02-03T04:05:06+00:00",
-            "versions": {"numpy": np.__version__},
-        }
-        spec = {
-            "pairs": {"sha256": "1" * 64},
-            "rewards": [{"name": name, "weights": f"{run}/w.safetensors"} for name in names],
-        }
-        (run / "run.json").write_text(json.dumps(about))
-        (run / "manifest.json").write_text(json.dumps({"spec": spec}))
-        (run / "pairs.json").write_text(json.dumps({"source": source}))
-        return run
-
-    return make
+    """Makes a folder as `score` leaves it; see `support.score_runs`."""
+    return lambda **given: score_runs.reward_run(tmp_path, **given)

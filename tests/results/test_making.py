@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import accuracy_score, f1_score, roc_auc_score
+from support.score_runs import SCRIPT
 
 from aas_bench.data.scores import load_scores
 from aas_bench.errors import InputError, StoreError
@@ -18,8 +19,6 @@ from aas_bench.results.published import generator_subject
 from aas_bench.results.store import load_results
 from aas_bench.runner.generate import generate
 from aas_bench.runner.prompts import load_prompts
-
-SCRIPT = 'hf:org/<script>alert("x")</script>'
 
 
 def test_one_record_for_each_reward_model_with_its_own_scores(reward_run, tmp_path):
