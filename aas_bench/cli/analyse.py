@@ -23,6 +23,7 @@ from aas_bench.cli.options import (
     emit,
     now,
 )
+from aas_bench.errors import InputError
 
 if TYPE_CHECKING:
     from aas_bench.data.scores import ScoreTable
@@ -84,6 +85,9 @@ def compare(
     as_json: Json = False,
 ) -> None:
     """Compare two reward models on the same pairs (exact McNemar test, paired bootstrap)."""
+    if a == b:
+        msg = f"both reward models are {a!r}. Name two of the table."
+        raise InputError(msg)
     import numpy as np
 
     from aas_bench.stats.compare import compare_rewards

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 TABLE_SUFFIXES: Final = (".parquet", ".jsonl", ".json", ".csv")
 _MOST_FAULTS: Final = 5
+_OTHER_DELIMITERS: Final = {";": "semicolons (;)", "\t": "tabs", "|": "bars (|)"}
 _TEXT_COLUMNS: Final = (PAIR_ID, MODEL, PROMPT_ORIGINAL, PROMPT_DISTORTED)
 
 
@@ -122,6 +123,8 @@ def _read_csv(file: Path) -> pd.DataFrame:
             return _frame([])
         msg = f"{file}: is not readable CSV ({_first_line(error)}). Quote cells that hold commas."
         raise InputError(msg) from error
+    if len(table.column_names) == 1:
+        _refuse_delimiter(file, table.column_names[0])
     repeated = sorted({n for n in table.column_names if table.column_names.count(n) > 1})
     raise_faults(file, [f"two columns are called {n!r}" for n in repeated], "Rename one of them.")
     coded = [field.name for field in table.schema if pa.types.is_binary(field.type)]
@@ -134,6 +137,14 @@ def _read_csv(file: Path) -> pd.DataFrame:
     ]
     frame: pd.DataFrame = table.cast(pa.schema(texts)).to_pandas()
     return frame
+
+
+def _refuse_delimiter(file: Path, header: str) -> None:
+    """Say so where the one column that was found is several, between other marks than commas."""
+    for mark, name in _OTHER_DELIMITERS.items():
+        if mark in header:
+            msg = f"{file}: cells stand between {name} instead of commas. Save it with commas."
+            raise SchemaError(msg)
 
 
 def _read_jsonl(file: Path) -> pd.DataFrame:
