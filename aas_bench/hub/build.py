@@ -21,6 +21,7 @@ from aas_bench.data.atomic import ASIDE, whole_file
 from aas_bench.data.tasks import Task
 from aas_bench.errors import InputError, SchemaError, StoreError
 from aas_bench.hub.builder import BenchBuilder
+from aas_bench.hub.card import write_card
 from aas_bench.hub.shards import Note, Written, write_shard
 from aas_bench.runner.progress import progress_bar
 from aas_bench.runner.store import PARTS, RunDirectory, open_run
@@ -251,8 +252,6 @@ def _config_build(
 
 
 def _finish(run: RunDirectory, result: Build, builders: Sequence[BenchBuilder]) -> None:
-    from aas_bench.hub.card import write_card
-
     notes = [note.to_dict() for config in result.configs for note in config.notes]
     lines = [json.dumps(n, ensure_ascii=False, sort_keys=True) + "\n" for n in notes]
     run.write(FAULTS, "".join(lines).encode())

@@ -52,7 +52,7 @@ def picture_grid(
     Args:
         files: The Parquet files of a configuration.
         features: Its features.
-        where: Only rows with these values.
+        where: Only rows with these values; columns that are not there are no condition.
     """
     images = [name for name in (IMAGE_ORIGINAL, IMAGE_DISTORTED) if name in features]
     if IMAGE_DISTORTED not in images:
@@ -74,12 +74,13 @@ def _rows(
     """Rows whose images can be read; one row group in memory at a time."""
     import pyarrow.parquet as pq
 
-    small = [name for name in (PROMPT_DISTORTED, *where) if name in features]
+    wanted = {name: value for name, value in where.items() if name in features}
+    small = [name for name in (PROMPT_DISTORTED, *wanted) if name in features]
     fitting = [
         (file, number, row)
         for file in files
         for number, row in enumerate(pq.read_table(file, columns=small).to_pylist())
-        if all(row[name] == value for name, value in where.items())
+        if all(row[name] == value for name, value in wanted.items())
     ]
     for at in _spread(len(fitting)):
         file, number, row = fitting[at]

@@ -152,9 +152,11 @@ class _Groups:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
-            self._flush()
-        self.writer.close()
+        try:
+            if kind is None:
+                self._flush()
+        finally:
+            self.writer.close()
 
     def add(self, row: dict[str, Any]) -> None:
         """Take a row; write the group once it is full."""
