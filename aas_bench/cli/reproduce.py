@@ -13,19 +13,9 @@ from aas_bench.cli.text import interval, printable
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from aas_bench.results.reproduce import Comparison, Figure, Reproduction
+    from aas_bench.results.comparison import Comparison, Figure
+    from aas_bench.results.reproduce import Reproduction
 
-HEADINGS: Final = {
-    "delta_hpsv2": "Δ HPSv2",
-    "delta_hpsv3": "Δ HPSv3",
-    "hpsv3_after": "HPSv3 after",
-    "delta_image_reward": "Δ ImageReward",
-    "delta_rater": "Δ rater",
-    "rater_after": "rater after",
-    "llm_win": "judge",
-    "special_effects_diff": "effects",
-    "main_concepts_diff": "concepts",
-}
 PAIRED: Final = 5
 """So many columns of a table fit a terminal beside each other."""
 
@@ -78,6 +68,8 @@ def _print(result: Reproduction) -> None:
 
 def _print_comparison(console: Console, table: Comparison) -> None:
     from rich.table import Table
+
+    from aas_bench.results.reproduction import HEADINGS
 
     console.print(f"\nTable {table.name}, {table.title}")
     names = list(dict.fromkeys(each.column for each in table.figures))

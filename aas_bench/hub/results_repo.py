@@ -26,8 +26,8 @@ BENCHMARKS: Final = "benchmarks"
 MODELS: Final = "models"
 _ABOUT: Final = """\
 One row a measurement, with its 95 % interval, n and coverage. `records/` holds each result as \
-JSON (`schema.json`) and, for measured ones, the per-pair scores that every number is recomputed from \
-before it is accepted. Published figures are those of \
+JSON (`schema.json`) and, for measured ones, the per-pair scores that every number is recomputed \
+from before it is accepted. Published figures are those of \
 [arXiv 2512.11883](https://arxiv.org/abs/2512.11883), as printed.
 
 To add a result, open a pull request with a record and its scores; `aas-bench results check` must \

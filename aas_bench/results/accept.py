@@ -108,7 +108,7 @@ def _against_scores(record: Record, folder: Path) -> Iterator[str]:
         return
     try:
         table = _read(file)
-        found = measurements(table, record.subject.kind)
+        found = measurements(table, kind=record.subject.kind, task=record.task)
     except AasBenchError as error:
         yield f"its scores cannot be used: {' '.join(str(error).replace(str(file), '').split())}"
         return

@@ -148,7 +148,7 @@ def _add(
         status="measured",
         subject=subject,
         task=task,
-        measurements=measurements(load_scores(file), subject.kind),
+        measurements=measurements(load_scores(file), kind=subject.kind, task=task),
         scores=Scores(
             file=file.name,
             sha256=hashlib.sha256(file.read_bytes()).hexdigest(),

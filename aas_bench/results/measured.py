@@ -6,7 +6,7 @@ count as a choice of the original), so that all records compare and each can be 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any, Final
 
@@ -19,9 +19,11 @@ from aas_bench.data.schema import DIMENSIONS, INDEX, LABEL, MODEL, PAIR_ID
 from aas_bench.data.score_frame import score_columns
 from aas_bench.data.scores import ScoreTable
 from aas_bench.report.results import Group, RewardSummary
+from aas_bench.report.rows import group_masks, members
 from aas_bench.report.summary import summarise
 from aas_bench.results.record import Kind, Measurement
-from aas_bench.stats.estimate import Estimate
+from aas_bench.stats.estimate import Estimate, Mask
+from aas_bench.stats.gap import paired_gap
 from aas_bench.stats.preference import chosen
 
 ANALYSIS: Final[dict[str, Any]] = {
@@ -31,13 +33,21 @@ ANALYSIS: Final[dict[str, Any]] = {
     "ties": "original",
     "on_missing": "drop",
 }
-GROUPINGS: Final = (DIMENSIONS, "emotion", "category", "topic")
-"""Columns that a record breaks its figures down by, where the scores have them."""
+_NAMED: Final = {
+    "emotion_bias": "emotion",
+    "ava_photos": "category",
+    "critical_comparison": "topic",
+}
+"""What the groups in the column `dimensions` are, where they are not dimensions."""
+
+_GROUPINGS: Final = (DIMENSIONS, "emotion", "category", "topic")
+"""Columns that figures are broken down by; the first with any group is taken."""
 
 _KEPT: Final = (
     *(PAIR_ID, INDEX, MODEL, DIMENSIONS, LABEL),
     *("scene", "effect", "dose", "wording", "item", "emotion", "category", "topic"),
 )
+_WITHOUT_TIES: Final = {name: value for name, value in ANALYSIS.items() if name != "ties"}
 _PREFERENCE: Final = ("accuracy", "balanced_accuracy", "f1", "auroc", "cohen_kappa")
 _OVERRIDE: Final = (
     *("followed", "overridden", "missed", "lucky", "understood"),
@@ -52,19 +62,25 @@ def scores_only(table: ScoreTable, rewards: tuple[str, ...]) -> ScoreTable:
     return ScoreTable(frame=table.frame[columns], rewards=rewards)
 
 
-def measurements(table: ScoreTable, kind: Kind) -> tuple[Measurement, ...]:
+def measurements(table: ScoreTable, *, kind: Kind, task: str) -> tuple[Measurement, ...]:
     """Everything that is measured of a subject, from its per-pair scores.
 
     Args:
         table: The scores of one reward model, or of every reward model that measured a generator.
         kind: What the subject is.
+        task: The task, by its name; says what the groups are called and what else is measured.
 
     Raises:
         InputError: The table has no rows.
     """
-    if kind == "reward_model":
-        return tuple(_reward_model(table))
-    return tuple(_generator(table))
+    column = next((name for name in _GROUPINGS if _has_groups(table, name)), None)
+    summaries = summarise(table, by=column, **ANALYSIS).rewards
+    by = _NAMED.get(task, DIMENSIONS)
+    if kind == "generator":
+        return tuple(_generator(table, summaries, by))
+    (name,) = table.rewards
+    gaps = _gaps(table, column, by) if task == "ava_photos" else ()
+    return (*_reward_model(summaries[name], by), *gaps)
 
 
 @cache
@@ -80,34 +96,38 @@ def expected_pairs(task: str, kind: Kind) -> int | None:
     return sum(len(DOSES) - 1 + len(effect.requests) for effect in asked)
 
 
-def _summaries(table: ScoreTable) -> Iterator[tuple[str, dict[str, RewardSummary]]]:
-    """By grouping column: each reward model's summary; at least one, with "" where none is."""
-    frame = table.frame
-    found = [name for name in GROUPINGS if name in frame and any(map(np.size, frame[name]))]
-    for by in found or [""]:
-        yield by, dict(summarise(table, by=by or None, **ANALYSIS).rewards)
+def _has_groups(table: ScoreTable, column: str) -> bool:
+    return column in table.frame and any(members(value) for value in table.frame[column])
 
 
-def _reward_model(table: ScoreTable) -> Iterator[Measurement]:
-    (name,) = table.rewards
-    for i, (by, summaries) in enumerate(_summaries(table)):
-        summary = summaries[name]
-        if i == 0:
-            yield from _headline(summary, reward=None)
-            yield from _only_once(summary)
-        for group, numbers in summary.by.items() if by else ():
-            yield from _group(numbers, reward=None, by=by, group=group)
+def _reward_model(summary: RewardSummary, by: str) -> Iterator[Measurement]:
+    yield from _headline(summary, reward=None)
+    yield from _only_once(summary)
+    for group, numbers in summary.by.items():
+        yield from _group(numbers, reward=None, by=by, group=group)
 
 
-def _generator(table: ScoreTable) -> Iterator[Measurement]:
+def _generator(
+    table: ScoreTable, summaries: Mapping[str, RewardSummary], by: str
+) -> Iterator[Measurement]:
     yield _of("complete", _complete(table))
-    for i, (by, summaries) in enumerate(_summaries(table)):
-        for name, summary in summaries.items():
-            if i == 0:
-                yield from _shift(summary, name)
-                yield from _headline(summary, reward=name)
-            for group, numbers in summary.by.items() if by else ():
-                yield from _group(numbers, reward=name, by=by, group=group)
+    for name, summary in summaries.items():
+        yield from _shift(summary, name)
+        yield from _headline(summary, reward=name)
+        for group, numbers in summary.by.items():
+            yield from _group(numbers, reward=name, by=by, group=group)
+
+
+def _gaps(table: ScoreTable, column: str | None, by: str) -> Iterator[Measurement]:
+    """How much higher the clean image scores, under the photograph's caption."""
+    (name,) = table.rewards
+    cells, clusters = table.cells(name), table.clusters
+    masks: dict[str | None, Mask] = {None: np.ones(len(table), dtype=bool)}
+    masks |= {} if column is None else group_masks(table.frame, column)
+    for group, rows in masks.items():
+        options = _WITHOUT_TIES | {"clusters": clusters[rows]}
+        gap = paired_gap(cells.oidp[rows], cells.didp[rows], **options).gap
+        yield _of("gap", gap, by=None if group is None else by, group=group)
 
 
 def _headline(summary: RewardSummary, reward: str | None) -> Iterator[Measurement]:
@@ -160,5 +180,4 @@ def _complete(table: ScoreTable) -> Estimate:
     """Share of prompts whose pair has any score: both images were made."""
     margins = [table.cells(reward).didp - table.cells(reward).oidp for reward in table.rewards]
     made = ~np.all(np.isnan(margins), axis=0)
-    options = {name: value for name, value in ANALYSIS.items() if name != "on_missing"}
-    return chosen(np.where(made, 1.0, -1.0), clusters=table.clusters, **options)
+    return chosen(np.where(made, 1.0, -1.0), clusters=table.clusters, **ANALYSIS)

@@ -228,7 +228,7 @@ MEASURES: Final = Registry(
         Measure(
             name="gap",
             label="Clean minus photograph",
-            formula="mean score of the clean generation minus that of the real photograph",
+            formula="mean(oidp - didp): clean image minus photograph, under the latter's caption",
             higher_is_better=None,
             unit="score",
             digits=1,

@@ -21,6 +21,7 @@ from aas_bench.errors import SchemaError
 from aas_bench.report.results import RewardSummary
 from aas_bench.report.summary import summarise
 from aas_bench.results.author_table import read_columns
+from aas_bench.results.comparison import Comparison, compare
 from aas_bench.results.measured import ANALYSIS
 from aas_bench.results.published import (
     EMOTION_DIGITS,
@@ -36,8 +37,6 @@ from aas_bench.stats.preference import chosen, preference
 if TYPE_CHECKING:
     import pandas as pd
 
-ABSENT: Final = "not in this table"
-UNPUBLISHED: Final = "not in the paper"
 _OPTIONS: Final = {k: v for k, v in ANALYSIS.items() if k != "ties"}
 
 _OURS: Final = {
@@ -58,99 +57,6 @@ _PAIRS: Final = (INDEX, MODEL, "model_used", "selected_dims", "dimensions", "pai
 _EMOTION_REWARDS: Final = {"hpsv2": "hpsv2", "hpsv3": "hpsv3", "img_reward": "image-reward"} | {
     "blip": "blip"
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Figure:
-    """One published figure beside ours.
-
-    Attributes:
-        row: Generator or reward model.
-        column: Column of the paper's table.
-        digits: Decimals that the paper prints.
-        published: As printed; None where the paper has none.
-        recomputed: What the stored scores give; None where they are not in the table.
-        reason: Why there is no published or no recomputed figure.
-    """
-
-    row: str
-    column: str
-    digits: int
-    published: float | None
-    recomputed: Estimate | None
-    reason: str | None = None
-
-    @property
-    def rounded(self) -> str | None:
-        """The recomputed value to the printed digits, without a minus sign before zero."""
-        value = None if self.recomputed is None else self.recomputed.value
-        return None if value is None else _printed(value, self.digits)
-
-    @property
-    def printed(self) -> str | None:
-        """The published value to its digits."""
-        return None if self.published is None else _printed(self.published, self.digits)
-
-    @property
-    def agrees(self) -> bool | None:
-        """Whether every printed digit is the same; None where one side is absent."""
-        return None if None in (self.printed, self.rounded) else self.printed == self.rounded
-
-    @property
-    def difference(self) -> float | None:
-        """Recomputed minus published."""
-        if self.recomputed is None or self.recomputed.value is None or self.published is None:
-            return None
-        return self.recomputed.value - self.published
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        return {
-            "row": self.row,
-            "column": self.column,
-            "published": self.published,
-            "recomputed": None if self.recomputed is None else self.recomputed.to_dict(),
-            "rounded": self.rounded,
-            "agrees": self.agrees,
-            "difference": self.difference,
-            "reason": self.reason,
-        }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Comparison:
-    """One table of the paper."""
-
-    name: str
-    title: str
-    figures: tuple[Figure, ...]
-
-    @property
-    def n_agree(self) -> int:
-        """Figures that agree to the last printed digit."""
-        return sum(each.agrees is True for each in self.figures)
-
-    @property
-    def n_differ(self) -> int:
-        """Figures that do not."""
-        return sum(each.agrees is False for each in self.figures)
-
-    def rows(self) -> dict[str, dict[str, Figure]]:
-        """Row -> column -> figure."""
-        found: dict[str, dict[str, Figure]] = {}
-        for each in self.figures:
-            found.setdefault(each.row, {})[each.column] = each
-        return found
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        return {
-            "name": self.name,
-            "title": self.title,
-            "n_agree": self.n_agree,
-            "n_differ": self.n_differ,
-            "figures": [each.to_dict() for each in self.figures],
-        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -230,7 +136,7 @@ def emotions(source: str | os.PathLike[str]) -> Comparison:
         raise SchemaError(msg)
     columns = dict.fromkeys(EMOTIONS, EMOTION_DIGITS)
     title = "emotions: share of prompts whose requested face outscores the happy one"
-    found = _compare(figures("emotions"), shares, columns)
+    found = compare(figures("emotions"), shares, columns)
     return Comparison(name="D.3", title=title, figures=found)
 
 
@@ -252,7 +158,7 @@ def _generators(table: ScoreTable) -> Comparison:
     columns = {name: column.digits for name, column in GENERATOR_COLUMNS.items()}
     title = "generators: distorted minus original image, both under the original prompt"
     return Comparison(
-        name="D.1", title=title, figures=_compare(figures("generators"), found, columns)
+        name="D.1", title=title, figures=compare(figures("generators"), found, columns)
     )
 
 
@@ -300,7 +206,7 @@ def _reward_models(table: ScoreTable, rewards: Mapping[str, RewardSummary]) -> C
     columns = {name: column.digits for name, column in REWARD_COLUMNS.items()}
     title = "reward models: choices under the distorted prompt against the judge, its ties left out"
     return Comparison(
-        name="D.2", title=title, figures=_compare(figures("reward_models"), found, columns)
+        name="D.2", title=title, figures=compare(figures("reward_models"), found, columns)
     )
 
 
@@ -320,39 +226,6 @@ def _blip(table: ScoreTable) -> dict[str, Estimate]:
     margin = np.where(np.isnan(votes), np.nan, np.where(votes == 1, 1.0, -1.0))
     result = preference(margin, label, **options)
     return {"accuracy": result.accuracy, "f1": result.f1}
-
-
-def _compare(
-    paper: Mapping[str, Mapping[str, Any]],
-    found: Mapping[str, Mapping[str, Estimate]],
-    columns: Mapping[str, int],
-) -> tuple[Figure, ...]:
-    """Every figure that the paper or the table has; rows of the paper first, in its order."""
-    compared = []
-    for row in dict.fromkeys([*paper, *found]):
-        for column, digits in columns.items():
-            printed = paper.get(row, {}).get(column)
-            ours = found.get(row, {}).get(column)
-            if printed is None and ours is None:
-                continue
-            absent = ours.reason if ours is not None and ours.value is None else None
-            reason = ABSENT if ours is None else (UNPUBLISHED if printed is None else absent)
-            compared.append(
-                Figure(
-                    row=row,
-                    column=column,
-                    digits=digits,
-                    published=printed,
-                    recomputed=ours,
-                    reason=reason,
-                )
-            )
-    return tuple(compared)
-
-
-def _printed(value: float, digits: int) -> str:
-    text = f"{value:.{digits}f}"
-    return text.lstrip("-") if float(text) == 0 else text
 
 
 def _numbers(column: pd.Series[Any]) -> Scores:

@@ -11,9 +11,21 @@ from pathlib import Path
 from typing import Final
 
 from aas_bench.data.atomic import write_atomically
-from aas_bench.results.reproduce import Comparison, Figure, Reproduction
+from aas_bench.results.comparison import Comparison, Figure
+from aas_bench.results.reproduce import Reproduction
 from aas_bench.stats.estimate import Estimate
 
+HEADINGS: Final = {
+    "delta_hpsv2": "Δ HPSv2",
+    "delta_hpsv3": "Δ HPSv3",
+    "hpsv3_after": "HPSv3 after",
+    "delta_image_reward": "Δ ImageReward",
+    "delta_rater": "Δ rater",
+    "rater_after": "rater after",
+    "llm_win": "judge",
+    "special_effects_diff": "effects",
+    "main_concepts_diff": "concepts",
+}
 _FIELDS: Final = (
     *("table", "row", "column", "published", "recomputed", "low", "high", "n", "n_clusters"),
     *("coverage", "rounded", "agrees", "difference", "reason"),
@@ -99,6 +111,7 @@ def to_html(result: Reproduction) -> str:
         n_agree=sum(table.n_agree for table in result.comparisons),
         n_differ=sum(table.n_differ for table in result.comparisons),
         columns=columns,
+        headings=HEADINGS,
         interval=interval,
         estimate=estimate,
         style=Markup(style),  # noqa: S704 - our own file

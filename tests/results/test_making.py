@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import accuracy_score, f1_score, roc_auc_score
-from support.score_runs import SCRIPT
+from support.score_runs import SCRIPT, score_frame
 
 from aas_bench.data.scores import load_scores
 from aas_bench.errors import InputError, StoreError
@@ -67,6 +67,28 @@ def test_a_record_holds_no_folder_prompt_or_image(reward_run, tmp_path):
             assert str(tmp_path).encode() not in content
     frame = pd.read_parquet(board / "wide_spectrum" / "alpha" / "measured.parquet")
     assert not {"prompt_original", "prompt_distorted", "error"} & set(frame)
+
+
+def test_photographs_get_their_gap_overall_and_by_category(reward_run, tmp_path):
+    frame = score_frame()
+    names = ["clarity_and_focus.film_artifacts", "lighting_and_exposure.light_leak"]
+    frame["dimensions"] = [names[: 1 + i % 2] for i in range(60)]
+    (record,) = add_run(reward_run(frame=frame, source="ava_photos"), tmp_path / "board")
+    gap = frame["alpha_oidp"] - frame["alpha_didp"]
+    assert record.get("gap").value == pytest.approx(gap.mean(), abs=1e-12)
+    leak = record.get("gap", by="category", group=names[1])
+    assert leak.value == pytest.approx(gap[1::2].mean(), abs=1e-12)
+    assert (leak.n, leak.low < leak.value < leak.high) == (30, True)
+
+
+def test_emotions_are_named_as_in_the_paper(reward_run, tmp_path):
+    frame = score_frame()
+    frame["dimensions"] = [[("sad", "angry", "fearful")[i % 3]] for i in range(60)]
+    frame["label"] = np.int8(1)
+    (record,) = add_run(reward_run(frame=frame, source="emotion_bias"), tmp_path / "board")
+    won = (frame["alpha_didp"] > frame["alpha_oidp"])[1::3].mean()
+    assert record.get("accuracy", by="emotion", group="angry").value == pytest.approx(won)
+    assert record.get("gap") is None
 
 
 def test_missing_scores_lower_the_coverage_and_are_flagged(reward_run, tmp_path):

@@ -9,10 +9,10 @@ from sklearn.metrics import accuracy_score, f1_score, roc_auc_score
 from support.author_tables import CELLS, benchmark_rows, dataset, emotion_rows
 
 from aas_bench.errors import SchemaError
+from aas_bench.results.comparison import ABSENT, UNPUBLISHED
 from aas_bench.results.published import GENERATOR_COLUMNS, figures
-from aas_bench.results.reproduce import ABSENT, UNPUBLISHED, Figure, emotions, reproduce
+from aas_bench.results.reproduce import emotions, reproduce
 from aas_bench.results.reproduction import to_csv, to_html, to_latex, write_reproduction
-from aas_bench.stats.estimate import Estimate
 
 MODELS = ("flux_dev", "stable_diffusion_xl", "=cmd|<script>")
 
@@ -177,25 +177,6 @@ def test_the_override_analysis_comes_with_it(rows, result):
     understood = d_a > d_o
     rate = (d_a[understood] <= 0).mean()
     assert result.rewards["hpsv3"].override.override_rate.value == pytest.approx(rate, abs=1e-12)
-
-
-@pytest.mark.parametrize(
-    ("value", "published", "digits", "agrees"),
-    [
-        (0.90951, 0.91, 3, True),
-        (0.9094, 0.91, 3, False),
-        (0.9099, 0.91, 3, True),
-        (-0.0004, 0.0, 3, True),
-        (-3.16549, -3.165, 3, True),
-        (-3.16551, -3.165, 3, False),
-        (31.114, 31.11, 2, True),
-        (0.700, 0.7, 2, True),
-    ],
-)
-def test_digits_decide(value, published, digits, agrees):
-    ours = Estimate(value=value, n=1)
-    figure = Figure(row="a", column="b", digits=digits, published=published, recomputed=ours)
-    assert figure.agrees is agrees
 
 
 def test_stored_scores_of_blip_are_ranked(rows, tmp_path):
