@@ -38,21 +38,21 @@ def command(*builders: type[BenchBuilder]) -> Callable[[], None]:
     names = ", ".join(config.name for b in builders for config in b.BUILDER_CONFIGS)
     app = typer.Typer(
         name=program,
-        help=f"Build {task.hub_id}: {task.summary}. Configurations: {names}.",
         add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
     )
-    app.command()(_with_options(_runner(program, builders), builders))
+    app.command(help=f"Build {task.hub_id}: {task.summary}. Configurations: {names}.")(
+        _with_options(_runner(program, builders), builders)
+    )
 
     def main() -> None:
         with told_in_one_line(program):
-            try:
-                app()
-            except KeyboardInterrupt:
+            code = app(prog_name=program, standalone_mode=False)
+            if code == INTERRUPTED:  # typer's own answer to Ctrl-C
                 again = shlex.join(sys.argv)
                 typer.echo(f"\n{program}: interrupted. Go on with: {again}", err=True)
-                raise SystemExit(INTERRUPTED) from None
+            raise SystemExit(code)
 
     return main
 
@@ -111,7 +111,8 @@ def _target(push: str | None, **options: Any) -> Target | None:
         return Target(repo=push, **options)
     given = [f"--{name.replace('_', '-')}" for name, value in options.items() if value]
     if given:
-        msg = f"{' and '.join(given)} mean nothing without --push. Give --push REPO."
+        verb = "has" if len(given) == 1 else "have"
+        msg = f"{' and '.join(given)} {verb} no effect without --push. Give --push REPO."
         raise InputError(msg)
     return None
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 MOST_CHARACTERS: Final = 400
 _ACTIVE: Final = re.compile(
-    r"[\\`*_\[\]|~$@]|^[-+=#]|^\d{1,9}[.)](?=\s|$)|:(?=//)|(?<=www)\.", re.IGNORECASE
+    r"[\\`*_\[\]|~$@]|^[-+=#](?!\d)|^\d{1,9}[.)](?=\s|$)|:(?=//)|(?<=www)\.", re.IGNORECASE
 )
 _PLAIN: Final = re.compile(r"[\w.-]+")
 

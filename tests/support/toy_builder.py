@@ -148,4 +148,5 @@ def peak_of_build(out: str, n: str, padding: str) -> None:
 main = command(Toy)
 
 if __name__ == "__main__":
-    globals()[sys.argv[1]](*sys.argv[2:])
+    wanted = globals()[sys.argv.pop(1)]
+    wanted(*([] if wanted is main else sys.argv[1:]))
