@@ -123,7 +123,8 @@ def _gaps(table: ScoreTable, column: str | None, by: str) -> Iterator[Measuremen
     (name,) = table.rewards
     cells, clusters = table.cells(name), table.clusters
     masks: dict[str | None, Mask] = {None: np.ones(len(table), dtype=bool)}
-    masks |= {} if column is None else group_masks(table.frame, column)
+    if column is not None:
+        masks.update(group_masks(table.frame, column))
     for group, rows in masks.items():
         options = _WITHOUT_TIES | {"clusters": clusters[rows]}
         gap = paired_gap(cells.oidp[rows], cells.didp[rows], **options).gap
