@@ -149,7 +149,7 @@ def test_what_is_never_mended_is_missing_and_asked_for_by_the_next_run(service, 
     with pytest.raises(RewriteError, match="no usable prompt in 2 answers: the last: the answer"):
         made.rewrite(REQUEST)
     assert len(service.asked) == 2
-    assert not [p for p in tmp_path.rglob("*.json")]
+    assert not list(tmp_path.rglob("*.json"))
     service.answer(CHAT, prompt(GOOD))
     assert rewriter().rewrite(REQUEST) == GOOD
     assert len(service.asked) == 3
@@ -211,7 +211,7 @@ def test_the_key_is_in_no_message(error, service, rewriter):
 
 def test_an_answer_that_does_not_come_is_not_waited_for(service, rewriter):
     service.answer(CHAT, Reply(stall=60))
-    with pytest.raises(RewriteError, match="no answer in time. Try again later") as caught:
+    with pytest.raises(RewriteError, match=r"no answer in time\. Try again later") as caught:
         rewriter(timeout=0.2, attempts=2).rewrite(REQUEST)
     assert caught.value.retryable
     assert len(service.asked) == 2
