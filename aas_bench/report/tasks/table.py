@@ -6,10 +6,8 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
-import numpy as np
-
 from aas_bench.data.forms import HAPPY
-from aas_bench.data.schema import DIMENSIONS, OIDP, score_column
+from aas_bench.data.schema import DIDP, DIMENSIONS, OIDP, score_column
 from aas_bench.data.scores import ScoreTable
 from aas_bench.data.taxonomy import DIMENSIONS as DIMENSION_MEANINGS
 from aas_bench.data.taxonomy import EMOTIONS, TOPICS, elements
@@ -59,14 +57,22 @@ _NAMES: Final = (
 def recognised(table: ScoreTable) -> str | None:
     """The task that a score table is of, as far as its columns tell.
 
-    Doses make it counterfactual; without a score of any original image it is of paintings;
-    otherwise the names in `dimensions` tell, all of which must be those of one task.
+    Doses make it counterfactual; without a score of what was asked for it is of none; without one
+    of any original image it is of paintings; otherwise the names in `dimensions` tell, all of which
+    must be those of one task.
     """
     frame = table.frame
     if {"dose", "effect", "scene"} <= set(frame.columns):
         return "counterfactual"
-    columns = [score_column(reward, OIDP) for reward in table.rewards]
-    if all(name not in frame or np.all(frame[name].isna()) for name in columns):
+    if not _scored(table, DIDP):
+        return None
+    if not _scored(table, OIDP):
         return "lapis_art"
     asked = {name for value in frame[DIMENSIONS] for name in members(value)}
     return next((task for task, names in _NAMES if asked and asked <= names), None)
+
+
+def _scored(table: ScoreTable, cell: str) -> bool:
+    """Whether any pair has this score from any reward model."""
+    columns = (score_column(reward, cell) for reward in table.rewards)
+    return any(name in table.frame and bool(table.frame[name].notna().any()) for name in columns)
