@@ -47,6 +47,14 @@ Rewards = Annotated[
 Split = Annotated[str | None, typer.Option(help="Split of the pairs.")]
 Revision = Annotated[str | None, typer.Option(help="Revision of a Hub dataset.")]
 Limit = Annotated[int | None, typer.Option(min=1, help="Only the first so many pairs.")]
+Images = Annotated[
+    Path | None,
+    typer.Option(help="Folder of your own copy of the images that the data only names."),
+]
+MissingImages = Annotated[
+    Literal["raise", "drop"],
+    typer.Option(help="Images that are not in --images: stop, or go on without their pairs."),
+]
 Streaming = Annotated[bool, typer.Option("--streaming", help="Read the pairs as a stream.")]
 Prompts = Annotated[
     Literal["both", "distorted"],
@@ -73,6 +81,8 @@ def score(
     split: Split = None,
     revision: Revision = None,
     limit: Limit = None,
+    images: Images = None,
+    missing_images: MissingImages = "raise",
     streaming: Streaming = False,
     prompts: Prompts = "both",
     batch_size: BatchSize = None,
@@ -84,6 +94,7 @@ def score(
 ) -> None:
     """Score the pairs with one or several reward models; the same command continues a run."""
     options = {"split": split, "revision": revision, "limit": limit, "streaming": streaming}
+    options |= own_images(images, missing_images)
     run: dict[str, Any] = {
         "prompts": prompts,
         "batch_size": batch_size,
@@ -107,6 +118,8 @@ def evaluate(
     split: Split = None,
     revision: Revision = None,
     limit: Limit = None,
+    images: Images = None,
+    missing_images: MissingImages = "raise",
     prompts: Prompts = "both",
     batch_size: BatchSize = None,
     workers: Workers = None,
@@ -129,6 +142,7 @@ def evaluate(
     from aas_bench.report.summary import summarise
 
     options = {"split": split, "revision": revision, "limit": limit}
+    options |= own_images(images, missing_images)
     run: dict[str, Any] = {
         "prompts": prompts,
         "batch_size": batch_size,
@@ -158,6 +172,11 @@ def evaluate(
         return
     summary_table(summary, groups=by is not None)
     typer.echo(f"report: {index}")
+
+
+def own_images(images: Path | None, on_missing: str) -> dict[str, Any]:
+    """The arguments of `load_pairs` that complete pairs from the reader's own copy."""
+    return {} if images is None else {"images": str(images), "on_missing": on_missing}
 
 
 def open_pairs(data: str, options: dict[str, Any]) -> Dataset | IterableDataset:

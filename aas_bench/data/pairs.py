@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from aas_bench.data.convert import RowConverter, row_converter
@@ -126,10 +126,13 @@ def canonical_pairs(
     reading = _Reading(
         data=data, opened=opened, form=form, embedded=frozenset(embedded), label=label, own=own
     )
-    if isinstance(data, IterableDataset):
-        pairs = reading.stream()
-        return pairs if limit is None else pairs.take(limit)
-    return _completed(reading.table(), own, limit)
+    if not isinstance(data, IterableDataset):
+        return _completed(reading.table(), own, limit)
+    if limit is None:
+        return reading.stream()
+    if own is not None:  # no image of a further row is asked for
+        return replace(reading, data=data.take(limit)).stream()
+    return reading.stream().take(limit)
 
 
 def _completed(pairs: Dataset, own: OwnImages | None, limit: int | None) -> Dataset:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from aas_bench.data.authors import is_null
 from aas_bench.data.schema import MODEL, PAIR_ID, PROMPT_DISTORTED, PROMPT_ORIGINAL
 from aas_bench.errors import InputError, SchemaError
 
@@ -90,7 +91,35 @@ def _read_parquet(file: Path) -> pd.DataFrame:
         msg = f"{file}: is not readable Parquet ({_first_line(error)}). Write it again."
         raise InputError(msg) from error
     frame: pd.DataFrame = table.to_pandas(ignore_metadata=True)
+    for name, names in _class_names(schema).items():
+        try:
+            frame[name] = [_named(value, names) for value in frame[name]]
+        except IndexError as error:
+            msg = f"{file}: {name} holds a class that its {len(names)} names lack. Write it again."
+            raise SchemaError(msg) from error
     return frame
+
+
+def _class_names(schema: Any) -> dict[str, list[str]]:
+    """Column -> what its numbers stand for, where `datasets` wrote class labels, also in lists."""
+    from datasets import ClassLabel, Features
+
+    if b"huggingface" not in (schema.metadata or {}):
+        return {}
+    features = Features.from_arrow_schema(schema)
+    labels = {name: getattr(feature, "feature", feature) for name, feature in features.items()}
+    return {name: f.names for name, f in labels.items() if isinstance(f, ClassLabel)}
+
+
+def _named(value: Any, names: list[str]) -> Any:
+    """A class, or a list of classes, by name; null stays null."""
+    if is_null(value):
+        return None
+    if hasattr(value, "__len__"):
+        return [_named(each, names) for each in value]
+    if value < 0:
+        raise IndexError(value)
+    return names[int(value)]
 
 
 def is_image_type(arrow_type: Any) -> bool:

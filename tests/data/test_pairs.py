@@ -91,9 +91,10 @@ def test_saved_splits(tmp_path):
     table = toy_pairs.dataset(canonical_rows())
     DatasetDict(a=table.select([0]), b=table.select([1, 2])).save_to_disk(tmp_path / "two")
     assert len(both_ways(tmp_path / "two", split="b")) == 2
-    with pytest.raises(InputError, match=r"has several splits. Choose one with split=: a, b"):
+    message = r"has several splits. Choose one with split= \(--split\): a, b"
+    with pytest.raises(InputError, match=message):
         load_pairs(tmp_path / "two")
-    with pytest.raises(InputError, match=r"has no split 'c'. Choose one with split=: a, b"):
+    with pytest.raises(InputError, match=r"has no split 'c'. Choose one with split= \(--split\)"):
         load_pairs(tmp_path / "two", split="c")
 
 

@@ -103,3 +103,23 @@ def test_images_are_not_read(tmp_path):
         pa.table({"image_original": image, "raw": [b"x"], "n": [1]}), tmp_path / "t.parquet"
     )
     assert list(read_frame(tmp_path / "t.parquet").columns) == ["n"]
+
+
+def test_class_labels_in_parquet_are_read_by_name(tmp_path):
+    from datasets import ClassLabel, Dataset, Features, List
+
+    names = ClassLabel(names=["blur", "grain"])
+    table = Dataset.from_dict(
+        {"one": [1, None], "several": [[1, 0], []]},
+        features=Features({"one": names, "several": List(names)}),
+    )
+    table.to_parquet(tmp_path / "t.parquet")
+    frame = read_frame(tmp_path / "t.parquet")
+    assert frame["one"][0] == "grain"
+    assert frame["one"].isna().tolist() == [False, True]
+    assert list(frame["several"]) == [["grain", "blur"], []]
+    Dataset.from_dict({"one": [-1]}, features=Features({"one": names})).to_parquet(
+        tmp_path / "bad.parquet"
+    )
+    with pytest.raises(SchemaError, match="one holds a class that its 2 names lack"):
+        read_frame(tmp_path / "bad.parquet")
