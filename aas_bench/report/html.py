@@ -33,6 +33,8 @@ from aas_bench.report.tasks.charts import ladder_charts, task_panels
 from aas_bench.stats.override import OUTCOMES
 
 TITLE: Final = "Does the reward model honour the request?"
+ART_TITLE: Final = "Where does real art stand?"
+"""Of a report on images that stand alone."""
 MARKER: Final = ".aas-bench-report"
 """File that tells a report folder, which may be replaced, from any other, which may not."""
 
@@ -43,7 +45,7 @@ def write_report(
     *,
     pairs: Any = None,
     out: str | Path,
-    title: str = TITLE,
+    title: str | None = None,
     max_gallery: int = 400,
 ) -> Path:
     """Write a report folder: `index.html`, `summary.json` and `images/`.
@@ -57,7 +59,7 @@ def write_report(
         pairs: The scored pairs with their images, as `load_pairs` gives them; without them the
             page has no gallery; nor has it where the rows are no pairs.
         out: Folder to write; an earlier report there is replaced.
-        title: Heading of the page.
+        title: Heading of the page; None: the question that it answers.
         max_gallery: Most pairs in the gallery; of more a random sample is shown.
 
     Returns:
@@ -86,7 +88,7 @@ def write_report(
     return Path(out) / "index.html"
 
 
-def render(summary: Summary, gallery: Gallery | None = None, *, title: str = TITLE) -> str:
+def render(summary: Summary, gallery: Gallery | None = None, *, title: str | None = None) -> str:
     """The page of a report as HTML text; every value from the data is escaped.
 
     The reward models appear in the order of the summary, which must be that of the gallery.
@@ -104,7 +106,7 @@ def render(summary: Summary, gallery: Gallery | None = None, *, title: str = TIT
     }
     script = _template("report.js")
     return environment.get_template("report.html.j2").render(
-        title=title,
+        title=title or (TITLE if summary.paired else ART_TITLE),
         summary=summary,
         ranks=summary.ranks(),
         most=words.most_overriding(summary),

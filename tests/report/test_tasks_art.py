@@ -40,8 +40,17 @@ def test_the_published_mean_gives_the_published_rank_and_position():
     assert report.generators["hpsv3"] is HPSV3_LEADERBOARD
     assert "HPSv3's own README" in report.notes[0]
     assert "their prompts are not these captions" in report.notes[0]
-    assert "ranks real art 10 (" in report.findings["hpsv3"]
+    assert "ranks real art 10 of 12 (" in report.findings["hpsv3"]
     assert report.remark("mean", "hpsv3") == rank_words(place)
+
+
+def test_rank_words_say_what_the_interval_leaves_open():
+    sure = art(at_mean(5.86, n=40_000)).places["hpsv3"]
+    assert rank_words(sure) == "10 of 12 (anywhere in the interval)"
+    wide = art(at_mean(8.2, n=20)).places["hpsv3"]
+    assert wide.rank_best < wide.rank_worst
+    assert rank_words(wide) == f"{wide.rank} of 12 ({wide.rank_best} to {wide.rank_worst})"
+    assert rank_words(art(at_mean(5.86, n=1)).places["hpsv3"]) == "10 of 12"
 
 
 def test_means_and_ranks_by_style_and_genre_are_groupby_means():

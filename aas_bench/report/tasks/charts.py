@@ -275,8 +275,10 @@ def _draw_row(axes: Axes, frame: _Frame, row: _Row, top: float) -> None:
         y = first + _LANE * (lane + 0.5)
         estimate = row.estimates[reward]
         draw_interval(axes, estimate, y, position=frame.position(reward))
-        text = label(value_words(estimate, frame.unit), longest=24)
-        axes.text(high + 10 * pixel, y, text, va="center_baseline")
+        known = estimate.value is not None
+        text = value_words(estimate, frame.unit) if known else "no value"
+        shade = colour("ink" if known else "muted")
+        axes.text(high + 10 * pixel, y, text, color=shade, va="center_baseline")
 
 
 def draw_interval(axes: Axes, estimate: Estimate, y: float, *, position: int) -> None:
@@ -305,7 +307,7 @@ def _ladder(report: ArtReport, reward: str, position: int) -> Chart:
         + ", ".join(f"{name} {number(value)}" for value, name, own in steps if not own)
         + "."
     )
-    row, top, left, width = 28, 10, 170, 150
+    row, top, left, width = 28, 6, 168, 190
     height = top + row * len(steps)
     name = f"ladder-{position}"
     with drawing(WIDTH, height) as figure:
@@ -318,7 +320,7 @@ def _ladder(report: ArtReport, reward: str, position: int) -> Chart:
             look: Any = {"weight": "bold"} if own else {}
             start, stop = axes.get_xlim()
             axes.text(
-                start - left * pixel, y, label(what, longest=20), va="center_baseline", **look
+                start - left * pixel, y, label(what, longest=18), va="center_baseline", **look
             )
             axes.plot([start, stop], [y, y], color=colour("rule"), lw=1)
             if own:
@@ -326,7 +328,7 @@ def _ladder(report: ArtReport, reward: str, position: int) -> Chart:
             else:
                 axes.plot([value], [y], color=colour("muted"), marker="o", markersize=6)
             text = value_words(mean, "score").split(" (")[0] if own else number(value)
-            axes.text(stop + 100 * pixel, y, text, ha="right", va="center_baseline", **look)
+            axes.text(stop + 70 * pixel, y, text, ha="right", va="center_baseline", **look)
         svg = to_svg(figure, name=name, title=f"Rank under {reward}", description=sentence)
     return Chart(
         name=name,

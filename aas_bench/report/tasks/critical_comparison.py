@@ -81,7 +81,7 @@ def critical_comparison(scores: TaskScores) -> CriticalReport:
         unit="correlation",
         neutral=0.0,
         neutral_name="no effect",
-        note="1: the less aligned generator always scores higher; -1: the aligned one does. "
+        note="1: the less aligned generator always scores higher; \u22121: the aligned one does. "
         "p: Wilcoxon's signed-rank test, by topic adjusted over the topics (Holm).",
         overall={reward: overall[reward].rank_biserial for reward in scores.rewards},
         by={

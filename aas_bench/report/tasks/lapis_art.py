@@ -143,12 +143,14 @@ def _relative(places: Mapping[str, ArtRank], tables: Mapping[str, GeneratorTable
 
 
 def rank_words(place: ArtRank) -> str:
-    """A rank with what its interval leaves open, such as `10 of 12 (9 to 10)`."""
+    """A rank with what its interval leaves open: `10 of 12 (9 to 10)`; "" where there is none."""
     if place.rank is None:
         return ""
     text = f"{place.rank} of {place.n_ranked}"
     if place.rank_best is None or place.rank_worst is None:
         return text
+    if place.rank_best == place.rank_worst:
+        return f"{text} (anywhere in the interval)"
     return f"{text} ({place.rank_best} to {place.rank_worst})"
 
 
@@ -158,11 +160,9 @@ def _finding(place: ArtRank, table: GeneratorTable | None) -> str:
     mean = f"gives the paintings {number_in(place.mean)} on average"
     if table is None:
         return f"{mean}; without a table of generators' means under it, they have no rank."
-    best, worst = place.rank_best, place.rank_worst
-    open_ranks = "" if best is None else f" ({best} to {worst})"
     return (
-        f"{mean}, which ranks real art {place.rank}{open_ranks} of {place.n_ranked}, at "
-        f"{number_in(place.relative)} of the way from the lowest generator to the highest."
+        f"{mean}, which ranks real art {rank_words(place)}, at {number_in(place.relative)} of the "
+        "way from the lowest generator to the highest."
     )
 
 

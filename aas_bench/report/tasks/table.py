@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
+from aas_bench.data import authors
 from aas_bench.data.forms import HAPPY
 from aas_bench.data.schema import DIDP, DIMENSIONS, OIDP, score_column
 from aas_bench.data.scores import ScoreTable
@@ -45,11 +46,10 @@ TASK_REPORTS: Final[Mapping[str, Analyse]] = MappingProxyType(
 )
 """Every task of `data.tasks.TASKS`, and its analysis."""
 
-_AUTHORS_TOPICS: Final = frozenset({"censorship", "tech-overuse"})
 _NAMES: Final = (
     ("emotion_bias", frozenset(EMOTIONS) - {HAPPY}),
     ("ava_photos", frozenset(elements())),
-    ("critical_comparison", frozenset(TOPICS) | _AUTHORS_TOPICS),
+    ("critical_comparison", frozenset(TOPICS) | frozenset(authors.TOPICS)),
     ("wide_spectrum", frozenset(DIMENSION_MEANINGS)),
 )
 
