@@ -91,6 +91,15 @@ def run(
     seed: Annotated[int, typer.Option(min=0, help="Fixes the starting noise.")] = 0,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Images at once.")] = None,
     device: Annotated[str | None, typer.Option(help="Where weights run, e.g. cuda:1.")] = None,
+    compile: Annotated[
+        bool, typer.Option("--compile", help="Compile the denoiser; repays long runs.")
+    ] = False,
+    offload: Annotated[
+        bool, typer.Option("--offload", help="Keep weights in main memory until needed.")
+    ] = False,
+    concurrency: Annotated[
+        int | None, typer.Option(min=1, help="Requests to a service at once.")
+    ] = None,
     seed_images: Annotated[
         bool, typer.Option("--seed-images", help="Image-to-image, from built-in photographs.")
     ] = False,
@@ -126,6 +135,9 @@ def run(
                 seed_images=seed_images,
                 batch_size=batch_size,
                 device=device,
+                compile=compile,
+                offload=offload,
+                concurrency=concurrency,
                 retry_failed=retry_failed,
                 progress=not as_json,
             )

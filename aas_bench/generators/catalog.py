@@ -24,6 +24,7 @@ class Backend:
         settings: Settings it takes beyond width and height; of no use where `weights` is true,
             as the pipeline class decides there.
         models: The names that `model` may have; None where the service decides.
+        options: Which options of a run its `load` takes; others do not concern it.
     """
 
     name: str
@@ -32,12 +33,18 @@ class Backend:
     weights: bool = False
     settings: frozenset[str] = frozenset({"options"})
     models: frozenset[str] | None = None
+    options: frozenset[str] = frozenset({"batch_size", "concurrency"})
 
 
 BACKENDS: Final = Registry(
     "generator backend",
     (
-        Backend(name="diffusers", load="aas_bench.generators.diffusers:load", weights=True),
+        Backend(
+            name="diffusers",
+            load="aas_bench.generators.diffusers:load",
+            weights=True,
+            options=frozenset({"batch_size", "device", "compile", "offload"}),
+        ),
         Backend(name="openai", load="aas_bench.generators.openai:load"),
         Backend(name="openrouter", load="aas_bench.generators.openrouter:load"),
         Backend(name="replicate", load="aas_bench.generators.replicate:load"),
@@ -47,6 +54,7 @@ BACKENDS: Final = Registry(
             extra=None,
             settings=frozenset({"strength"}),
             models=frozenset({"faithful", "polish"}),
+            options=frozenset({"batch_size"}),
         ),
     ),
     hint="A backend is one file in aas_bench/generators and a row of BACKENDS.",

@@ -150,6 +150,9 @@ def generate(
     seed_images: bool = False,
     batch_size: int | None = None,
     device: str | None = None,
+    compile: bool = False,
+    offload: bool = False,
+    concurrency: int | None = None,
     retry_failed: bool = False,
     progress: bool = True,
 ) -> Generated:
@@ -167,6 +170,9 @@ def generate(
             the effect that the prompt asks for.
         batch_size: Images at once; None: the generator's own.
         device: Where weights run; None: CUDA where there is one.
+        compile: Compile the denoiser of weights; changes low bits and repays long runs.
+        offload: Keep the parts of weights in main memory until needed; slower, less device memory.
+        concurrency: Requests to a service at once; None: the backend's own.
         retry_failed: Ask again for what failed; what was refused stays refused.
         progress: Show rate and remaining time, where stderr is a terminal.
 
@@ -202,7 +208,13 @@ def generate(
             seed_images=seed_images,
             retry_failed=retry_failed,
         )
-        options = {"batch_size": batch_size, "device": device}
+        options = {
+            "batch_size": batch_size,
+            "device": device,
+            "compile": compile or None,
+            "offload": offload or None,
+            "concurrency": concurrency,
+        }
         records = work.finish(options, shown=progress)
         generator = _stored_description(run.path)
     return Generated(
@@ -261,7 +273,7 @@ class _Work:
 
     def _options(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """The options that were given and that the backend takes."""
-        takes = {"batch_size", "device"} if self._weights else {"batch_size"}
+        takes = BACKENDS[self.submission.backend].options
         return {n: value for n, value in options.items() if n in takes and value is not None}
 
     @property

@@ -109,6 +109,27 @@ def test_a_paid_service_is_asked_only_for_what_is_missing(made_by, tmp_path):
     assert again.given == {"preset": "default", "batch_size": 3}
 
 
+@pytest.mark.parametrize(
+    ("of", "taken"),
+    [
+        ({}, {"batch_size", "device", "compile", "offload"}),
+        (REMOTE, {"batch_size", "concurrency"}),
+        (
+            REMOTE | {"backend": "builtin", "model": "polish"},
+            {"batch_size"},
+        ),
+    ],
+)
+def test_a_backend_is_given_the_options_that_concern_it(of, taken, made_by, tmp_path):
+    generator, plain = FakeGenerator(batch_size=3), FakeGenerator()
+    options = {"batch_size": 3, "device": "cpu", "compile": True, "offload": True, "concurrency": 2}
+    made_by(generator, tmp_path / "all", of=submission(**of), **options)
+    expected = {"preset": "default", **{name: options[name] for name in taken}}
+    assert generator.given == expected
+    made_by(plain, tmp_path / "none", of=submission(**of))
+    assert plain.given == {"preset": "default"}
+
+
 @pytest.mark.parametrize("damage", ["image", "record", "other image"])
 def test_what_is_damaged_is_made_again(damage, made_by, tmp_path):
     made_by(FakeGenerator(), tmp_path)
