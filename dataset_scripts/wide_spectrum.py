@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Final, Literal, TypeAlias
 
@@ -54,7 +54,6 @@ _PROMPTS: Final = {
 }
 
 
-@lru_cache(maxsize=64)
 def kind_of(source: str) -> Kind:
     """What a source holds.
 
@@ -136,7 +135,10 @@ class WideSpectrumPrompts(BenchBuilder):
 
     def _info(self) -> datasets.DatasetInfo:
         extras = {
-            name: feature for source in self._tables for name, feature in _extras(source).items()
+            name: feature
+            for source, kind in self._texts.items()
+            if kind == "prompts"
+            for name, feature in _extras(source).items()
         }
         return datasets.DatasetInfo(
             description=self.__doc__,
@@ -145,13 +147,10 @@ class WideSpectrumPrompts(BenchBuilder):
         )
 
     @cached_property
-    def _texts(self) -> list[str]:
-        """The sources of texts."""
-        return [name for name in self.config.source if kind_of(name) != "pairs"]
-
-    @property
-    def _tables(self) -> list[str]:
-        return [name for name in self._texts if kind_of(name) == "prompts"]
+    def _texts(self) -> dict[str, Kind]:
+        """The sources of texts, and what they are."""
+        kinds = {name: kind_of(name) for name in self.config.source}
+        return {name: kind for name, kind in kinds.items() if kind != "pairs"}
 
     def items(self) -> Sequence[PromptItem]:
         """The captions of the sample with their dimensions, or the rows of the tables.
@@ -163,8 +162,8 @@ class WideSpectrumPrompts(BenchBuilder):
             msg = f"--captions is {self.config.captions}. Give at least 1."
             raise InputError(msg)
         found: list[PromptItem] = []
-        for source in self._texts:
-            read = _table_items if kind_of(source) == "prompts" else self._caption_items
+        for source, kind in self._texts.items():
+            read = _table_items if kind == "prompts" else self._caption_items
             found += list(read(source))[: self.config.captions]
         if len(self._texts) > 1:  # numbers of different sources would collide
             found = [replace(item, index=number) for number, item in enumerate(found)]
@@ -302,6 +301,10 @@ class WideSpectrumPairs(PairBuilder):
 
     def source_names(self) -> Sequence[str]:
         """Those that hold no texts only."""
+        return self._pair_sources
+
+    @cached_property
+    def _pair_sources(self) -> list[str]:
         return [name for name in self.config.source if kind_of(name) == "pairs"]
 
     def opened(self, name: str) -> PairSource:

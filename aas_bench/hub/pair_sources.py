@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -204,7 +204,6 @@ class RunPairs:
         return hashlib.sha256(f"{self._fingerprint}{prompts!r}".encode()).hexdigest()
 
 
-@lru_cache(maxsize=64)
 def open_pairs_source(
     source: str, *, prompts: str | None = None, label: str | None = None
 ) -> PairSource:

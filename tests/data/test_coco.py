@@ -36,7 +36,7 @@ def test_empty_captions_are_left_out(tmp_path):
         (
             '{"annotations": [7, {"id": 1, "image_id": 2}, {"caption": "x", "id": "1"}]}',
             SchemaError,
-            "annotation 0 is not an object; annotation 1 has no text 'caption'; annotation 2 has no",
+            "annotation 0 is not an object; annotation 1 has no text 'caption'; annotation 2 has",
         ),
     ],
 )

@@ -34,7 +34,7 @@ def length(images, prompts):
 def run(folder, prompts, *, name=None, verdicts=None, scored=True):
     """A run of a fake generator; `verdicts` are given in place of images."""
     generator = FakeGenerator(verdicts=verdicts)
-    with mock.patch("aas_bench.runner.generate.load_generator", lambda *_, **__: generator):
+    with mock.patch("aas_bench.runner.generate.load_generator", return_value=generator):
         made = generate(
             submission(name or folder.name), prompts, out=folder, progress=False, retry_failed=True
         )
