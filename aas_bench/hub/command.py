@@ -50,7 +50,7 @@ def command(*builders: type[BenchBuilder]) -> Callable[[], None]:
         with told_in_one_line(program):
             code = app(prog_name=program, standalone_mode=False)
             if code == INTERRUPTED:  # typer's own answer to Ctrl-C
-                again = shlex.join(sys.argv)
+                again = shlex.join(["python", *sys.argv])
                 typer.echo(f"\n{program}: interrupted. Go on with: {again}", err=True)
             raise SystemExit(code)
 

@@ -2,8 +2,11 @@
 
 import json
 import os
+import signal
 import stat
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -112,6 +115,21 @@ def test_a_folder_below_a_file(run, tmp_path):
     done = run(SCRIPT, *SMALL, "--dry-run", tmp_path / "file" / "out")
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
+
+
+def test_interrupted_it_says_how_to_go_on(loopback_hub, tmp_path):
+    out = tmp_path / "out"
+    command = [sys.executable, SCRIPT, "--dry-run", str(out)]
+    process = subprocess.Popen(
+        command, env=loopback_hub.environment(), stderr=subprocess.PIPE, text=True
+    )
+    while process.poll() is None and not list(out.glob("pairs/.aside-*")):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert f"interrupted. Go on with: python {SCRIPT} --dry-run {out}" in told
+    assert not list(out.rglob(".aside-*"))
 
 
 def test_help_names_every_option(run):

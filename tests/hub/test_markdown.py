@@ -24,6 +24,7 @@ NASTY = [
     "https://evil.example www.evil.example",
     "back\\slash @someone",
     "&lt;script&gt;",
+    "<b>*x*</b> | <i>",
 ]
 
 
@@ -43,7 +44,7 @@ def test_no_character_acts(text):
     assert shown(out) == " ".join(text.split())
 
 
-@given(st.text(max_size=300))
+@given(st.text(max_size=300) | st.text("<>&*_|`a1. -#:/w\n", max_size=30))
 def test_a_reader_sees_the_text(text):
     out = inline(text)
     expected = "".join(mark for mark in " ".join(text.split()) if mark.isprintable())

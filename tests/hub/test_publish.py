@@ -10,7 +10,7 @@ from support.toy_builder import Toy
 from aas_bench.errors import BackendError, InputError, SchemaError
 from aas_bench.hub.build import build
 from aas_bench.hub.publish import publish
-from aas_bench.hub.sync import Target, check_access
+from aas_bench.hub.sync import Target, check_access, compare
 
 REPO = "weathon/toy"
 OTHER = "hf_" + "w" * 34
@@ -110,10 +110,16 @@ def test_a_commit_that_fails_leaves_the_old_files(hub, tmp_path):
 
 def test_someone_else_pushes_meanwhile(hub, tmp_path, monkeypatch):
     publish(made(tmp_path / "one", n=8), Target(repo=REPO))
-    built = made(tmp_path / "two", n=12)
-    hub.fail("POST", "/commit/", status=412)
+
+    def racing(*arguments, **options):
+        difference = compare(*arguments, **options)
+        hub.repos["dataset", REPO].commit("main", {**hub.files(REPO), "new.txt": b"x"}, "theirs")
+        return difference
+
+    monkeypatch.setattr("aas_bench.hub.publish.compare", racing)
     with pytest.raises(BackendError, match=r"was changed meanwhile. Repeat the command"):
-        publish(built, Target(repo=REPO))
+        publish(made(tmp_path / "two", n=12), Target(repo=REPO))
+    assert "pairs/test-00000-of-00002.parquet" in hub.files(REPO)
 
 
 def test_a_pull_request_leaves_main_alone(hub, tmp_path):
