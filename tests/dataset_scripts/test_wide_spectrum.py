@@ -1,5 +1,6 @@
 import json
 import re
+import sys
 
 import pyarrow.parquet as pq
 import pytest
@@ -146,6 +147,29 @@ def test_built_prompts_can_be_run_and_their_runs_built(script, coco, tmp_path):
     pairs = load_pairs(made(the_pairs(script, tmp_path / "flux", **options), tmp_path / "p").path)
     assert pairs["dimensions"][:] == [list(p.dimensions) for p in loaded.prompts]
     assert pairs["prompt_distorted"][:] == [p.distorted for p in loaded.prompts]
+
+
+def test_prompts_are_found_beside_pairs(script, coco, benchmark, tmp_path):
+    sources = (coco, benchmark)
+    both = [the_pairs(script, *sources), the_prompts(script, *sources, captions=4)]
+    built = build(both, tmp_path / "b", progress=False)
+    table = scripts.rows(built.path, "prompts")
+    loaded = load_prompts(built.path).prompts
+    assert [p.distorted for p in loaded] == [row["prompt_distorted"] for row in table]
+
+
+def test_the_authors_tables_are_read_from_a_hub(loopback_hub, prompt_table, benchmark, tmp_path):
+    name = "data/train-00000-of-00001.parquet"
+    loopback_hub.add("weathon/anti_aesthetics_dataset", {name: prompt_table.read_bytes()})
+    loopback_hub.add("weathon/aas_benchmark_final", {name: benchmark.read_bytes()})
+    done = loopback_hub.run(
+        *(sys.executable, str(scripts.SCRIPTS / "wide_spectrum.py")),
+        *("--source", "weathon/anti_aesthetics_dataset"),
+        *("--source", "weathon/aas_benchmark_final", "--dry-run", str(tmp_path / "b")),
+    )
+    assert done.returncode == 0, done.stderr
+    assert "pairs: 12 rows of 12 items" in done.stdout
+    assert "prompts: 3 rows of 3 items" in done.stdout
 
 
 def test_the_canonical_form_is_that_of_the_authors_own_table(script, benchmark, tmp_path):

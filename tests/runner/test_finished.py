@@ -6,6 +6,7 @@ from support.generator_runs import prompts, run
 
 from aas_bench.errors import InputError, SchemaError
 from aas_bench.runner.finished import FinishedRun, NotMadeError, is_run
+from aas_bench.runner.prompts import Prompt, Prompts
 
 REFUSED = {(1, "distorted"): ("refused", "blood"), (2, "original"): ("failed", "HTTP 500")}
 
@@ -41,6 +42,17 @@ def test_images_are_found_by_the_words_of_their_prompts(finished):
         finished.find("a blurred cat number 1")
     with pytest.raises(NotMadeError, match="flux: the run was not asked for it"):
         finished.find("a dog")
+
+
+def test_an_image_on_the_distorted_side_goes_before_one_on_the_other(tmp_path):
+    asked = [("a cat", "a dog"), ("a fish", "a cat")]
+    both = (
+        Prompt(index=i, cluster=i, original=original, distorted=distorted)
+        for i, (original, distorted) in enumerate(asked)
+    )
+    found = FinishedRun(run(tmp_path / "flux", Prompts("test", tuple(both)), scored=False))
+    assert found.find("a cat") == (1, "distorted")
+    assert found.find("a fish") == (1, "original")
 
 
 def test_scorings_complete_each_other_and_may_not_disagree(finished):
