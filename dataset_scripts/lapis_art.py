@@ -97,8 +97,11 @@ class LapisArt(BenchBuilder):
         )
 
     def facts(self) -> dict[str, Any]:
-        """What the card must know: whether the paintings are there."""
-        return {"with_images": self.config.with_images}
+        """What the card must know: whether the paintings are there, and how many were not named."""
+        return {
+            "with_images": self.config.with_images,
+            "n_uncaptioned": self.book.n_uncaptioned,
+        }
 
     def unavailable(self) -> str | None:
         """Why there is nothing to build; None: there is."""

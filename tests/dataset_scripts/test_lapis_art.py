@@ -159,6 +159,14 @@ def test_what_is_wrong_costs_only_itself(source, tmp_path):
     assert (row["human_score"], row["hpsv3_didp"]) == (None, -2.25)
 
 
+def test_the_card_tells_how_many_works_have_no_caption(script, source, tmp_path):
+    lines = (source / "art.jsonl").read_text(encoding="utf-8").splitlines()
+    (source / "art.jsonl").write_text(lines[0] + "\n", encoding="utf-8")
+    built = made(script, tmp_path / "out", source=source)
+    said = (built.path / "README.md").read_text(encoding="utf-8")
+    assert "2 works of LAPIS have no caption" in said
+
+
 def test_no_score_is_passed_over_and_tables_without_names_are_refused(script, source, tmp_path):
     captions(source, hpsv2=0.25)
     with pytest.raises(InputError, match=r"also holds scores: hpsv2\. Name every one"):
