@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from importlib.metadata import version
 from typing import Any, Final
 
-import diffusers
 import torch
-import transformers
 from PIL import Image
 
+from aas_bench.data.quiet import quiet
 from aas_bench.errors import BackendError
 from aas_bench.generators import long_prompt, vsf
 from aas_bench.generators.adapters import merge_adapters
@@ -58,7 +57,7 @@ class DiffusersGenerator(Generator):
     def generate(self, requests: Sequence[Request]) -> list[Outcome]:
         """One outcome per request, in order; a batch shares its settings."""
         outcomes: dict[int, Outcome] = {}
-        with _quiet():
+        with quiet("diffusers", "transformers"):  # the provenance tells of cut prompts
             for batch in self._batches(requests):
                 made = self._make([requests[i] for i in batch])
                 outcomes.update(zip(batch, made, strict=True))
@@ -220,20 +219,6 @@ def _outcome(
     return Outcome(status=status, image=image, reason=fault, latency=latency, provenance=provenance)
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Errors only: warnings about cut prompts come per image; the provenance has the counts."""
-    loggers = (diffusers.utils.logging, transformers.utils.logging)
-    levels = [each.get_verbosity() for each in loggers]
-    try:
-        for each in loggers:
-            each.set_verbosity_error()
-        yield
-    finally:
-        for each, level in zip(loggers, levels, strict=True):
-            each.set_verbosity(level)
-
-
 def load(
     submission: Submission,
     *,
@@ -256,7 +241,7 @@ def load(
     Raises:
         SpecError: The repository holds another pipeline or component than the submission says,
             or an adapter changes nothing.
-        BackendError: Something cannot be fetched or loaded.
+        BackendError: Something cannot be fetched or loaded, or the device cannot hold it.
     """
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     pipe = load_pipeline(submission, preset)
@@ -266,12 +251,25 @@ def load(
     if compile:
         denoiser = getattr(pipe, row.denoiser)
         denoiser.compile_repeated_blocks() if row.regional_compile else denoiser.compile()
-    if offload:
-        pipe.enable_model_cpu_offload(device=device)
-    else:
-        pipe.to(device)
+    _place(submission, pipe, device, offload=offload)
     pipe.set_progress_bar_config(disable=True)
     execution = {"device": device, "compile": compile, "offload": offload}
     return DiffusersGenerator(
         submission, pipe, preset=preset, batch_size=batch_size, execution=execution
     )
+
+
+def _place(submission: Submission, pipe: Any, device: str, *, offload: bool) -> None:
+    """Put the weights where they compute."""
+    try:
+        if offload:
+            pipe.enable_model_cpu_offload(device=device)
+        else:
+            pipe.to(device)
+    except (RuntimeError, ValueError) as error:
+        reason = str(error).strip().split("\n", 1)[0].rstrip(".")
+        msg = (
+            f"{submission.id}: device {device!r} cannot be used ({reason:.200}). "
+            "Give another one, e.g. device=cpu (--device cpu), or use offload=True (--offload)."
+        )
+        raise BackendError(msg) from error

@@ -6,13 +6,20 @@ run, and a component from any library but diffusers and transformers is refused.
 
 from __future__ import annotations
 
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from inspect import signature
 from pathlib import Path
 from typing import Any, Final
 
 import diffusers
 import torch
+import transformers
+from huggingface_hub.errors import LocalEntryNotFoundError
 
+from aas_bench.data.quiet import quiet
 from aas_bench.errors import BackendError, SpecError
 from aas_bench.generators.pipelines import PIPELINES
 from aas_bench.generators.rules import is_local
@@ -29,12 +36,45 @@ def load_pipeline(submission: Submission, preset: str) -> Any:
         BackendError: Something cannot be fetched or loaded.
     """
     try:
-        return _load_pipeline(submission, preset)
+        with quiet("diffusers", "transformers", "huggingface_hub"), _bars_on_a_terminal():
+            return _load_pipeline(submission, preset)
     except SpecError:
         raise
     except (OSError, ValueError, KeyError, RuntimeError) as error:
-        msg = f"{submission.id}: {submission.repo} cannot be loaded: {error}"
+        msg = f"{submission.id}: {submission.repo} cannot be loaded ({_reason(error)})."
+        if not is_local(str(submission.repo)):
+            msg += (
+                " Accept its terms and log in where it is gated, and where there is a network run: "
+                f"hf download {submission.repo} --revision {submission.revision}"
+            )
         raise BackendError(msg) from error
+
+
+def _reason(error: BaseException) -> str:
+    """What went wrong; diffusers takes a file that could not be asked for for one that is not."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, LocalEntryNotFoundError):
+            return "the Hub does not answer and it is not in the cache"
+        cause = cause.__cause__ or cause.__context__
+    return " ".join(str(error).split())[:500].rstrip(".")
+
+
+@contextmanager
+def _bars_on_a_terminal() -> Iterator[None]:
+    """Let no library draw its bars where nobody watches, nor warn about its own dependencies."""
+    libraries = (diffusers.utils.logging, transformers.utils.logging)
+    shown = [each.is_progress_bar_enabled() for each in libraries]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*local_dir_use_symlinks")
+        try:
+            if not sys.stderr.isatty():
+                for each in libraries:
+                    each.disable_progress_bar()
+            yield
+        finally:
+            for each, was in zip(libraries, shown, strict=True):
+                each.enable_progress_bar() if was else each.disable_progress_bar()
 
 
 def image_to_image(pipe: Any, name: str | None) -> Any:

@@ -1,6 +1,7 @@
 # ruff: noqa: E402 - what needs torch is imported once it is known to be there
 from __future__ import annotations
 
+import importlib
 import json
 from pathlib import Path
 
@@ -308,6 +309,33 @@ def test_pickled_weights_are_not_opened(tiny_submission, tiny_folder, tmp_path):
     weights.unlink()
     with pytest.raises(BackendError, match=r"tiny: .*cannot be loaded"):
         load(tiny_submission("FluxPipeline", repo=str(folder)))
+
+
+def test_without_a_network_it_says_what_to_fetch(tiny_submission, monkeypatch, tmp_path):
+    constants = importlib.import_module("huggingface_hub.constants")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    revision = "0" * 40
+    submission = tiny_submission("FluxPipeline", repo="me/model", revision=revision)
+    with pytest.raises(BackendError) as caught:
+        load(submission)
+    assert str(caught.value) == (
+        "tiny: me/model cannot be loaded (the Hub does not answer and it is not in the cache). "
+        "Accept its terms and log in where it is gated, and where there is a network run: "
+        f"hf download me/model --revision {revision}"
+    )
+
+
+def test_loading_draws_nothing_where_nobody_watches(tiny_submission, capfd):
+    submission = tiny_submission("FluxPipeline")
+    capfd.readouterr()
+    load(submission)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_device_that_is_not_there_is_named(tiny_submission):
+    with pytest.raises(BackendError, match=r"device 'nowhere' cannot be used \(.*--device cpu"):
+        load_generator(tiny_submission("FluxPipeline"), device="nowhere")
 
 
 def test_a_replaced_transformer_is_the_one_that_draws(

@@ -13,6 +13,10 @@ pytest.importorskip("diffusers")
 from support import killed_generations, tiny_pipelines
 
 from aas_bench.generators.pipelines import PIPELINES
+from aas_bench.generators.spec import load_submission
+from aas_bench.runner.generate import generate
+from aas_bench.runner.prompts import load_prompts
+from aas_bench.runner.seeds import seed_settings
 
 BATCHES = (1, 2, 4)
 CAPTIONS = (
@@ -88,3 +92,21 @@ def test_killed_and_continued_it_makes_the_same_bytes_and_batches_agree(
     assert (len(images), len(records)) == (4, 3)
     killed_generations.run(submission, prompts, broken, 2)
     assert contents(broken) == whole
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("submission", ["StableDiffusionXLPipeline"], indirect=True)
+def test_from_seed_images_it_makes_distorted_images_alone(submission, tmp_path):
+    loaded = load_submission(submission)
+    asked = load_prompts(limit=2)
+    options = {"seed_images": True, "batch_size": 2, "device": "cpu", "progress": False}
+    made = generate(loaded, asked, out=tmp_path / "run", **options)
+    assert made.coverage()["n_complete"] == 2
+    images, records = contents(tmp_path / "run")
+    assert sorted(images) == ["0000_distorted.png", "0001_distorted.png"]
+    shapes = {prompt.index: seed_settings(prompt, loaded.settings_for("distorted")).size
+              for prompt in asked.prompts}  # fmt: skip
+    for index, shape in shapes.items():
+        with Image.open(made.image_path(index, "distorted")) as image:
+            assert image.size == shape
+    assert {record["status"] for record in records.values()} == {"ok"}
