@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from aas_bench.leaderboard.tables import Axis, Cell, Column, ColumnKind
-from aas_bench.report.words import UNDEFINED, percent
+from aas_bench.report.words import UNDEFINED, number, percent
 from aas_bench.results.measures import MEASURES
 from aas_bench.results.record import Measurement, Record
 from aas_bench.results.store import Results
@@ -78,7 +78,7 @@ def interval_text(measure: str, low: float | None, high: float | None) -> str:
     if low is None or high is None:
         return ""
     if in_percent(measure):
-        return f"{100 * low:.1f} to {100 * high:.1f}"
+        return f"{number(100 * low, digits=1)} to {number(100 * high, digits=1)}"
     row = MEASURES[measure]
     return f"{row.text(low)} to {row.text(high)}"
 

@@ -11,7 +11,7 @@ from aas_bench.leaderboard.cells import Figures, figure_cell, figure_text, in_pe
 from aas_bench.leaderboard.paired import ScoreFiles
 from aas_bench.leaderboard.tables import Cell
 from aas_bench.leaderboard.words import TASK_NAMES
-from aas_bench.report.words import number, percent
+from aas_bench.report.words import number
 from aas_bench.results.measures import MEASURES
 from aas_bench.results.record import Measurement, Record
 from aas_bench.results.store import Results
@@ -186,9 +186,10 @@ def _reward_tests(
     )
     more = found.accuracy_difference.value or 0.0
     better, worse = (a, b) if more >= 0 else (b, a)
+    points = number(100 * abs(more), digits=1)
     return tests, (
         f"On the {found.n:,} labelled pairs that both scored, {better.subject.name} agrees with "
-        f"the label in {percent(abs(more), digits=1)} more than {worse.subject.name} "
+        f"the label {points} points more often than {worse.subject.name} "
         f"(McNemar's exact test, {_p(p_value)})."
     )
 

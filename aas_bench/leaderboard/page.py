@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 TITLE: Final = "aas-bench leaderboard"
 LARGEST_FILE: Final = "64kb"
 _TEAL, _DARK_TEAL = "#0b5f66", "#084a50"
+_HEAD: Final = (  # not gradio's css=, which rewrites selectors
+    "<style>{style}</style>"
+    '<script src="board.js" defer></script><meta name="referrer" content="no-referrer">'
+)
 _BOARD: Final = '<aas-board name="{0}" src="view/{0}"></aas-board>'
 _TEMPLATE: Final = """\
 # yaml-language-server: $schema=schema.json
@@ -60,8 +64,7 @@ def build_app(site: Site) -> FastAPI:
         build_blocks(site),
         path="/",
         theme=theme,
-        css=style(gradio=True),
-        head='<script src="board.js" defer></script><meta name="referrer" content="no-referrer">',
+        head=_HEAD.format(style=style(gradio=True)),
         footer_links=[],
         ssr_mode=False,
         max_file_size=LARGEST_FILE,

@@ -12,6 +12,7 @@ import numpy as np
 from aas_bench.data.schema import PAIR_ID
 from aas_bench.data.scores import Cells, ScoreTable, load_scores
 from aas_bench.errors import InputError
+from aas_bench.report.rows import headline_rows
 from aas_bench.results.record import Record
 from aas_bench.stats.compare import (
     RewardComparison,
@@ -69,7 +70,8 @@ class ScoreFiles:
         if ours is None or theirs is None or a.task != b.task:
             return None
         rows = {name: i for i, name in enumerate(theirs.frame[PAIR_ID])}
-        here = [i for i, name in enumerate(ours.frame[PAIR_ID]) if name in rows]
+        counted = headline_rows(ours.frame)  # as in the figures, of each wording but one
+        here = [i for i, n in enumerate(ours.frame[PAIR_ID]) if counted[i] and n in rows]
         if not here or ours.label is None:
             return None
         there = [rows[ours.frame[PAIR_ID].iloc[i]] for i in here]

@@ -5,6 +5,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.leaderboard_records import fill
+
+from aas_bench.leaderboard.site import Site
+from aas_bench.results.store import load_results
 
 LEADERBOARD = Path(__file__).parents[2] / "leaderboard"
 
@@ -37,3 +41,21 @@ def builtin():
     """The files of the two built-in submissions, the base first."""
     folder = LEADERBOARD / "submissions"
     return [folder / "builtin_faithful.yaml", folder / "builtin_polish.yaml"]
+
+
+@pytest.fixture(scope="session")
+def board_folder(tmp_path_factory):
+    """Records of every kind, hostile names, and files that must be refused."""
+    return fill(tmp_path_factory.mktemp("records"))
+
+
+@pytest.fixture(scope="session")
+def board(board_folder):
+    """The records of `board_folder`."""
+    return load_results(board_folder)
+
+
+@pytest.fixture(scope="session")
+def site(board_folder):
+    """The leaderboard of `board_folder`."""
+    return Site(board_folder)

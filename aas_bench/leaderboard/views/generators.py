@@ -89,7 +89,7 @@ _COLUMNS: Final = (
     Column(key="family", label="Family"),
     Column(key="alignment", label="Alignment"),
     Column(key="weights", label="Weights", shown=False),
-    Column(key="reward", label="Measured by", shown=False),
+    Column(key="reward", label="Measured by"),
     Column(key="status", label="Status", kind="status"),
 )
 

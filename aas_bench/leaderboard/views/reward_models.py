@@ -161,6 +161,10 @@ def _lede(found: Sequence[Figures]) -> tuple[str, ...]:
     if task is None:
         return (question,)
     what = f"{subjects(on, 'reward model')} on {TASK_NAMES[task]} ({statuses(on)})."
+    others = [e for e in found if e.record.task != task and e.record.status != "pending"]
+    if others:
+        more = named(sorted({TASK_NAMES[each.record.task] for each in others}))
+        what += f" {len(others)} more on {more}: choose them under Pairs."
     if _overriding_task(on) is not None:
         return question, f"{what} Here {_most_overriding(on)}"
     accuracies = _by_name(on, "accuracy").values()
