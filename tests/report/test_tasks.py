@@ -172,6 +172,9 @@ def test_critical_topics_have_scipys_test_and_holm():
     assert "pollution" not in report.findings["hpsv3"]
     assert report.remark("effect", "hpsv3", "anti-war") == "p < 0.001"
     assert report.remark("chosen", "hpsv3", "anti-war") == ""
+    middle = report.tests["hpsv3"][ordered[1]]
+    assert middle.p_holm > middle.test.p_value
+    assert report.remark("effect", "hpsv3", ordered[1]) == f"p = {middle.p_holm:.3f}"
 
 
 def test_the_judge_correlates_as_scipy_says():
@@ -231,6 +234,8 @@ def test_wide_spectrum_by_dimension_and_generator():
         expected = exploded(frame).groupby("dimensions")[column].mean().to_dict()
         assert dims == pytest.approx(expected)
     assert list(dims) == ["clarity", "background", "symmetry"]  # as in the taxonomy
+    rates = {name: value(group) for name, group in accuracy.by["dimension"].items()}
+    assert f"least for {min(rates, key=rates.get)}, " in report.findings["hpsv3"]
 
 
 MISSING = {

@@ -122,6 +122,21 @@ def test_a_run_says_its_task_by_name_where_the_columns_do_not(run, tmp_path):
     assert json.loads(run("analyse", folder, "--json")[1])["task"]["task"] == "critical_comparison"
 
 
+def test_evaluate_takes_the_task_that_its_data_is_called(run, tmp_path, monkeypatch):
+    from aas_bench.cli import scoring
+    from aas_bench.data.pairs import load_pairs
+
+    source = tables.pair_folder(tmp_path / "data", "critical_comparison")
+    table = source.read_text().replace("anti-war", "a topic of mine")
+    source.write_text(table)
+    arguments = ("--reward", "polish", "--resamples", 20, "--json")
+    unnamed = run("evaluate", "--data", source, "--out", tmp_path / "a", *arguments)
+    assert json.loads(unnamed[1])["task"] is None
+    monkeypatch.setattr(scoring, "open_pairs", lambda data, options: load_pairs(source))
+    named = run("evaluate", "--data", "critical_comparison", "--out", tmp_path / "b", *arguments)
+    assert json.loads(named[1])["task"]["task"] == "critical_comparison"
+
+
 def test_long_lists_of_groups_are_cut_and_say_so(run, tmp_path):
     path = tmp_path / "critical.parquet"
     frame = tables.critical(n=55, rewards=("mine",))

@@ -93,6 +93,18 @@ def test_bars_lie_where_the_intervals_are():
         expected = [(8 + 236 * e.low, 8 + 236 * e.high) for e in each]
         assert drawn(str(chart.svg), position) == [pytest.approx(x, abs=0.02) for x in expected]
 
+    # A square end would reach beyond the interval.
+    assert not re.search(r"stroke-width: 6; stroke-linecap: (square|round)", str(chart.svg))
+
+
+def test_reward_models_differ_in_their_markers_not_only_in_colour():
+    (panel,) = task_panels(summary_of(tables.emotions()))
+    root = ET.fromstring(str(panel.first[0].svg))
+    # matplotlib defines each marker once, as a path with an id.
+    paths = [node for node in root.iter() if node.tag.endswith("path") and node.get("id")]
+    markers = {node.get("d") for node in paths if "series" in node.get("style", "")}
+    assert len(markers) == 2
+
 
 def test_the_ladder_holds_paintings_and_generators_from_the_top_down():
     summary = summary_of(tables.paintings())

@@ -287,7 +287,9 @@ def draw_interval(axes: Axes, estimate: Estimate, y: float, *, position: int) ->
         return
     shade = series_colour(position)
     if estimate.low is not None and estimate.high is not None:
-        axes.plot([estimate.low, estimate.high], [y, y], color=shade, lw=6, alpha=0.3)
+        # Butt ends: a bar must not reach beyond its interval.
+        look: Any = {"color": shade, "lw": 6, "alpha": 0.3, "solid_capstyle": "butt"}
+        axes.plot([estimate.low, estimate.high], [y, y], **look)
     marker = MARKERS[position % len(MARKERS)]
     axes.plot([estimate.value], [y], color=shade, marker=marker, markersize=8, clip_on=False)
 
