@@ -41,6 +41,7 @@ Kind: TypeAlias = Literal["captions", "prompts", "pairs"]
 
 TEMPLATE: Final = "template"
 N_CAPTIONS: Final = 300
+_HOW: Final = ("base_url", "cache", "timeout")
 
 _PROMPTS: Final = {
     PROMPT_DISTORTED: Value("string"),
@@ -119,6 +120,10 @@ class PromptConfig(BenchConfig):
     base_url: str | None = option(None, "Address of the endpoint; else OPENAI_BASE_URL.")
     cache: Path | None = option(None, "Folder for prompts that an endpoint made.")
     timeout: float = option(120.0, "Seconds to wait for an answer of the endpoint.")
+
+    def options(self) -> dict[str, Any]:
+        """What the prompts depend on: not where and how patiently an endpoint is asked."""
+        return {name: value for name, value in super().options().items() if name not in _HOW}
 
 
 class WideSpectrumPrompts(BenchBuilder):

@@ -60,7 +60,7 @@ class BenchBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
     """Base of the dataset builders in `dataset_scripts/`: one split, `test`.
 
     A subclass sets the class attributes, gives `_info`, `items` and `rows`. The features come from
-    `_info`; it runs when the builder is made, so it must not read the sources.
+    `_info`; it runs when the builder is made, so it may read the columns of a source, not its rows.
 
     Attributes:
         TASK: Its row in `aas_bench.data.tasks`; `TASK.hub_id` is the id on the Hub.
