@@ -44,6 +44,7 @@ Rewards = Annotated[
     list[str],
     typer.Option("--reward", "-r", help="Reward model; repeat for several. See: list rewards."),
 ]
+Config = Annotated[str | None, typer.Option(help="Configuration of a Hub dataset.")]
 Split = Annotated[str | None, typer.Option(help="Split of the pairs.")]
 Revision = Annotated[str | None, typer.Option(help="Revision of a Hub dataset.")]
 Limit = Annotated[int | None, typer.Option(min=1, help="Only the first so many pairs.")]
@@ -78,6 +79,7 @@ def score(
     data: Data,
     reward: Rewards,
     out: Out,
+    config: Config = None,
     split: Split = None,
     revision: Revision = None,
     limit: Limit = None,
@@ -93,7 +95,8 @@ def score(
     as_json: Json = False,
 ) -> None:
     """Score the pairs with one or several reward models; the same command continues a run."""
-    options = {"split": split, "revision": revision, "limit": limit, "streaming": streaming}
+    options = {"config": config, "split": split, "revision": revision, "limit": limit}
+    options |= {"streaming": streaming}
     options |= own_images(images, missing_images)
     run: dict[str, Any] = {
         "prompts": prompts,
@@ -115,6 +118,7 @@ def evaluate(
     data: Data,
     reward: Rewards,
     out: Out,
+    config: Config = None,
     split: Split = None,
     revision: Revision = None,
     limit: Limit = None,
@@ -141,7 +145,7 @@ def evaluate(
     from aas_bench.report.html import write_report
     from aas_bench.report.summary import summarise
 
-    options = {"split": split, "revision": revision, "limit": limit}
+    options = {"config": config, "split": split, "revision": revision, "limit": limit}
     options |= own_images(images, missing_images)
     run: dict[str, Any] = {
         "prompts": prompts,

@@ -79,7 +79,8 @@ def open_source(source: str | os.PathLike[str], options: Options) -> Opened:
     if name in TASKS:
         return _open_task(TASKS[name], options)
     if path.is_dir():
-        return _open_folder(path, options)
+        # `datasets` calls what it builds after the folder, and `.` has no name.
+        return _open_folder(path if path.name else path.resolve(), options)
     if path.exists() or path.suffix.lower() in TABLE_SUFFIXES:
         return _open_table(table_path(path), options)
     if _HUB_ID.fullmatch(name):
@@ -210,7 +211,7 @@ def _load(name: str, options: Options) -> Any:
             config = get_dataset_default_config_name(name, revision=options.revision)
     if config not in configs:
         problem = "has several configurations" if config is None else f"has none called {config!r}"
-        msg = f"{name} {problem}. Choose one with config=: {', '.join(configs)}."
+        msg = f"{name} {problem}. Choose one with config= (--config): {', '.join(configs)}."
         raise InputError(msg)
     with _one_line(name):
         loaded = load_dataset(

@@ -64,6 +64,17 @@ def test_options_are_named_as_they_are_typed(run, scores):
     assert line.endswith("drop them and report the coverage: --on-missing drop.")
 
 
+def test_a_configuration_is_asked_for_by_its_option(run, tmp_path):
+    entries = "".join(f"- config_name: {n}\n  data_files: {n}.parquet\n" for n in "ab")
+    (tmp_path / "README.md").write_text(f"---\nconfigs:\n{entries}---\n")
+    for name in "ab":
+        pd.DataFrame({"x": [1]}).to_parquet(tmp_path / f"{name}.parquet")
+    command = ["score", "-d", tmp_path, "-r", "random", "-o", tmp_path / "run"]
+    line = told(run(*command))
+    assert line.endswith("has several configurations. Choose one with --config: a, b.")
+    assert "no pair table of a known form" in told(run(*command, "--config", "a"))
+
+
 @pytest.mark.parametrize(("mark", "name"), [(";", "semicolons"), ("\t", "tabs"), ("|", "bars")])
 def test_another_delimiter_is_named(run, tmp_path, mark, name):
     header = mark.join(["pair_id", *(f"m_{cell}" for cell in CELLS)])

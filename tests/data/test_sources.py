@@ -63,6 +63,13 @@ def test_a_folder_without_data(tmp_path):
         load_pairs(tmp_path, revision="main")
 
 
+def test_the_folder_one_is_in_is_read_by_its_dot(tmp_path, monkeypatch):
+    rows = list(toy_pairs.rows(1, generators=("one",)))
+    toy_pairs.dataset(rows).to_parquet(tmp_path / "test-0.parquet")
+    monkeypatch.chdir(tmp_path)
+    assert load_pairs(".")["pair_id"][:] == [row["pair_id"] for row in rows]
+
+
 def test_a_folder_whose_saved_dataset_is_damaged(tmp_path):
     toy_pairs.dataset(toy_pairs.rows(1)).save_to_disk(tmp_path)
     next(tmp_path.glob("*.arrow")).write_bytes(b"x")
@@ -220,7 +227,10 @@ def test_what_the_hub_does_not_give(on_the_hub):
         "weathon/gated is gated. Accept its terms on https": ["weathon/gated", {}],
         "Give a branch, a tag or a full commit hash": ["weathon/plain", {"revision": "old"}],
         "cannot be read as a dataset": ["weathon/empty", {}],
-        "has none called 'x'. Choose one with config=: ": ["weathon/clean", {"config": "x"}],
+        "has none called 'x'. Choose one with config= (--config)": [
+            "weathon/clean",
+            {"config": "x"},
+        ],
         "holds text, not images. Embed the images": ["weathon/text", {}],
     }
     outcomes = on_the_hub(list(calls.values()))
