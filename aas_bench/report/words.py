@@ -159,8 +159,8 @@ def finding(reward: RewardSummary) -> str:
     if understood.value == 0:
         return f"did not respond to the request in any pair and {end}"
     return (
-        f"responded to the request in {percent_in(understood)} of pairs, no more than chance "
-        f"would, and {end}"
+        f"responded to the request in {percent_in(understood)} of pairs, not clearly more "
+        f"often than chance would, and {end}"
     )
 
 

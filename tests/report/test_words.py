@@ -42,7 +42,7 @@ def test_a_model_that_ignores_the_prompt_is_not_said_to_understand():
     found = summary(blind={"missed": 90, "lucky": 10}, noise={"followed": 50, "missed": 50})
     assert "did not respond to the request in any pair" in words.finding(found.rewards["blind"])
     assert not words.prompt_blind(found.rewards["blind"].override)  # it responds the wrong way
-    assert "no more than chance would" in words.finding(found.rewards["noise"])
+    assert "not clearly more often than chance would" in words.finding(found.rewards["noise"])
     assert words.most_overriding(found) is None
 
 
