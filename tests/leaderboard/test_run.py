@@ -258,3 +258,18 @@ def test_a_pending_revision_and_an_id_given_twice_do_not_run(leaderboard, builti
         f"{copy}: id: 'builtin_faithful' is that of {builtin[0]} too. Give each its own.\n"
     )
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["run"], "run.py: Missing argument 'files'. See: run.py run --help"),
+        (["make"], "run.py: No such command 'make'. See: run.py --help"),
+        (["check", "x.yaml", "--limit", "0"], "Invalid value for '--limit'"),
+    ],
+)
+def test_wrong_usage_is_one_line(leaderboard, arguments, line):
+    code, stdout, stderr = leaderboard(*arguments)
+    assert (code, stdout) == (2, "")
+    assert line in stderr
+    assert len(stderr.splitlines()) == 1
