@@ -14,7 +14,6 @@ from aas_bench.leaderboard.view import View
 from aas_bench.stats.override import OUTCOMES
 
 _TOKENS: Final = re.compile(r":root \{\s*(?:color-scheme[^;]*;)?([^}]*)\}")
-_INDENT: Final = re.compile(r"\n\s*")
 
 
 @cache
@@ -32,8 +31,8 @@ def environment() -> Environment:
 
 
 def render(template: str, **values: Any) -> str:
-    """A template with its values, without indentation."""
-    return _INDENT.sub("\n", environment().get_template(template).render(**values))
+    """A template with its values."""
+    return environment().get_template(template).render(**values)
 
 
 def render_view(view: View, *, exports: Literal["view", "table"] = "view") -> str:

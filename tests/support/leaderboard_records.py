@@ -104,7 +104,10 @@ def generator(key, name, family, alignment, delta, *, open_weights):
 
 
 def emotions():
-    for key, name, values in (("hpsv3", "HPSv3", (0.19, 0.32, 0.44)), ("blip", "BLIP", (1, 0.8, 1))):
+    for key, name, values in (
+        ("hpsv3", "HPSv3", (0.19, 0.32, 0.44)),
+        ("blip", "BLIP", (1, 0.8, 1)),
+    ):
         found = [
             Measurement(measure="accuracy", by="emotion", group=group, value=float(value), n=100)
             for group, value in zip(("angry", "fearful", "sad"), values, strict=True)

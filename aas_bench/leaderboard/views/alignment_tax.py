@@ -29,7 +29,8 @@ from aas_bench.stats.compare import SignedRank, holm
 NAME: Final = "alignment-tax"
 TESTED: Final = ("delta", "after")
 JUDGED: Final = ("llm_win",)
-WITHOUT_TEST: Final = "no test: published without per-pair scores"
+WITHOUT_TEST: Final = "no test: published"
+WITHOUT_SCORES: Final = "no test: scores missing"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,15 +95,11 @@ def alignment_tax(results: Results, scores: ScoreFiles | None = None) -> View:
 
 _COLUMNS: Final = (
     Column(key="name", label="Aligned generator", kind="name"),
-    Column(key="family", label="Family"),
-    Column(key="alignment", label="Aligned for"),
-    Column(key="measure", label="Measure"),
     Column(
         key="shift",
         label="Base to aligned",
         kind="shift",
         tip="Ring: base. Dot: aligned. On the common axis of the measure and reward model.",
-        ends=("", "", ""),
     ),
     Column(key="base", label="Base", kind="number"),
     Column(key="aligned", label="Aligned", kind="number"),
@@ -112,10 +109,18 @@ _COLUMNS: Final = (
         kind="number",
         tip="Aligned minus base. Above zero in Δ and After: the polish sticks more.",
     ),
-    Column(key="test", label="Paired test", tip="Wilcoxon signed-rank on prompts, Holm by family."),
+    Column(
+        key="test",
+        label="Paired test",
+        tip="Wilcoxon's signed-rank test prompt by prompt, Holm by family; none without the "
+        "per-pair scores of both.",
+    ),
     Column(key="effect", label="Effect size", kind="number", tip="Rank-biserial.", shown=False),
     Column(key="n", label="Prompts", kind="number", shown=False),
-    Column(key="reward", label="Measured by", shown=False),
+    Column(key="family", label="Family"),
+    Column(key="alignment", label="Aligned for"),
+    Column(key="measure", label="Measure"),
+    Column(key="reward", label="Measured by"),
     Column(key="status", label="Status", kind="status"),
 )
 
@@ -202,9 +207,6 @@ def _row(pair: Pair, axis: Axis, p_value: float | None) -> Row:
         id=pair.aligned.record.id,
         cells=(
             replace(name_cell(pair.aligned.record), sub=f"from {pair.base.record.subject.name}"),
-            Cell(text=subject.family or UNDEFINED),
-            Cell(text=subject.alignment or UNDEFINED),
-            Cell(text=label),
             shift,
             Cell(text=base, value=pair.theirs.value),
             Cell(text=aligned, value=pair.ours.value),
@@ -212,6 +214,9 @@ def _row(pair: Pair, axis: Axis, p_value: float | None) -> Row:
             _test_cell(pair, p_value),
             Cell(text=number(effect), value=effect),
             Cell(text=UNDEFINED if n is None else f"{n:,}", value=n),
+            Cell(text=subject.family or UNDEFINED),
+            Cell(text=subject.alignment or UNDEFINED),
+            Cell(text=label),
             Cell(text=pair.reward or "judge"),
             status_cell(pair.aligned.record),
         ),
@@ -229,7 +234,7 @@ def _row(pair: Pair, axis: Axis, p_value: float | None) -> Row:
 def _test_cell(pair: Pair, p_value: float | None) -> Cell:
     if pair.test is None:
         published = pair.aligned.record.status == "published"
-        return Cell(text=WITHOUT_TEST if published else "no test: per-pair scores are missing")
+        return Cell(text=WITHOUT_TEST if published else WITHOUT_SCORES)
     if p_value is None:
         return Cell(text=f"no test: {pair.test.reason}")
     return Cell(text="p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}", value=p_value)
