@@ -78,7 +78,10 @@ def test_pending_records_cannot_be_chosen(board):
 
 
 def test_scores_of_another_checksum_are_not_used(board, board_folder, tmp_path):
-    found = pair(
-        board, "counterfactual/scored-a/measured", "counterfactual/scored-b/measured", tmp_path
-    )
-    assert "No paired test" in found.verdict
+    ids = ("counterfactual/scored-a/measured", "counterfactual/scored-b/measured")
+    assert "McNemar" in pair(board, *ids, board_folder).verdict
+    for key, other in (ids, ids[::-1]):  # whole files, but each the other's
+        path = (tmp_path / key).parent / "measured.parquet"
+        path.parent.mkdir(parents=True)
+        path.write_bytes(((board_folder / other).parent / "measured.parquet").read_bytes())
+    assert "No paired test" in pair(board, *ids, tmp_path).verdict
