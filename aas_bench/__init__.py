@@ -9,31 +9,31 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from aas_bench.version import __version__
+
 if TYPE_CHECKING:
-    from aas_bench.data.pairs import load_pairs as load_pairs
-    from aas_bench.data.scores import ScoreTable as ScoreTable
-    from aas_bench.data.scores import load_scores as load_scores
+    from aas_bench.measure.summary import Summary as Summary
+    from aas_bench.measure.summary import summarise as summarise
     from aas_bench.metric import metric_path as metric_path
-    from aas_bench.report.html import write_report as write_report
-    from aas_bench.report.summary import Summary as Summary
-    from aas_bench.report.summary import summarise as summarise
+    from aas_bench.pages.report import write_report as write_report
     from aas_bench.rewards.base import RewardModel as RewardModel
     from aas_bench.rewards.catalog import load_reward as load_reward
-    from aas_bench.runner.score import score as score
-
-__version__ = "0.1.0"
+    from aas_bench.run.score import score as score
+    from aas_bench.tables.pairs import load_pairs as load_pairs
+    from aas_bench.tables.scores import ScoreTable as ScoreTable
+    from aas_bench.tables.scores import load_scores as load_scores
 
 _PUBLIC = {
     "RewardModel": "aas_bench.rewards.base",
-    "ScoreTable": "aas_bench.data.scores",
-    "Summary": "aas_bench.report.summary",
-    "load_pairs": "aas_bench.data.pairs",
+    "ScoreTable": "aas_bench.tables.scores",
+    "Summary": "aas_bench.measure.summary",
+    "load_pairs": "aas_bench.tables.pairs",
     "load_reward": "aas_bench.rewards.catalog",
-    "load_scores": "aas_bench.data.scores",
+    "load_scores": "aas_bench.tables.scores",
     "metric_path": "aas_bench.metric",
-    "score": "aas_bench.runner.score",
-    "summarise": "aas_bench.report.summary",
-    "write_report": "aas_bench.report.html",
+    "score": "aas_bench.run.score",
+    "summarise": "aas_bench.measure.summary",
+    "write_report": "aas_bench.pages.report",
 }
 
 __all__ = [  # noqa: PLE0604 - the names are the keys above

@@ -30,10 +30,10 @@ import datasets
 import numpy as np
 from PIL import Image
 
-from aas_bench.data.schema import pair_features
-from aas_bench.data.tasks import TASKS
-from aas_bench.hub.build import build
-from aas_bench.hub.builder import BenchBuilder, BenchConfig, for_viewer, option
+from aas_bench.publish.build import build
+from aas_bench.publish.builder import BenchBuilder, BenchConfig, for_viewer, option
+from aas_bench.tables.schema import pair_features
+from aas_bench.tables.tasks import TASKS
 
 N_FILES = 40
 SIZE = 1024

@@ -33,15 +33,15 @@ from datasets import Dataset
 from PIL import Image
 from torch.utils.flop_counter import FlopCounterMode
 
-from aas_bench.data.images import open_image
-from aas_bench.data.schema import pair_features
 from aas_bench.rewards.base import RewardModel
 from aas_bench.rewards.blip import ITM_LARGE, BlipMatch
 from aas_bench.rewards.clip import OPENAI_PIXELS
 from aas_bench.rewards.dual import DualEncoder, OpenClipTowers
 from aas_bench.rewards.pixels import ImageTransform
 from aas_bench.rewards.tokens import bert_tokens, open_clip_tokens
-from aas_bench.runner.score import score
+from aas_bench.run.score import score
+from aas_bench.tables.images import open_image
+from aas_bench.tables.schema import pair_features
 
 Cells: TypeAlias = list[tuple[bytes, str]]
 

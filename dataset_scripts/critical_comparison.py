@@ -20,11 +20,18 @@ from typing import Any, ClassVar, Final
 import datasets
 from datasets import ClassLabel, Features, List, Value
 
-from aas_bench.data.authors import TOPICS as AUTHORS_TOPICS
-from aas_bench.data.authors import is_cell
-from aas_bench.data.convert import LABEL_SOURCE
-from aas_bench.data.own_prompts import CriticalPrompt, critical_prompts
-from aas_bench.data.schema import (
+from aas_bench.errors import InputError
+from aas_bench.publish.builder import BenchBuilder, BenchConfig, for_viewer, option
+from aas_bench.publish.command import command
+from aas_bench.publish.pair_builder import PairBuilder, PairConfig
+from aas_bench.publish.pair_sources import PairSource, check_images
+from aas_bench.rewriters.base import n_words
+from aas_bench.run.finished import FinishedRun
+from aas_bench.sources.own_prompts import CriticalPrompt, critical_prompts
+from aas_bench.tables.authors import TOPICS as AUTHORS_TOPICS
+from aas_bench.tables.authors import is_cell
+from aas_bench.tables.convert import LABEL_SOURCE
+from aas_bench.tables.schema import (
     DIDP,
     DIMENSIONS,
     IMAGE_COLUMNS,
@@ -43,15 +50,8 @@ from aas_bench.data.schema import (
     pair_name,
     score_column,
 )
-from aas_bench.data.tasks import TASKS
-from aas_bench.data.taxonomy import TOPICS
-from aas_bench.errors import InputError
-from aas_bench.hub.builder import BenchBuilder, BenchConfig, for_viewer, option
-from aas_bench.hub.command import command
-from aas_bench.hub.pair_builder import PairBuilder, PairConfig
-from aas_bench.hub.pair_sources import PairSource, check_images
-from aas_bench.rewriters.base import n_words
-from aas_bench.runner.finished import FinishedRun
+from aas_bench.tables.tasks import TASKS
+from aas_bench.tables.taxonomy import TOPICS
 
 TOPIC: Final = "topic"
 _TOPIC: Final = ClassLabel(names=list(TOPICS))

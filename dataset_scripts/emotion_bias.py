@@ -18,10 +18,22 @@ from typing import Any, ClassVar, Final
 import datasets
 from datasets import ClassLabel, Features, Image, List, Value
 
-from aas_bench.data.cells import EMOTION_SLOT
-from aas_bench.data.forms import HAPPY
-from aas_bench.data.own_prompts import NEGATIVE, EmotionPrompt, emotion_prompts
-from aas_bench.data.schema import (
+from aas_bench.errors import AasBenchError, SchemaError
+from aas_bench.publish.builder import BadItem, BenchBuilder, BenchConfig, for_viewer, option
+from aas_bench.publish.command import command
+from aas_bench.publish.face_sources import FACES, Row, RunFaces, TableFaces, open_faces
+from aas_bench.publish.pair_builder import (
+    PairBuilder,
+    PairConfig,
+    PairItem,
+    clean_features,
+    clean_row,
+)
+from aas_bench.publish.pair_sources import PairSource
+from aas_bench.sources.own_prompts import NEGATIVE, EmotionPrompt, emotion_prompts
+from aas_bench.tables.cells import EMOTION_SLOT
+from aas_bench.tables.forms import HAPPY
+from aas_bench.tables.schema import (
     DIMENSIONS,
     INDEX,
     MODEL,
@@ -29,20 +41,8 @@ from aas_bench.data.schema import (
     PROMPT_ORIGINAL,
     pair_name,
 )
-from aas_bench.data.tasks import TASKS
-from aas_bench.data.taxonomy import EMOTIONS
-from aas_bench.errors import AasBenchError, SchemaError
-from aas_bench.hub.builder import BadItem, BenchBuilder, BenchConfig, for_viewer, option
-from aas_bench.hub.command import command
-from aas_bench.hub.face_sources import FACES, Row, RunFaces, TableFaces, open_faces
-from aas_bench.hub.pair_builder import (
-    PairBuilder,
-    PairConfig,
-    PairItem,
-    clean_features,
-    clean_row,
-)
-from aas_bench.hub.pair_sources import PairSource
+from aas_bench.tables.tasks import TASKS
+from aas_bench.tables.taxonomy import EMOTIONS
 
 TEMPLATE: Final = "template"
 _EMOTION: Final = ClassLabel(names=list(EMOTIONS))

@@ -19,16 +19,16 @@ from typing import Any, ClassVar
 import datasets
 from datasets import Features, Image, Value
 
-from aas_bench.data.curation import SourceFault
-from aas_bench.data.image_folder import ImageFolder, file_sha256
-from aas_bench.data.images import open_image
-from aas_bench.data.lapis import Painting, Paintings, read_paintings
-from aas_bench.data.own_images import FILE_NAME, FILE_SHA256
-from aas_bench.data.schema import DIDP, score_column
-from aas_bench.data.tasks import TASKS
 from aas_bench.errors import InputError
-from aas_bench.hub.builder import BadItem, BenchBuilder, BenchConfig, for_viewer, option
-from aas_bench.hub.command import command
+from aas_bench.publish.builder import BadItem, BenchBuilder, BenchConfig, for_viewer, option
+from aas_bench.publish.command import command
+from aas_bench.sources.curation import SourceFault
+from aas_bench.sources.lapis import Painting, Paintings, read_paintings
+from aas_bench.tables.image_folder import ImageFolder, file_sha256
+from aas_bench.tables.images import open_image
+from aas_bench.tables.own_images import FILE_NAME, FILE_SHA256
+from aas_bench.tables.schema import DIDP, score_column
+from aas_bench.tables.tasks import TASKS
 
 _CAPTION_FILES = ("art.jsonl", "captions.jsonl", "captions.csv", "captions.parquet")
 _ANNOTATION_FILES = ("LAPIS.csv", "LAPIS.parquet", "annotations.csv")

@@ -19,23 +19,23 @@ from typing import Any, ClassVar, Final, Literal, TypeAlias
 import datasets
 from datasets import ClassLabel, Features, List, Value
 
-from aas_bench.data import authors
-from aas_bench.data.cells import cell
-from aas_bench.data.coco import read_captions, sample_captions
-from aas_bench.data.embedded import is_image
-from aas_bench.data.row_pairs import open_rows
-from aas_bench.data.schema import DIMENSIONS, INDEX, PROMPT_DISTORTED, PROMPT_ORIGINAL
-from aas_bench.data.tasks import TASKS
-from aas_bench.data.taxonomy import DIMENSIONS as ASKED
 from aas_bench.errors import InputError, SchemaError
-from aas_bench.hub.builder import BadItem, BenchBuilder, BenchConfig, for_viewer, option
-from aas_bench.hub.command import command
-from aas_bench.hub.pair_builder import PairBuilder, PairConfig
-from aas_bench.hub.pair_sources import PairSource, open_pairs_source
+from aas_bench.publish.builder import BadItem, BenchBuilder, BenchConfig, for_viewer, option
+from aas_bench.publish.command import command
+from aas_bench.publish.pair_builder import PairBuilder, PairConfig
+from aas_bench.publish.pair_sources import PairSource, open_pairs_source
 from aas_bench.rewriters.assign import assign_dimensions
 from aas_bench.rewriters.base import MAX_WORDS, RewriteError, Rewriter, RewriteRequest, n_words
 from aas_bench.rewriters.catalog import load_rewriter
-from aas_bench.runner.finished import is_run
+from aas_bench.run.finished import is_run
+from aas_bench.sources.coco import read_captions, sample_captions
+from aas_bench.tables import authors
+from aas_bench.tables.cells import cell
+from aas_bench.tables.embedded import is_image
+from aas_bench.tables.row_pairs import open_rows
+from aas_bench.tables.schema import DIMENSIONS, INDEX, PROMPT_DISTORTED, PROMPT_ORIGINAL
+from aas_bench.tables.tasks import TASKS
+from aas_bench.tables.taxonomy import DIMENSIONS as ASKED
 
 Kind: TypeAlias = Literal["captions", "prompts", "pairs"]
 

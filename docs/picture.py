@@ -23,14 +23,14 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from aas_bench.counterfactual.scenes import SCENES
-from aas_bench.data.pairs import load_pairs
-from aas_bench.report import words
-from aas_bench.report.figures import draw_outcomes
-from aas_bench.report.gallery import marked_words
-from aas_bench.report.results import Summary
-from aas_bench.report.summary import summarise, verdicts
-from aas_bench.report.svg import bare_axes
-from aas_bench.runner.score import score
+from aas_bench.measure.results import Summary
+from aas_bench.measure.summary import summarise, verdicts
+from aas_bench.pages import words
+from aas_bench.pages.figures import draw_outcomes
+from aas_bench.pages.gallery import marked_words
+from aas_bench.pages.svg import bare_axes
+from aas_bench.run.score import score
+from aas_bench.tables.pairs import load_pairs
 
 REWARDS: Final = ("effect-match", "average-taste", "polish")
 SHOWN: Final = ("average-taste", "effect-match")
@@ -87,7 +87,7 @@ def _save(figure: Figure, out: Path) -> None:
 
 def palette() -> dict[str, str]:
     """The light theme of the report."""
-    style = resources.files("aas_bench.report") / "templates" / "report.css"
+    style = resources.files("aas_bench.pages") / "templates" / "report.css"
     light = style.read_text("utf-8").split("@media")[0]
     return dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", light))
 

@@ -44,9 +44,9 @@ def serve(
     if context.invoked_subcommand is not None:
         context.obj = (results, gallery)
         return
-    from aas_bench.leaderboard.page import build_app
-    from aas_bench.leaderboard.page import serve as listen
-    from aas_bench.leaderboard.site import Site
+    from aas_bench.board.page import build_app
+    from aas_bench.board.page import serve as listen
+    from aas_bench.board.site import Site
 
     site = Site(results, gallery=gallery)
     page = build_app(site)
@@ -66,8 +66,8 @@ def export(
     gallery: Gallery = None,
 ) -> None:
     """Write the same tables and figures as plain HTML."""
-    from aas_bench.leaderboard.site import Site
-    from aas_bench.leaderboard.static import write_static
+    from aas_bench.board.site import Site
+    from aas_bench.board.static import write_static
 
     earlier, shown = context.obj
     site = Site(results or earlier, gallery=gallery or shown)

@@ -19,7 +19,7 @@ import typer
 from aas_bench.errors import InputError, SpecError, told_in_one_line
 from aas_bench.generators.cost import cost
 from aas_bench.generators.spec import Submission, load_submission, require_runnable
-from aas_bench.runner.prompts import BUILT_IN, N_PUBLISHED, load_prompts
+from aas_bench.run.prompts import BUILT_IN, N_PUBLISHED, load_prompts
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -111,10 +111,10 @@ def run(
     """Make, score and report; the same command goes on after an interruption."""
     from datasets import disable_progress_bars
 
-    from aas_bench.report.families import alignment_tax
-    from aas_bench.report.generator import REWARDS, measure_generator
-    from aas_bench.runner.generate import generate
-    from aas_bench.runner.store import json_bytes, write_atomically
+    from aas_bench.measure.families import alignment_tax
+    from aas_bench.pages.generator import REWARDS, measure_generator
+    from aas_bench.run.generate import generate
+    from aas_bench.run.store import json_bytes, write_atomically
 
     disable_progress_bars()
     submissions = _runnable(files, preset)

@@ -9,24 +9,32 @@ PACKAGE = Path(__file__).parents[1] / "aas_bench"
 
 LAYERS = {
     "errors": 0,
+    "version": 0,
+    "files": 1,
+    "quiet": 1,
     "registry": 1,
-    "data": 2,
+    "tasks": 2,
     "stats": 2,
-    "counterfactual": 3,
-    "rewards": 4,
-    "generators": 4,
-    "judges": 4,
-    "rewriters": 4,
-    "runner": 5,
-    "report": 6,
-    "metric": 7,
-    "results": 7,
-    "hub": 8,
-    "leaderboard": 8,
-    "cli": 9,
-    "__main__": 10,
+    "tables": 3,
+    "sources": 4,
+    "counterfactual": 4,
+    "service": 4,
+    "rewards": 5,
+    "generators": 5,
+    "rewriters": 5,
+    "judges": 5,
+    "run": 6,
+    "measure": 7,
+    "records": 8,
+    "pages": 9,
+    "metric": 10,
+    "paper": 10,
+    "publish": 11,
+    "board": 11,
+    "cli": 12,
+    "__main__": 13,
 }
-FORBIDDEN_BESIDE_LOWER = {("stats", "data"), ("stats", "registry"), ("data", "stats")}
+FORBIDDEN_BESIDE_LOWER = {("tables", "stats"), ("tasks", "stats")}
 
 
 def modules():

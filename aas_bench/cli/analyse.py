@@ -26,7 +26,7 @@ from aas_bench.cli.options import (
 from aas_bench.errors import InputError
 
 if TYPE_CHECKING:
-    from aas_bench.data.scores import ScoreTable
+    from aas_bench.tables.scores import ScoreTable
 
 Table = Annotated[
     Path, typer.Argument(help="Score table: Parquet, JSONL or CSV, or a run directory.")
@@ -49,7 +49,7 @@ def analyse(
 ) -> None:
     """Preference, override analysis, strength curve and task report of the scores in TABLE."""
     from aas_bench.cli.scoring import stored_task
-    from aas_bench.report.summary import summarise
+    from aas_bench.measure.summary import summarise
 
     path, scores = _read(table, reward)
     summary = summarise(
@@ -137,8 +137,8 @@ def report(
 ) -> None:
     """Write the HTML report of a run directory or a score table to a folder."""
     from aas_bench.cli.scoring import open_pairs, stored_pairs, stored_task
-    from aas_bench.report.html import write_report
-    from aas_bench.report.summary import summarise
+    from aas_bench.measure.summary import summarise
+    from aas_bench.pages.report import write_report
 
     path, scores = _read(run, reward)
     pairs = open_pairs(data, {}) if data else stored_pairs(run)
@@ -164,7 +164,7 @@ def report(
 
 
 def _read(source: Path, rewards: list[str] | None) -> tuple[Path, ScoreTable]:
-    from aas_bench.data.scores import load_scores
+    from aas_bench.tables.scores import load_scores
 
     path = source / "scores.parquet" if source.is_dir() else source
     return path, load_scores(path, rewards=rewards)

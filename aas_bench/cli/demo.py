@@ -26,10 +26,10 @@ def demo(
     from rich.console import Console
 
     from aas_bench.cli.text import summary_table
-    from aas_bench.data.pairs import load_pairs
-    from aas_bench.report.html import write_report
-    from aas_bench.report.summary import summarise
-    from aas_bench.runner.score import score
+    from aas_bench.measure.summary import summarise
+    from aas_bench.pages.report import write_report
+    from aas_bench.run.score import score
+    from aas_bench.tables.pairs import load_pairs
 
     disable_progress_bars()
     busy = Console(stderr=True, quiet=as_json)

@@ -24,7 +24,7 @@ def list_names(
 
         rows = [asdict(row) for row in REWARDS.values()]
     else:
-        from aas_bench.data.tasks import TASKS
+        from aas_bench.tables.tasks import TASKS
 
         rows = [asdict(row) for row in TASKS.values()]
     if as_json:

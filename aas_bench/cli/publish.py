@@ -43,7 +43,7 @@ def metrics(
     as_json: Json = False,
 ) -> None:
     """Push the metrics as Spaces, for evaluate.load("NAMESPACE/aas_preference")."""
-    from aas_bench.hub.spaces import publish_metrics, write_metrics
+    from aas_bench.publish.spaces import publish_metrics, write_metrics
 
     if dry_run is not None:
         if create_pr or private:
@@ -88,13 +88,13 @@ def results(
     as_json: Json = False,
 ) -> None:
     """Publish the leaderboard's results, its benchmarks' eval.yaml and models' .eval_results."""
-    from aas_bench.hub.results_repo import (
+    from aas_bench.publish.results_repo import (
         push_benchmarks,
         push_models,
         push_results,
         write_results,
     )
-    from aas_bench.hub.sync import Target, check_access
+    from aas_bench.publish.sync import Target, check_access
 
     if (dry_run is None) == (push is None):
         msg = "give either --dry-run FOLDER or --push REPOSITORY."

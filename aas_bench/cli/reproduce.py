@@ -13,8 +13,8 @@ from aas_bench.cli.text import interval, printable
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from aas_bench.results.comparison import Comparison, Figure
-    from aas_bench.results.reproduce import Reproduction
+    from aas_bench.paper.comparison import Comparison, Figure
+    from aas_bench.paper.reproduce import Reproduction
 
 PAIRED: Final = 5
 """So many columns of a table fit a terminal beside each other."""
@@ -38,8 +38,8 @@ def reproduce(
     as_json: Json = False,
 ) -> None:
     """Recompute the paper's tables D.1, D.2 and D.3 and set them beside the printed figures."""
-    from aas_bench.results.reproduce import reproduce as recompute
-    from aas_bench.results.reproduction import write_reproduction
+    from aas_bench.paper.reproduce import reproduce as recompute
+    from aas_bench.paper.reproduction import write_reproduction
 
     result = recompute(data, emotion=emotion, label=label, revision=revision)
     page = None if out is None else write_reproduction(result, out)
@@ -69,7 +69,7 @@ def _print(result: Reproduction) -> None:
 def _print_comparison(console: Console, table: Comparison) -> None:
     from rich.table import Table
 
-    from aas_bench.results.reproduction import HEADINGS
+    from aas_bench.paper.reproduction import HEADINGS
 
     console.print(f"\nTable {table.name}, {table.title}")
     names = list(dict.fromkeys(each.column for each in table.figures))

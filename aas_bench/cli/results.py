@@ -11,7 +11,7 @@ import typer
 from aas_bench.cli.options import Json, emit
 
 if TYPE_CHECKING:
-    from aas_bench.results.accept import Verdict
+    from aas_bench.records.accept import Verdict
 
 results = typer.Typer(
     name="results",
@@ -32,10 +32,10 @@ def published(
     ),
 ) -> None:
     """Write the paper's figures as records, the pending rows and the JSON Schema."""
-    from aas_bench.data.atomic import write_atomically
-    from aas_bench.results.published import published_records
-    from aas_bench.results.record import json_schema
-    from aas_bench.results.store import SCHEMA_FILE, save_record
+    from aas_bench.files import write_atomically
+    from aas_bench.records.published import published_records
+    from aas_bench.records.record import json_schema
+    from aas_bench.records.store import SCHEMA_FILE, save_record
 
     records = published_records(submissions)
     for record in records:
@@ -57,7 +57,7 @@ def add(
     tag: Annotated[str, typer.Option(help="Last part of the record's id.")] = "measured",
 ) -> None:
     """Turn a run into records, each with the per-pair scores that it rests on."""
-    from aas_bench.results.making import add_run
+    from aas_bench.records.make_records import add_run
 
     for record in add_run(run, to, task=task, tag=tag):
         typer.echo(f"{record.id}: {len(record.measurements)} measurements")
@@ -70,7 +70,7 @@ def check(
     as_json: Json = False,
 ) -> None:
     """Recompute every measured record from its scores; leaves with 1 where one is refused."""
-    from aas_bench.results.accept import check_file, check_folder
+    from aas_bench.records.accept import check_file, check_folder
 
     verdicts = check_folder(place) if place.is_dir() else (check_file(place),)
     n_refused = sum(bool(verdict.refused) for verdict in verdicts)
@@ -89,8 +89,8 @@ def collect(
     out: Annotated[Path, typer.Option("--out", "-o", help="Parquet file to write.")],
 ) -> None:
     """Write all good records as one tidy Parquet table; refused files are named."""
-    from aas_bench.results.store import collect as collect_records
-    from aas_bench.results.store import load_results
+    from aas_bench.records.store import collect as collect_records
+    from aas_bench.records.store import load_results
 
     loaded = load_results(folder)
     collect_records(loaded, out)

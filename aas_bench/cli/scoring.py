@@ -28,7 +28,7 @@ from aas_bench.cli.options import (
 if TYPE_CHECKING:
     from datasets import Dataset, IterableDataset
 
-    from aas_bench.data.scores import ScoreTable
+    from aas_bench.tables.scores import ScoreTable
 
 PAIRS = "pairs.json"
 
@@ -142,8 +142,8 @@ def evaluate(
 ) -> None:
     """Score the pairs, analyse the scores and write the report to OUT/report."""
     from aas_bench.cli.text import summary_table
-    from aas_bench.report.html import write_report
-    from aas_bench.report.summary import summarise
+    from aas_bench.measure.summary import summarise
+    from aas_bench.pages.report import write_report
 
     options = {"config": config, "split": split, "revision": revision, "limit": limit}
     options |= own_images(images, missing_images)
@@ -188,7 +188,7 @@ def open_pairs(data: str, options: dict[str, Any]) -> Dataset | IterableDataset:
     from datasets import disable_progress_bars
     from rich.console import Console
 
-    from aas_bench.data.pairs import load_pairs
+    from aas_bench.tables.pairs import load_pairs
 
     disable_progress_bars()
     with Console(stderr=True).status("reading the pairs"):
@@ -205,7 +205,7 @@ def stored_pairs(run: Path) -> Dataset | IterableDataset | None:
 
 def stored_task(run: Path) -> str | None:
     """The task that a run directory was scored on by name; None where it was not."""
-    from aas_bench.data.tasks import TASKS
+    from aas_bench.tables.tasks import TASKS
 
     stored = _stored(run)
     return None if stored is None or stored["source"] not in TASKS else stored["source"]
@@ -227,10 +227,10 @@ def _score(
     out: Path,
     run: dict[str, Any],
 ) -> ScoreTable:
-    from aas_bench.data.atomic import write_atomically
+    from aas_bench.files import write_atomically
     from aas_bench.rewards.catalog import load_reward
-    from aas_bench.runner.score import score as score_pairs
-    from aas_bench.runner.store import json_bytes
+    from aas_bench.run.score import score as score_pairs
+    from aas_bench.run.store import json_bytes
 
     device, dtype = run.pop("device"), run.pop("dtype")
     with resumable():

@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from aas_bench.report.summary import Summary
-    from aas_bench.report.tasks.result import Analysis, TaskReport
+    from aas_bench.measure.summary import Summary
+    from aas_bench.measure.tasks.result import Analysis, TaskReport
     from aas_bench.stats.compare import RewardComparison
     from aas_bench.stats.estimate import Estimate
 
@@ -19,7 +19,7 @@ MOST_GROUPS: Final = 40
 
 def summary_table(summary: Summary, *, groups: bool = False) -> None:
     """One row per reward model, then one sentence per reward model, then the groups if wanted."""
-    from aas_bench.report.words import finding
+    from aas_bench.pages.words import finding
 
     console = Console(highlight=False, markup=False)
     if not summary.paired:

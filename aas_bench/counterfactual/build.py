@@ -18,9 +18,9 @@ from PIL import Image
 
 from aas_bench.counterfactual.effects import EFFECTS, Effect
 from aas_bench.counterfactual.scenes import SCENES, SIZE, Scene, check_size, photograph
-from aas_bench.data.schema import IMAGE_COLUMNS, Label
 from aas_bench.errors import InputError
 from aas_bench.registry import R, Registry
+from aas_bench.tables.schema import IMAGE_COLUMNS, Label
 
 if TYPE_CHECKING:
     from datasets import Dataset, Features
@@ -134,7 +134,7 @@ def counterfactual_features() -> Features:
     """The pair schema and the five columns of this split."""
     from datasets import Features, Value
 
-    from aas_bench.data.schema import pair_features
+    from aas_bench.tables.schema import pair_features
 
     return Features(
         {

@@ -11,7 +11,6 @@ from typing import Any, Final
 import torch
 from PIL import Image
 
-from aas_bench.data.quiet import quiet
 from aas_bench.errors import BackendError
 from aas_bench.generators import long_prompt, vsf
 from aas_bench.generators.adapters import merge_adapters
@@ -21,6 +20,7 @@ from aas_bench.generators.noise import draw_noise, noise_generator
 from aas_bench.generators.pipelines import PIPELINES, latent_shape
 from aas_bench.generators.spec import Submission
 from aas_bench.generators.weights import image_to_image, load_pipeline
+from aas_bench.quiet import quiet
 
 _VERSIONED: Final = ("torch", "diffusers", "transformers", "peft")
 

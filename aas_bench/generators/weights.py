@@ -19,11 +19,11 @@ import torch
 import transformers
 from huggingface_hub.errors import LocalEntryNotFoundError
 
-from aas_bench.data.quiet import quiet
 from aas_bench.errors import BackendError, SpecError
 from aas_bench.generators.pipelines import PIPELINES
 from aas_bench.generators.rules import is_local
 from aas_bench.generators.spec import Submission
+from aas_bench.quiet import quiet
 
 _LIBRARIES: Final = frozenset({"diffusers", "transformers"})
 

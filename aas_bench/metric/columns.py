@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from aas_bench.data.images import to_rgb
 from aas_bench.errors import InputError
 from aas_bench.stats.inputs import read_labels, read_scores
+from aas_bench.tables.images import to_rgb
 
 
 def score_rows(values: Iterable[Any], widths: tuple[int, ...]) -> list[Any]:

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aas_bench.data.schema import (
+from aas_bench.errors import InputError, MissingScoresError
+from aas_bench.rewards.catalog import RewardSpec, load_reward
+from aas_bench.run.parts import ERROR
+from aas_bench.run.score import score
+from aas_bench.stats.estimate import OnMissing
+from aas_bench.tables.schema import (
     CELLS,
     DIDP,
     DIMENSIONS,
@@ -25,11 +30,6 @@ from aas_bench.data.schema import (
     Label,
     pair_features,
 )
-from aas_bench.errors import InputError, MissingScoresError
-from aas_bench.rewards.catalog import RewardSpec, load_reward
-from aas_bench.runner.parts import ERROR
-from aas_bench.runner.score import score
-from aas_bench.stats.estimate import OnMissing
 
 if TYPE_CHECKING:
     import pandas as pd

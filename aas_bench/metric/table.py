@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aas_bench.data.schema import (
+from aas_bench.errors import InputError, SchemaError, UnknownNameError
+from aas_bench.tables.schema import (
     CELLS,
     DIDP,
     DIMENSIONS,
@@ -23,9 +24,8 @@ from aas_bench.data.schema import (
     PAIR_ID,
     score_column,
 )
-from aas_bench.data.scores import ScoreTable
-from aas_bench.data.tables import read_frame
-from aas_bench.errors import InputError, SchemaError, UnknownNameError
+from aas_bench.tables.scores import ScoreTable
+from aas_bench.tables.tables import read_frame
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from aas_bench.data.images import to_rgb
 from aas_bench.errors import InputError
+from aas_bench.tables.images import to_rgb
 
 Scores: TypeAlias = NDArray[np.float64]
 T = TypeVar("T")

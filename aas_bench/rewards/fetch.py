@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aas_bench.data.quiet import quiet
 from aas_bench.errors import BackendError, InputError
+from aas_bench.quiet import quiet
 from aas_bench.rewards.rows import Weights
 
 

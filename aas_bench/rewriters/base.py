@@ -6,8 +6,8 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Final
 
-from aas_bench.data.taxonomy import DIMENSIONS
 from aas_bench.errors import BackendError, InputError
+from aas_bench.tables.taxonomy import DIMENSIONS
 
 MAX_WORDS: Final = 70
 """The longest wide-spectrum prompt, in words: what text encoders of 77 tokens read mostly."""

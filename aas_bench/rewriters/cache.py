@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from aas_bench.data.atomic import whole_file
 from aas_bench.errors import StoreError
+from aas_bench.files import whole_file
 
 
 class RewriteCache:

@@ -6,9 +6,9 @@ import json
 from collections.abc import Sequence
 from typing import Any, Final
 
-from aas_bench.data.taxonomy import DIMENSIONS
 from aas_bench.rewriters.base import MAX_WORDS, RewriteRequest
 from aas_bench.rewriters.phrases import PHRASES
+from aas_bench.tables.taxonomy import DIMENSIONS
 
 VERSION: Final = 1
 

@@ -22,9 +22,9 @@ from aas_bench.counterfactual.build import (
 )
 from aas_bench.counterfactual.effects import EFFECTS
 from aas_bench.counterfactual.scenes import SCENES, photograph
-from aas_bench.data.pairs import load_pairs
-from aas_bench.data.schema import PAIR_COLUMNS
 from aas_bench.errors import InputError, UnknownNameError
+from aas_bench.tables.pairs import load_pairs
+from aas_bench.tables.schema import PAIR_COLUMNS
 
 SMALL = {"effects": ("clarity", "symmetry"), "scenes": ("coffee", "rocket"), "size": 320}
 DIGEST = """

@@ -15,11 +15,11 @@ from PIL import Image, ImageOps
 from support import photo_sources as theirs
 from support.fake_generator import FakeGenerator
 
-from aas_bench.data.pairs import load_pairs
-from aas_bench.data.taxonomy import elements
 from aas_bench.errors import InputError
 from aas_bench.generators.spec import Submission
-from aas_bench.hub.build import build
+from aas_bench.publish.build import build
+from aas_bench.tables.pairs import load_pairs
+from aas_bench.tables.taxonomy import elements
 
 SCRIPT = theirs.SCRIPTS / "ava_photos.py"
 SUBMISSION = Submission.model_validate(
@@ -329,8 +329,8 @@ def test_nothing_to_build_is_said_in_one_line(tmp_path):
 
 
 def test_clean_images_of_a_run_directory(script, source, tmp_path, monkeypatch):
-    from aas_bench.runner import generate as module
-    from aas_bench.runner.prompts import Prompt, Prompts
+    from aas_bench.run import generate as module
+    from aas_bench.run.prompts import Prompt, Prompts
 
     shutil.rmtree(source / "clean")
     asked = [(0, theirs.CLEAN[101]), (1, "another caption"), (2, theirs.CLEAN[103])]
@@ -548,7 +548,7 @@ def test_the_authors_samples_keep_every_field(script, real_data, tmp_path):
 
 @pytest.mark.real
 def test_the_authors_scores_are_analysed_from_the_table(script, real_data, tmp_path):
-    from aas_bench.data.scores import load_scores
+    from aas_bench.tables.scores import load_scores
 
     built = made(script, tmp_path / "out", source=real_data / "ava_photos")
     scores = load_scores(built.path / "pairs" / "test-00000-of-00001.parquet")

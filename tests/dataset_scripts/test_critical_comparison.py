@@ -6,14 +6,14 @@ from support import author_tables, scripts
 from support.generator_runs import run
 from support.round_trip import round_trip
 
-from aas_bench.data.authors import TOPICS as AUTHORS_TOPICS
-from aas_bench.data.own_prompts import critical_prompts
-from aas_bench.data.pairs import load_pairs
-from aas_bench.data.schema import PAIR_COLUMNS, pair_features
-from aas_bench.data.taxonomy import TOPICS
 from aas_bench.errors import InputError
-from aas_bench.hub.build import build
-from aas_bench.runner.prompts import Prompt, Prompts, load_prompts
+from aas_bench.publish.build import build
+from aas_bench.run.prompts import Prompt, Prompts, load_prompts
+from aas_bench.sources.own_prompts import critical_prompts
+from aas_bench.tables.authors import TOPICS as AUTHORS_TOPICS
+from aas_bench.tables.pairs import load_pairs
+from aas_bench.tables.schema import PAIR_COLUMNS, pair_features
+from aas_bench.tables.taxonomy import TOPICS
 
 INDICES = (0, 21, 42)
 

@@ -6,13 +6,13 @@ from support import author_tables, scripts
 from support.generator_runs import run
 from support.round_trip import round_trip
 
-from aas_bench.data.own_prompts import NEGATIVE, emotion_prompts
-from aas_bench.data.pairs import load_pairs
-from aas_bench.data.schema import PAIR_COLUMNS
-from aas_bench.data.taxonomy import EMOTIONS
 from aas_bench.errors import SchemaError
-from aas_bench.hub.build import build
-from aas_bench.runner.prompts import Prompts, load_prompts
+from aas_bench.publish.build import build
+from aas_bench.run.prompts import Prompts, load_prompts
+from aas_bench.sources.own_prompts import NEGATIVE, emotion_prompts
+from aas_bench.tables.pairs import load_pairs
+from aas_bench.tables.schema import PAIR_COLUMNS
+from aas_bench.tables.taxonomy import EMOTIONS
 
 REWARDS = {"hpsv2": "hpsv2", "hpsv3": "hpsv3", "img_reward": "image_reward", "blip": "blip"}
 

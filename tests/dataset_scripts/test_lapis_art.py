@@ -10,9 +10,9 @@ from datasets import Image as ImageFeature
 from datasets import load_dataset
 from support import photo_sources as theirs
 
-from aas_bench.data.pairs import load_pairs
 from aas_bench.errors import InputError, SchemaError
-from aas_bench.hub.build import build
+from aas_bench.publish.build import build
+from aas_bench.tables.pairs import load_pairs
 
 SCRIPT = theirs.SCRIPTS / "lapis_art.py"
 

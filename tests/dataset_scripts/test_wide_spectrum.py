@@ -10,13 +10,13 @@ from support.generator_runs import prompts, run
 from support.loopback_apis import CHAT, Service, openai_error, openrouter_answer
 from support.round_trip import round_trip
 
-from aas_bench.data.pairs import load_pairs
-from aas_bench.data.schema import PAIR_COLUMNS
-from aas_bench.data.taxonomy import DIMENSIONS
 from aas_bench.errors import InputError, SchemaError
-from aas_bench.hub.build import build
+from aas_bench.publish.build import build
 from aas_bench.rewriters.checks import prompt_faults
-from aas_bench.runner.prompts import load_prompts
+from aas_bench.run.prompts import load_prompts
+from aas_bench.tables.pairs import load_pairs
+from aas_bench.tables.schema import PAIR_COLUMNS
+from aas_bench.tables.taxonomy import DIMENSIONS
 
 SECRET = "sk-secret-0123456789abcdef"
 REFUSED = {(1, "distorted"): ("refused", "blood"), (2, "original"): ("failed", "HTTP 500")}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-import aas_bench.results
+import aas_bench.records
 from aas_bench.generators.catalog import BACKENDS
 from aas_bench.generators.cost import Cost, cost
 from aas_bench.generators.pipelines import PIPELINES
@@ -73,7 +73,7 @@ def test_rows_are_called_and_grouped_as_on_the_papers_page():
 
 
 def test_the_rows_are_those_of_the_papers_figures():
-    figures = json.loads(Path(aas_bench.results.__file__).with_name("paper.json").read_text())
+    figures = json.loads(Path(aas_bench.records.__file__).with_name("paper.json").read_text())
     assert {row[0] for row in figures["generators"]["rows"]} == PUBLISHED
 
 

@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from support.reference import outcome
 from support.strategies import columns
 
-from aas_bench.data.scores import load_scores
 from aas_bench.errors import InputError, MissingScoresError, UnknownNameError
 from aas_bench.stats.override import override
+from aas_bench.tables.scores import load_scores
 
 OUTCOMES = ("followed", "overridden", "missed", "lucky")
 KEYS = (*OUTCOMES, "understood", "chosen", "override_rate", "override_strength")

@@ -9,10 +9,10 @@ from PIL import Image
 from support.toy_rewards import ToyDual
 
 import aas_bench
-from aas_bench.data.images import open_image
 from aas_bench.errors import InputError, MissingScoresError, UnknownNameError
 from aas_bench.metric import columns
 from aas_bench.rewards.contrastive import ContrastiveReward
+from aas_bench.tables.images import open_image
 
 N = 7
 

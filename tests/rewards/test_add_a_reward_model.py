@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aas_bench.data.scores import load_scores
 from aas_bench.errors import AasBenchError
 from aas_bench.rewards.catalog import load_reward
 from aas_bench.rewards.rows import RewardRow
+from aas_bench.tables.scores import load_scores
 
 PAGE = Path(__file__).parents[2] / "docs" / "add-a-reward-model.md"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -13,9 +13,9 @@ from sklearn.metrics import accuracy_score
 from aas_bench.counterfactual.build import counterfactual_rows
 from aas_bench.counterfactual.effects import EFFECTS
 from aas_bench.counterfactual.scenes import SCENES, photograph
-from aas_bench.data.schema import CELLS
 from aas_bench.rewards import average_taste, chance, effect_match, polish
 from aas_bench.rewards.catalog import load_reward
+from aas_bench.tables.schema import CELLS
 
 NAMES = ("polish", "effect-match", "average-taste", "random")
 EACH = pytest.mark.parametrize("name", NAMES)

@@ -13,7 +13,7 @@ from aas_bench.errors import InputError, UnknownNameError
 from aas_bench.rewards.base import weighted_sum
 from aas_bench.rewards.catalog import load_reward
 from aas_bench.rewards.contrastive import ContrastiveReward
-from aas_bench.runner.score import score
+from aas_bench.run.score import score
 from aas_bench.stats.strength import strength_curve
 
 
@@ -85,7 +85,7 @@ def test_a_pair_without_original_prompt_gets_the_neutral_one():
         row["prompt_original"] = None
     model = ContrastiveReward(ToyDual(), 0.8, name="knob")
     cells = score(dataset(table), model, progress=False).cells("knob")
-    from aas_bench.data.images import open_image
+    from aas_bench.tables.images import open_image
 
     images = [open_image(row["image_distorted"]) for row in table]
     assert (

@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aas_bench.data.taxonomy import DIMENSIONS
 from aas_bench.rewriters.checks import content_words, lost_words, prompt_faults, unmentioned
+from aas_bench.tables.taxonomy import DIMENSIONS
 
 CAPTION = "A man plays frisbee on a beach by the ocean."
 GOOD = "A man plays frisbee on a beach by the ocean, all of it badly blurred and gloomy."

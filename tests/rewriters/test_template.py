@@ -6,13 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aas_bench.counterfactual.reading import requested_effects
-from aas_bench.data.taxonomy import DIMENSIONS
 from aas_bench.errors import InputError, UnknownNameError
 from aas_bench.rewriters.assign import ASKED, assign_dimensions
 from aas_bench.rewriters.base import RewriteError, RewriteRequest, n_words
 from aas_bench.rewriters.catalog import load_rewriter
 from aas_bench.rewriters.checks import prompt_faults
 from aas_bench.rewriters.phrases import JOINTS, LEADS, PHRASES
+from aas_bench.tables.taxonomy import DIMENSIONS
 
 CAPTIONS = [
     "A man plays frisbee on a beach by the ocean.",

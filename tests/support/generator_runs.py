@@ -5,9 +5,9 @@ from unittest import mock
 from support.fake_generator import FakeGenerator
 
 from aas_bench.generators.spec import Submission
-from aas_bench.runner.generate import generate
-from aas_bench.runner.prompts import Prompt, Prompts
-from aas_bench.runner.score import score
+from aas_bench.run.generate import generate
+from aas_bench.run.prompts import Prompt, Prompts
+from aas_bench.run.score import score
 
 
 def submission(name):
@@ -34,7 +34,7 @@ def length(images, prompts):
 def run(folder, prompts, *, name=None, verdicts=None, scored=True):
     """A run of a fake generator; `verdicts` are given in place of images."""
     generator = FakeGenerator(verdicts=verdicts)
-    with mock.patch("aas_bench.runner.generate.load_generator", return_value=generator):
+    with mock.patch("aas_bench.run.generate.load_generator", return_value=generator):
         made = generate(
             submission(name or folder.name), prompts, out=folder, progress=False, retry_failed=True
         )

@@ -6,7 +6,7 @@ from datasets import load_from_disk
 from support.toy_pairs import dataset, rows
 from support.toy_rewards import ToyCross, ToyDual
 
-from aas_bench.runner.score import score
+from aas_bench.run.score import score
 
 
 class SlowDual(ToyDual):

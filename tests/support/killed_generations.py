@@ -18,8 +18,8 @@ from contextlib import contextmanager
 def run(submission, prompts, out, batch_size):
     """Make the images of a submission, as the leaderboard's program does."""
     from aas_bench.generators.spec import load_submission
-    from aas_bench.runner.generate import generate
-    from aas_bench.runner.prompts import load_prompts
+    from aas_bench.run.generate import generate
+    from aas_bench.run.prompts import load_prompts
 
     asked = load_prompts(prompts)
     options = {"batch_size": batch_size, "device": "cpu", "progress": False}
@@ -45,7 +45,7 @@ def killer():
 
 
 def _die_after(n_images):
-    from aas_bench.runner import images
+    from aas_bench.run import images
 
     write, left = images.write_atomically, [n_images]
 

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 from support.result_records import PAPER
 
-from aas_bench.data.scores import ScoreTable
-from aas_bench.results.measured import measurements
-from aas_bench.results.record import Measurement, Record, Scores, Subject
-from aas_bench.results.store import save_record
+from aas_bench.records.from_scores import measurements
+from aas_bench.records.record import Measurement, Record, Scores, Subject
+from aas_bench.records.store import save_record
+from aas_bench.tables.scores import ScoreTable
 
 SCRIPT = "<script>alert(1)</script>"
 IMAGE = '"><img src=x onerror=alert(1)>'

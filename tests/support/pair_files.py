@@ -5,8 +5,8 @@ import json
 from datasets import Image
 from support import author_tables, toy_pairs
 
-from aas_bench.data.pairs import load_pairs
-from aas_bench.data.schema import PAIR_COLUMNS, pair_features
+from aas_bench.tables.pairs import load_pairs
+from aas_bench.tables.schema import PAIR_COLUMNS, pair_features
 
 
 def undecoded(pairs):

@@ -49,7 +49,7 @@ def score_frame(
 
 
 def score_table(*args, **options):
-    from aas_bench.data.scores import ScoreTable
+    from aas_bench.tables.scores import ScoreTable
 
     return ScoreTable.from_frame(score_frame(*args, **options))
 

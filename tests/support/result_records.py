@@ -1,6 +1,6 @@
 """Leaderboard records to change one thing of."""
 
-from aas_bench.results.record import (
+from aas_bench.records.record import (
     SCHEMA_VERSION,
     Measurement,
     Record,

@@ -13,10 +13,10 @@ from typing import Any
 
 from support.loopback_hub import LoopbackHub
 
-from aas_bench.hub.build import Build, build
-from aas_bench.hub.builder import BadItem, BenchBuilder
-from aas_bench.hub.publish import publish
-from aas_bench.hub.sync import Target
+from aas_bench.publish.build import Build, build
+from aas_bench.publish.builder import BadItem, BenchBuilder
+from aas_bench.publish.publish import publish
+from aas_bench.publish.sync import Target
 
 READ = """
 import hashlib, json, sys

@@ -17,12 +17,12 @@ import datasets
 import numpy as np
 from PIL import Image
 
-from aas_bench.data.schema import pair_features
-from aas_bench.data.tasks import TASKS
-from aas_bench.hub import build as build_module
-from aas_bench.hub.build import build
-from aas_bench.hub.builder import BadItem, BenchBuilder, BenchConfig, for_viewer, option
-from aas_bench.hub.command import command
+from aas_bench.publish import build as build_module
+from aas_bench.publish.build import build
+from aas_bench.publish.builder import BadItem, BenchBuilder, BenchConfig, for_viewer, option
+from aas_bench.publish.command import command
+from aas_bench.tables.schema import pair_features
+from aas_bench.tables.tasks import TASKS
 
 SIZE = 24
 

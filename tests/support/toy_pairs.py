@@ -41,7 +41,7 @@ def rows(n_prompts=5, generators=("one", "two", "three")):
 def dataset(table):
     from datasets import Dataset, Features, Value
 
-    from aas_bench.data.schema import pair_features
+    from aas_bench.tables.schema import pair_features
 
     table = list(table)
     extra = {"dose": Value("float64")} if table and "dose" in table[0] else {}

@@ -1,0 +1,145 @@
+"""A table to take away: CSV, Parquet, LaTeX."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping
+from typing import Any, Final
+
+from aas_bench.board.tables import Cell, Column, Table
+from aas_bench.stats.override import OUTCOMES
+
+FORMS: Final[Mapping[str, str]] = {
+    "csv": "text/csv; charset=utf-8",
+    "parquet": "application/vnd.apache.parquet",
+    "tex": "text/x-tex; charset=utf-8",
+}
+"""Suffix -> media type."""
+
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
+_TEX: Final = {
+    "\\": r"\textbackslash{}",
+    **{mark: f"\\{mark}" for mark in "&%$#_{}"},
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': r"\textquotedbl{}",
+    "−": "$-$",
+    "–": "--",
+    "Δ": r"$\Delta$",
+    "κ": r"$\kappa$",
+    "λ": r"$\lambda$",
+    "\N{NARROW NO-BREAK SPACE}": r"\,",
+}
+
+
+def export(table: Table, form: str) -> bytes:
+    """The rows and columns of a table as they stand.
+
+    Args:
+        table: What `apply` gave.
+        form: A key of `FORMS`.
+    """
+    return {"csv": to_csv, "parquet": to_parquet, "tex": to_latex}[form](table)
+
+
+def records_of(table: Table) -> list[dict[str, Any]]:
+    """One flat row each: the record, its status and flag, then each column's parts."""
+    found = []
+    for row in table.rows:
+        record: dict[str, Any] = {"record": row.id, "status": row.status, "flag": row.flag}
+        for column, cell in zip(table.columns, row.cells, strict=True):
+            record |= _parts(column, cell)
+        found.append(record)
+    return found
+
+
+def to_csv(table: Table) -> bytes:
+    """UTF-8 with a header; text that a spreadsheet would run as a formula starts with a quote."""
+    rows = records_of(table)
+    stream = io.StringIO(newline="")
+    writer = csv.DictWriter(stream, fieldnames=_names(table), lineterminator="\r\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({name: _guarded(value) for name, value in row.items()})
+    return stream.getvalue().encode()
+
+
+def to_parquet(table: Table) -> bytes:
+    """Typed columns: numbers as float64, everything else as text."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    numeric = {
+        name
+        for column in table.columns
+        if column.numeric
+        for name in _parts(column, Cell())
+        if not name.endswith("_note")
+    }
+    schema = pa.schema(
+        [(name, pa.float64() if name in numeric else pa.string()) for name in _names(table)]
+    )
+    stream = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(records_of(table), schema=schema), stream)
+    return stream.getvalue()
+
+
+def to_latex(table: Table) -> bytes:
+    """A tabular with the texts of the page; needs textcomp and T1 for quotation marks."""
+    head = " & ".join(_tex(column.label) for column in table.columns)
+    align = "".join("r" if column.numeric else "l" for column in table.columns)
+    lines = [f"% {_comment(table.caption)}", rf"\begin{{tabular}}{{{align}}}", r"\hline"]
+    lines += [rf"{head} \\", r"\hline"]
+    for row in table.rows:
+        texts = [_tex(_shown(cell)) for cell in row.cells]
+        if row.flag is not None:
+            texts[0] += r"\,$^\dagger$"
+        lines.append(" & ".join(texts) + r" \\")
+    lines += [r"\hline", r"\end{tabular}"]
+    if any(row.flag is not None for row in table.rows):
+        lines.append(r"% dagger: flagged, not to be read as whole")
+    return ("\n".join(lines) + "\n").encode()
+
+
+def _names(table: Table) -> list[str]:
+    parts = [name for column in table.columns for name in _parts(column, Cell())]
+    return list(dict.fromkeys(["record", "status", "flag", *parts]))
+
+
+def _parts(column: Column, cell: Cell) -> dict[str, Any]:
+    """What a cell holds, by the name of an exported column."""
+    key = column.key
+    if column.kind == "estimate":
+        return {key: cell.value, f"{key}_low": cell.low, f"{key}_high": cell.high}
+    if column.kind == "stack":
+        shares = cell.shares or (None,) * len(OUTCOMES)
+        return dict(zip(OUTCOMES, shares, strict=True))
+    if column.numeric:
+        return {key: cell.value}
+    if column.kind == "status":
+        return {"source": cell.href or None}
+    return {key: cell.text}
+
+
+def _shown(cell: Cell) -> str:
+    if cell.low is not None and cell.high is not None and cell.interval:
+        return f"{cell.text} [{cell.interval}]"
+    return cell.text
+
+
+def _guarded(value: Any) -> Any:
+    if isinstance(value, str) and value.startswith(_FORMULA):
+        return f"'{value}"
+    return value
+
+
+def _tex(text: str) -> str:
+    return "".join(_TEX.get(mark, mark) for mark in text)
+
+
+def _comment(text: str) -> str:
+    return " ".join(text.split()).replace("%", "")

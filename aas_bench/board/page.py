@@ -1,0 +1,147 @@
+"""The live page: gradio holds the tabs and the submission form, our own fragments fill them."""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import TYPE_CHECKING, Any, Final
+
+from aas_bench.board.render import style
+from aas_bench.board.site import TABS, Site
+from aas_bench.board.submit import answer
+from aas_bench.errors import InputError, MissingExtraError
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+TITLE: Final = "aas-bench leaderboard"
+LARGEST_FILE: Final = "64kb"
+_TEAL, _DARK_TEAL = "#0b5f66", "#084a50"
+_HEAD: Final = (  # not gradio's css=, which rewrites selectors
+    "<style>{style}</style>"
+    '<script src="board.js" defer></script><meta name="referrer" content="no-referrer">'
+)
+_BOARD: Final = '<aas-board name="{0}" src="view/{0}"></aas-board>'
+_TEMPLATE: Final = """\
+# yaml-language-server: $schema=schema.json
+id: my_model
+name: My model
+family: my_family
+alignment: base
+backend: diffusers
+repo: owner/name
+revision: "0000000000000000000000000000000000000000"
+pipeline: FluxPipeline
+dtype: bfloat16
+memory: L
+settings:
+  both: {num_inference_steps: 28, guidance_scale: 3.5, max_sequence_length: 512}
+licence: Apache-2.0
+contact: you@example.org
+"""
+
+
+def build_app(site: Site) -> FastAPI:
+    """The whole application: the page at `/`, its fragments beside it.
+
+    Raises:
+        MissingExtraError: gradio is not installed.
+    """
+    os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio is imported
+    try:
+        import gradio as gr
+    except ImportError as error:
+        raise MissingExtraError("the leaderboard's page", "app") from error
+    from aas_bench.board.routes import api
+
+    fonts = {"font": ("system-ui", "sans-serif"), "font_mono": ("ui-monospace", "monospace")}
+    button = "button_primary_background_fill"
+    rest = dict.fromkeys((button, f"{button}_dark"), _TEAL)
+    hover = dict.fromkeys((f"{button}_hover", f"{button}_hover_dark"), _DARK_TEAL)
+    theme = gr.themes.Base(primary_hue="teal", **fonts).set(**rest, **hover)
+    app: FastAPI = gr.mount_gradio_app(
+        api(site),
+        build_blocks(site),
+        path="/",
+        theme=theme,
+        head=_HEAD.format(style=style(gradio=True)),
+        footer_links=[],
+        ssr_mode=False,
+        max_file_size=LARGEST_FILE,
+        show_error=False,
+    )
+    return app
+
+
+def build_blocks(site: Site) -> Any:
+    """The gradio Blocks: one tab each, filled when it is first opened."""
+    import gradio as gr
+
+    with gr.Blocks(title=TITLE, analytics_enabled=False) as blocks:
+        _html(site.head())
+        with gr.Tabs(overflow_behavior="wrap", elem_id="tabs"):
+            for name, title in TABS.items():
+                with gr.Tab(title, id=name, elem_id=f"tab-{name}"):
+                    if name == "submit":
+                        _submit()
+                    else:
+                        _html(_BOARD.format(name))
+        _html(site.foot())
+    return blocks
+
+
+def _html(text: str) -> None:
+    import gradio as gr
+
+    gr.HTML(f'<div class="lb">{text}</div>', apply_default_css=False)
+
+
+def _submit() -> None:
+    import gradio as gr
+
+    _html(
+        '<p class="lede">A submission is one YAML file. It is checked here exactly as the runner '
+        "checks it; nothing that it names is opened, fetched or run.</p>"
+    )
+    with gr.Row():
+        with gr.Column(min_width=320):
+            text = gr.Textbox(
+                _TEMPLATE,
+                label="Submission (YAML)",
+                lines=18,
+                max_lines=40,
+                elem_id="submission",
+            )
+            with gr.Row(elem_id="buttons"):
+                button = gr.Button("Check", variant="primary", elem_id="check")
+                file = gr.UploadButton("Open a file", file_types=[".yaml", ".yml"], elem_id="file")
+        with gr.Column(min_width=320):
+            shown = gr.HTML(apply_default_css=False, elem_id="answer")
+    file.upload(_read, [file], [text], api_visibility="private").then(
+        answer, [text], [shown], api_visibility="private"
+    )
+    button.click(answer, [text], [shown], api_name="check")
+
+
+def _read(file: str) -> str:
+    from pathlib import Path
+
+    return Path(file).read_bytes().decode("utf-8", errors="replace")
+
+
+def serve(app: FastAPI, *, host: str, port: int) -> None:
+    """Serve until interrupted.
+
+    Raises:
+        InputError: The address is in use or not ours.
+    """
+    import uvicorn
+
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+    except OSError as error:
+        msg = f"cannot serve on {host}:{port}: {error.strerror}. Give another --port or --host."
+        raise InputError(msg) from error
+    uvicorn.run(app, host=host, port=port, log_level="warning")

@@ -1,0 +1,221 @@
+"""Everything the page serves, computed once for one revision of the results."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import shutil
+import tempfile
+import threading
+import weakref
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Final
+
+from aas_bench.board.cells import Figures
+from aas_bench.board.compare import Comparison, choices, compare, default_pair
+from aas_bench.board.export import export
+from aas_bench.board.gallery import Shown, make_gallery, verdict_name, verdicts_of, words_of
+from aas_bench.board.paired import ScoreFiles
+from aas_bench.board.render import render, render_view
+from aas_bench.board.tables import State, Table, apply
+from aas_bench.board.view import View
+from aas_bench.board.views.alignment_tax import alignment_tax
+from aas_bench.board.views.generators import generators
+from aas_bench.board.views.real_images import real_images
+from aas_bench.board.views.reward_models import headline, reward_models
+from aas_bench.measure.measures import MEASURES
+from aas_bench.records.store import Results, collect, load_results
+
+TABS: Final[Mapping[str, str]] = {
+    "reward-models": "Reward models",
+    "generators": "Generators",
+    "alignment-tax": "Alignment tax",
+    "real-photographs-and-art": "Real photographs and art",
+    "gallery": "Gallery",
+    "compare-two": "Compare two",
+    "submit": "Submit",
+    "about": "About",
+}
+"""Tabs in their order, by their name in addresses."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """An answer ready to send."""
+
+    body: bytes
+    packed: bytes
+    tag: str
+
+    @classmethod
+    def of(cls, text: str) -> Page:
+        """The text, also compressed, with a tag that changes with it."""
+        body = text.encode()
+        tag = hashlib.sha256(body).hexdigest()[:20]
+        return cls(body=body, packed=gzip.compress(body, 6, mtime=0), tag=tag)
+
+
+class Site:
+    """The leaderboard of one folder of results.
+
+    Args:
+        folder: The folder of the records.
+        gallery: What the gallery shows; see `make_gallery`.
+
+    Raises:
+        InputError: There is no such folder.
+    """
+
+    def __init__(self, folder: str | Path, *, gallery: str | None = None) -> None:
+        self.folder = Path(folder)
+        self.results: Results = load_results(self.folder)
+        self.scores = ScoreFiles(folder=self.folder)
+        self._gallery_source = gallery
+        self._lock = threading.RLock()
+        self._pages: dict[str, Page] = {}
+        self.images = Path(tempfile.mkdtemp(prefix="aas-gallery-"))
+        weakref.finalize(self, shutil.rmtree, self.images, ignore_errors=True)
+        self._compared = lru_cache(maxsize=256)(self._compare)
+
+    @cached_property
+    def revision(self) -> str:
+        """Changes with the records, and only with them."""
+        digest = hashlib.sha256()
+        for record in self.results.records:
+            digest.update(record.to_json().encode())
+        for each in self.results.refused:
+            digest.update(f"{each.file}\0{each.reason}".encode())
+        return digest.hexdigest()[:12]
+
+    @cached_property
+    def views(self) -> Mapping[str, View]:
+        """The tabs that are tables, by name."""
+        made = (
+            reward_models(self.results),
+            generators(self.results),
+            alignment_tax(self.results, self.scores),
+            real_images(self.results),
+        )
+        return {view.name: view for view in made}
+
+    @cached_property
+    def tables(self) -> Mapping[str, Table]:
+        """Every table by name."""
+        found = [t for view in self.views.values() for t in (view.table, *view.more)]
+        return {table.name: table for table in found}
+
+    @cached_property
+    def shown(self) -> Shown:
+        """The gallery; its images lie under `images`."""
+        return make_gallery(self._gallery_source, self.images)
+
+    def warm(self) -> None:
+        """Compute every tab but the gallery, so that no reader waits for it."""
+        for tab in TABS:
+            if tab in self.views or tab == "about":
+                self.page(tab)
+
+    def page(self, tab: str) -> Page:
+        """The fragment of a tab.
+
+        Raises:
+            KeyError: There is no such tab, or it has no fragment.
+        """
+        if tab not in self._pages:
+            with self._lock:
+                if tab not in self._pages:
+                    self._pages[tab] = Page.of(self._fragment(tab))
+        return self._pages[tab]
+
+    def ready(self, tab: str) -> Page | None:
+        """The fragment of a tab, where it was computed before."""
+        return self._pages.get(tab)
+
+    def compared(self, a: str, b: str) -> Page:
+        """The fragment of two records; "" or what is not there gives the pair to start with."""
+        pair = default_pair(self.results) or ("", "")
+        known = self._figures
+        return self._compared(a if a in known else pair[0], b if b in known else pair[1])
+
+    def exported(self, name: str, form: str, query: Mapping[str, str]) -> bytes:
+        """A table as the address describes it.
+
+        Raises:
+            KeyError: There is no such table.
+        """
+        return export(apply(self.tables[name], State.read(query)), form)
+
+    @cached_property
+    def collected(self) -> bytes:
+        """All measurements as one Parquet table."""
+        with tempfile.TemporaryDirectory() as folder:
+            return collect(self.results, Path(folder) / "records.parquet").read_bytes()
+
+    def head(self) -> str:
+        """Title and answer, above the tabs."""
+        return render("head.html.j2", answer=headline(self.results))
+
+    def foot(self) -> str:
+        """What was refused and flagged, below the tabs."""
+        return render(
+            "foot.html.j2",
+            refused=self.results.refused,
+            flagged=self.results.flagged,
+            n=len(self.results.records),
+            revision=self.revision,
+        )
+
+    def comparison(self, a: str, b: str) -> Comparison | None:
+        """Two records; None where either is not there."""
+        known = self._figures
+        if a not in known or b not in known:
+            return None
+        return compare(known[a], known[b], self.scores)
+
+    @cached_property
+    def _figures(self) -> Mapping[str, Figures]:
+        flags = self.results.flags()
+        return {r.id: Figures(r, flags.get(r.id)) for r in self.results.records if r.measurements}
+
+    def _compare(self, a: str, b: str) -> Page:
+        text = render(
+            "compare.html.j2",
+            c=self.comparison(a, b),
+            a=a,
+            b=b,
+            choices=choices(self.results),
+        )
+        return Page.of(text)
+
+    def _fragment(self, tab: str) -> str:
+        if tab in self.views:
+            return render_view(self.views[tab])
+        makers: Mapping[str, Callable[[], str]] = {"gallery": self.gallery, "about": about}
+        return makers[tab]()
+
+    def gallery(self) -> str:
+        """The fragment of the gallery."""
+        shown = self.shown
+        dimensions = sorted({d for card in shown.cards for d in card["dimension"]})
+        verdicts = {
+            verdict_name(name, each["verdict"]): None
+            for i, name in enumerate(shown.rewards)
+            for card in shown.cards
+            if (each := card["scores"][i])["verdict"]
+        }
+        filters = [("dimension", "Dimension", dimensions), ("verdict", "Verdict", sorted(verdicts))]
+        return render(
+            "gallery.html.j2",
+            shown=shown,
+            filters=filters,
+            words_of=words_of,
+            verdicts_of=verdicts_of,
+        )
+
+
+def about() -> str:
+    """The fragment about the method."""
+    return render("about.html.j2", measures=MEASURES.values())

@@ -1,0 +1,201 @@
+"""Which generators leave the polished look when they are asked to."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from typing import Final
+
+from aas_bench.board.cells import (
+    CHANCE,
+    SHARE,
+    Figures,
+    count_cell,
+    coverage_cell,
+    figure_cell,
+    figure_column,
+    figures_of,
+    name_cell,
+    on_axis,
+    outcome_cell,
+    rank_cell,
+    shared_ranks,
+    status_cell,
+)
+from aas_bench.board.tables import Cell, Column, Row, Table, facet
+from aas_bench.board.view import View
+from aas_bench.board.words import statuses, subjects, sure
+from aas_bench.pages.words import UNDEFINED
+from aas_bench.records.record import Measurement
+from aas_bench.records.store import Results
+
+NAME: Final = "generators"
+_WEIGHTS: Final = {True: "open", False: "closed", None: ""}
+_JUDGED: Final = ("special_effects_diff", "main_concepts_diff")
+
+
+def generators(results: Results) -> View:
+    """The view of all generators' records, one row for each reward model that measured one."""
+    found = figures_of(results, kind="generator")
+    rows = _rows(found)
+    return View(
+        name=NAME,
+        title="Generators",
+        lede=_lede(found),
+        table=Table(
+            name=NAME,
+            caption="Generators, one row for each result and reward model",
+            columns=_COLUMNS,
+            rows=rows,
+            facets=(
+                *facet("reward", "Measured by", rows, default=main_reward(found)),
+                *facet("family", "Family", rows),
+                *facet("weights", "Weights", rows),
+                *facet("alignment", "Alignment", rows),
+                *facet("task", "Prompts", rows),
+                *facet("status", "Status", rows),
+            ),
+            sort="delta",
+            empty="No generator has a result yet.",
+        ),
+    )
+
+
+_COLUMNS: Final = (
+    Column(key="name", label="Generator", kind="name"),
+    Column(
+        key="rank",
+        label="Rank",
+        kind="number",
+        tip="By Δ under the same reward model. Intervals that overlap share a rank.",
+    ),
+    figure_column("delta", kind="estimate", ends=("bends more", "", "bends less")),
+    figure_column("after", kind="estimate", ends=("less polished", "", "more")),
+    figure_column("llm_win", kind="estimate", label="Fidelity, by judge", ends=("0", "", "100 %")),
+    figure_column(
+        "chosen", kind="estimate", label="Fidelity, by reward", ends=("0", "", "100 %"), shown=False
+    ),
+    *(figure_column(measure) for measure in _JUDGED),
+    Column(
+        key="outcomes", label="Outcomes", kind="stack", tip="Sorted by overridden.", shown=False
+    ),
+    Column(
+        key="complete",
+        label="Coverage",
+        kind="number",
+        tip="Share of the prompts with both images. Below 95 % a result is flagged.",
+    ),
+    Column(key="n", label="Pairs", kind="number", tip="Pairs that Δ rests on.", shown=False),
+    Column(key="family", label="Family"),
+    Column(key="alignment", label="Alignment"),
+    Column(key="weights", label="Weights", shown=False),
+    Column(key="reward", label="Measured by"),
+    Column(key="status", label="Status", kind="status"),
+)
+
+
+def main_reward(found: Sequence[Figures]) -> str | None:
+    """The reward model that measured most generators; of equals the first by name."""
+    counts = Counter(reward for each in found for reward in rewards_of(each))
+    return min(counts, key=lambda name: (-counts[name], name)) if counts else None
+
+
+def rewards_of(of: Figures) -> list[str]:
+    """The reward models that measured a generator, by name."""
+    return sorted({each.reward for each in of.record.measurements if each.reward is not None})
+
+
+def _rows(found: Sequence[Figures]) -> tuple[Row, ...]:
+    """Bars of one reward model share an axis; different rewards have different units."""
+    by_reward: dict[str, list[Figures]] = defaultdict(list)
+    for each in found:
+        for reward in rewards_of(each) or [""]:
+            by_reward[reward].append(each)
+    rows: list[Row] = []
+    for reward, group in by_reward.items():
+        deltas = on_axis([figure_cell(each.get("delta", reward=reward)) for each in group], mark=0)
+        afters = on_axis([figure_cell(each.get("after", reward=reward)) for each in group])
+        ranks = _ranks(group, reward)
+        rows += [
+            _row(each, reward, ranks.get(each.record.id), delta, after)
+            for each, delta, after in zip(group, deltas, afters, strict=True)
+        ]
+    return tuple(rows)
+
+
+def _row(of: Figures, reward: str, rank: int | None, delta: Cell, after: Cell) -> Row:
+    subject = of.record.subject
+    weights = _WEIGHTS[subject.open_weights]
+    made = of.get("complete")
+    return Row(
+        id=of.record.id,
+        cells=(
+            name_cell(of.record),
+            rank_cell(rank),
+            delta,
+            after,
+            figure_cell(of.get("llm_win"), axis=SHARE),
+            figure_cell(of.get("chosen", reward=reward), axis=CHANCE),
+            *(figure_cell(of.get(measure)) for measure in _JUDGED),
+            outcome_cell(of, reward=reward),
+            figure_cell(made) if made else coverage_cell(of.get("delta", reward=reward)),
+            count_cell(of.get("delta", reward=reward)),
+            Cell(text=subject.family or UNDEFINED),
+            Cell(text=subject.alignment or UNDEFINED),
+            Cell(text=weights or UNDEFINED),
+            Cell(text=reward or UNDEFINED),
+            status_cell(of.record),
+        ),
+        facets={
+            "reward": reward,
+            "family": subject.family or "",
+            "alignment": subject.alignment or "",
+            "weights": weights,
+            "task": of.record.task,
+            "status": of.record.status,
+        },
+        status=of.record.status,
+        flag=of.flag,
+    )
+
+
+def _ranks(group: Sequence[Figures], reward: str) -> dict[str, int]:
+    by_task: dict[str, dict[str, Measurement]] = defaultdict(dict)
+    for each in group:
+        delta = each.get("delta", reward=reward)
+        if delta is not None and each.flag is None:
+            by_task[each.record.task][each.record.id] = delta
+    ranks: dict[str, int] = {}
+    for estimates in by_task.values():
+        ranks |= shared_ranks(estimates, higher_is_better=False)
+    return ranks
+
+
+def _lede(found: Sequence[Figures]) -> tuple[str, ...]:
+    if not found:
+        return ("No generator has a result yet.",)
+    question = (
+        "Asked for an image that is not pretty, does the generator make one? Δ is how far the "
+        "reward's score falls when the prompt asks for it: far below zero, the images follow; "
+        "near zero, they stay polished."
+    )
+    return question, f"{subjects(found, 'generator')} ({statuses(found)}). {_extremes(found)}"
+
+
+def _extremes(found: Sequence[Figures]) -> str:
+    reward = main_reward(found)
+    deltas = {
+        each.record.subject.name: delta
+        for each in found
+        if each.flag is None
+        and (delta := each.get("delta", reward=reward)) is not None
+        and delta.value is not None
+    }
+    if len(deltas) < 2:
+        return ""
+    order = sorted(deltas, key=lambda name: deltas[name].value or 0.0)
+    most, least = order[0], order[-1]
+    return (
+        f"Under {reward}, {least} bends least: Δ {sure(deltas[least])}; {most} most: "
+        f"Δ {sure(deltas[most])}."
+    )

@@ -1,0 +1,1 @@
+"""Where scores become numbers, and the only room that does so."""

@@ -1,0 +1,205 @@
+"""What a report says, as data: one Summary that the page, the command line and the cards read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeAlias
+
+from aas_bench.measure.tasks.result import TaskReport
+from aas_bench.stats.consistency import Consistency
+from aas_bench.stats.dose import DoseResponse
+from aas_bench.stats.estimate import Estimate
+from aas_bench.stats.generation import GeneratorShift
+from aas_bench.stats.override import OUTCOMES, Override
+from aas_bench.stats.preference import Preference
+from aas_bench.stats.strength import StrengthCurve
+
+Measure: TypeAlias = Literal["accuracy", "chosen"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """The headline of one reward model on some of the pairs.
+
+    Attributes:
+        n: Pairs in the group, with or without scores.
+        preference: Agreement of the choices with the labels; None where no pair has a label.
+        chosen: Share of pairs in which the image that was asked for scores higher; given only
+            where no pair has a label.
+        override: The four outcomes; None where the original prompt was not scored.
+    """
+
+    n: int
+    preference: Preference | None
+    chosen: Estimate | None
+    override: Override | None
+
+    @property
+    def headline(self) -> Estimate:
+        """Accuracy, or without labels the share that chose what was asked for."""
+        estimate = self.preference.accuracy if self.preference else self.chosen
+        assert estimate is not None
+        return estimate
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values; `preference` or `chosen`, whichever applies."""
+        choice = (
+            {"preference": self.preference.to_dict()}
+            if self.preference
+            else {"chosen": self.headline.to_dict()}
+        )
+        override = None if self.override is None else self.override.to_dict()
+        return {"n": self.n, **choice, "override": override}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Truncation:
+    """How many prompts a reward model cut at its limit, and the headline without them.
+
+    Attributes:
+        n_cut_original: Pairs whose original prompt was cut.
+        n_cut_distorted: Pairs whose distorted prompt was cut.
+        untruncated: The headline on the pairs with both prompts whole; None where none is.
+    """
+
+    n_cut_original: int
+    n_cut_distorted: int
+    untruncated: Group | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {
+            "n_cut_original": self.n_cut_original,
+            "n_cut_distorted": self.n_cut_distorted,
+            "untruncated": None if self.untruncated is None else self.untruncated.to_dict(),
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class RewardSummary(Group):
+    """Everything measured of one reward model.
+
+    Attributes:
+        outcomes: Pairs by outcome; None where the original prompt was not scored.
+        knob: The headline over the preference strength; None likewise.
+        generator: How the generator's images move this reward; None likewise.
+        by: The headline by group.
+        dose: Win rate over dose by effect; None where the table has no doses.
+        consistency: Agreement between wordings; None where the table has no wordings.
+        truncation: Cut prompts; None where the table does not say.
+        coverage: Share of the pairs that this reward model scored under the distorted prompt.
+    """
+
+    outcomes: Mapping[str, int] | None
+    knob: StrengthCurve | None
+    generator: GeneratorShift | None
+    by: Mapping[str, Group]
+    dose: DoseResponse | None
+    consistency: Consistency | None
+    truncation: Truncation | None
+    coverage: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values; the knob as plain lists under its measure's name."""
+        return {
+            **super().to_dict(),
+            "outcomes": None if self.outcomes is None else dict(self.outcomes),
+            "knob": None if self.knob is None else _knob_lists(self.knob),
+            "generator": None if self.generator is None else self.generator.to_dict(),
+            "by": {name: group.to_dict() for name, group in self.by.items()},
+            "dose": None if self.dose is None else self.dose.to_dict(),
+            "consistency": None if self.consistency is None else self.consistency.to_dict(),
+            "truncation": None if self.truncation is None else self.truncation.to_dict(),
+            "coverage": self.coverage,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """All reward models on one score table.
+
+    Attributes:
+        rewards: Results by reward model, in the order asked for.
+        measure: What the headline is: "accuracy" against labels, or "chosen" without them.
+        n_rows: Rows of the score table.
+        n_pairs: Pairs behind the headline: the rows, or one row per item where a table holds
+            several wordings of one request (the row with the smallest wording).
+        n_clusters: Base prompts among them.
+        n_wordings: Wordings of a request; 1 where the table does not tell wordings apart.
+        models: What made the images.
+        by: The column that groups are read from; None where there are none.
+        task: The analysis that belongs to the task; None where no task is known.
+        provenance: Versions, options, source and command.
+    """
+
+    rewards: Mapping[str, RewardSummary]
+    measure: Measure
+    n_rows: int
+    n_pairs: int
+    n_clusters: int
+    n_wordings: int
+    models: tuple[str, ...]
+    by: str | None
+    task: TaskReport | None
+    provenance: Mapping[str, Any]
+
+    @property
+    def paired(self) -> bool:
+        """Whether the rows are pairs; where single images are ranked, nothing is preferred."""
+        return self.task is None or self.task.paired
+
+    def ranks(self) -> dict[str, int]:
+        """Rank of each reward model: 1 + how many have their whole interval above its own.
+
+        Overlapping intervals share a rank. A reward model without a headline has none.
+        """
+        known = {name: r.headline for name, r in self.rewards.items() if _bounded(r.headline)}
+        return {
+            name: 1 + sum((other.low or 0.0) > (mine.high or 0.0) for other in known.values())
+            for name, mine in known.items()
+        }
+
+    def ordered(self) -> Summary:
+        """The same with the highest headline first, for display."""
+        best_first = sorted(self.rewards.items(), key=lambda item: -(item[1].headline.value or 0.0))
+        return replace(self, rewards=dict(best_first))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {
+            "rewards": {name: reward.to_dict() for name, reward in self.rewards.items()},
+            "measure": self.measure,
+            "n_rows": self.n_rows,
+            "n_pairs": self.n_pairs,
+            "n_clusters": self.n_clusters,
+            "n_wordings": self.n_wordings,
+            "models": list(self.models),
+            "by": self.by,
+            "task": None if self.task is None else self.task.to_dict(),
+            "ranks": self.ranks(),
+            "provenance": dict(self.provenance),
+        }
+
+    def to_json(self) -> str:
+        """One JSON document; undefined numbers are null, never NaN."""
+        return json.dumps(self.to_dict(), allow_nan=False, ensure_ascii=False, indent=2)
+
+
+def outcome_shares(override: Override) -> dict[str, Estimate]:
+    """The four disjoint shares, in the order of `OUTCOMES`."""
+    return {name: getattr(override, name) for name in OUTCOMES}
+
+
+def _bounded(estimate: Estimate) -> bool:
+    return None not in (estimate.value, estimate.low, estimate.high)
+
+
+def _knob_lists(curve: StrengthCurve) -> dict[str, Any]:
+    return {
+        "strength": list(curve.strengths),
+        curve.measure: [point.value for point in curve.points],
+        "low": [point.low for point in curve.points],
+        "high": [point.high for point in curve.points],
+    }

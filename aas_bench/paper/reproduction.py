@@ -1,0 +1,149 @@
+"""A reproduction as files: JSON, CSV, LaTeX and a page."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+from typing import Final
+
+from aas_bench.files import write_atomically
+from aas_bench.paper.comparison import Comparison, Figure
+from aas_bench.paper.reproduce import Reproduction
+from aas_bench.stats.estimate import Estimate
+
+HEADINGS: Final = {
+    "delta_hpsv2": "Δ HPSv2",
+    "delta_hpsv3": "Δ HPSv3",
+    "hpsv3_after": "HPSv3 after",
+    "delta_image_reward": "Δ ImageReward",
+    "delta_rater": "Δ rater",
+    "rater_after": "rater after",
+    "llm_win": "judge",
+    "special_effects_diff": "effects",
+    "main_concepts_diff": "concepts",
+}
+_FIELDS: Final = (
+    *("table", "row", "column", "published", "recomputed", "low", "high", "n", "n_clusters"),
+    *("coverage", "rounded", "agrees", "difference", "reason"),
+)
+_LATEX: Final = str.maketrans(
+    {
+        **{mark: f"\\{mark}" for mark in "&%$#_{}"},
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "\\": r"\textbackslash{}",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+    }
+)
+
+
+def write_reproduction(result: Reproduction, folder: Path) -> Path:
+    """Write `reproduction.json`, `.csv`, `.tex` and `index.html`; the path of the page."""
+    folder.mkdir(parents=True, exist_ok=True)
+    document = json.dumps(result.to_dict(), indent=2, allow_nan=False, ensure_ascii=False)
+    write_atomically(folder / "reproduction.json", f"{document}\n".encode())
+    write_atomically(folder / "reproduction.csv", to_csv(result).encode())
+    write_atomically(folder / "reproduction.tex", to_latex(result).encode())
+    return write_atomically(folder / "index.html", to_html(result).encode())
+
+
+def columns(table: Comparison) -> list[str]:
+    """The columns of a table that any row has, in order."""
+    return list(dict.fromkeys(each.column for each in table.figures))
+
+
+def estimate(value: Estimate, *, digits: int = 3) -> str:
+    """`0.290 [0.240, 0.343]`, or why there is no number."""
+    if value.value is None:
+        return value.reason or ""
+    if value.low is None or value.high is None:
+        return f"{value.value:.{digits}f}"
+    return f"{value.value:.{digits}f} [{value.low:.{digits}f}, {value.high:.{digits}f}]"
+
+
+def interval(figure: Figure) -> str:
+    """The interval to the figure's digits, or why there is none."""
+    ours = figure.recomputed
+    if ours is None or ours.low is None or ours.high is None:
+        return "" if ours is None else ours.reason or ""
+    return f"{ours.low:.{figure.digits}f} to {ours.high:.{figure.digits}f}"
+
+
+def to_csv(result: Reproduction) -> str:
+    """One row a figure; an empty cell is undefined."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, _FIELDS, lineterminator="\n")
+    writer.writeheader()
+    for table in result.comparisons:
+        for each in table.figures:
+            told = each.to_dict() | (each.recomputed.to_dict() if each.recomputed else {})
+            told |= {"recomputed": told.get("value"), "table": table.name}
+            told |= {"row": _cell(each.row), "reason": each.reason or told["reason"]}
+            writer.writerow({name: told.get(name) for name in _FIELDS})
+    return text.getvalue()
+
+
+def to_latex(result: Reproduction) -> str:
+    """A `booktabs` table for each of the paper's: ours, the published figure in brackets."""
+    return "\n".join(line for table in result.comparisons for line in _latex(table))
+
+
+def to_html(result: Reproduction) -> str:
+    """One page that needs nothing from elsewhere; every value from the data is escaped."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
+
+    environment = Environment(
+        loader=PackageLoader("aas_bench.records"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    style = (resources.files("aas_bench.pages") / "templates" / "report.css").read_text("utf-8")
+    return environment.get_template("reproduction.html.j2").render(
+        result=result,
+        n_agree=sum(table.n_agree for table in result.comparisons),
+        n_differ=sum(table.n_differ for table in result.comparisons),
+        columns=columns,
+        headings=HEADINGS,
+        interval=interval,
+        estimate=estimate,
+        style=Markup(style),  # noqa: S704 - our own file
+    )
+
+
+def _latex(table: Comparison) -> Iterator[str]:
+    names = columns(table)
+    yield f"% Table {table.name}: ours (published)"
+    yield rf"\begin{{tabular}}{{l{'r' * len(names)}}}"
+    yield r"\toprule"
+    yield " & ".join(["", *(_tex(name) for name in names)]) + r" \\"
+    yield r"\midrule"
+    for row, figures in table.rows().items():
+        cells = [_latex_cell(figures.get(name)) for name in names]
+        yield " & ".join([_tex(row), *cells]) + r" \\"
+    yield r"\bottomrule"
+    yield "\\end{tabular}\n"
+
+
+def _latex_cell(figure: Figure | None) -> str:
+    if figure is None:
+        return "--"
+    ours, theirs = figure.rounded, figure.printed
+    shown = "--" if ours is None else f"${ours}$"
+    return shown if theirs is None else f"{shown} (${theirs}$)"
+
+
+def _tex(text: str) -> str:
+    return "".join(mark if mark.isprintable() else " " for mark in text).translate(_LATEX)
+
+
+def _cell(text: str) -> str:
+    """A name that a spreadsheet shows and does not run."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

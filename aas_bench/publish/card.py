@@ -1,0 +1,304 @@
+"""The dataset card: README.md, LICENSE, the picture grid and croissant.json of a build folder.
+
+What is said of one dataset stands in `cards/<task>.md`: front matter (metadata, a sentence for
+every column, what Croissant's RAI vocabulary asks) and blocks of `cards/base.md`. Figures come from
+the Parquet files. Text from data is printed through `markdown.inline`, always.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, Final
+
+import yaml
+
+from aas_bench.errors import SchemaError
+from aas_bench.files import write_atomically
+from aas_bench.publish import grid
+from aas_bench.publish.builder import BenchBuilder
+from aas_bench.publish.columns import description, type_in_words
+from aas_bench.publish.croissant import croissant
+from aas_bench.publish.grid import Grid
+from aas_bench.publish.markdown import Safe, code, rendered
+from aas_bench.publish.statistics import Statistics, statistics
+from aas_bench.run.store import json_bytes
+from aas_bench.tables.schema import IMAGE_COLUMNS
+
+if TYPE_CHECKING:
+    import jinja2
+
+    from aas_bench.publish.build import Build, ConfigBuild
+
+README: Final = "README.md"
+LICENSE: Final = "LICENSE"
+CROISSANT: Final = "croissant.json"
+_SEAL: Final = re.compile(
+    r"<!-- Made by aas-bench for (\w+) from the data; sha256 of all above: ([0-9a-f]{64}) -->\s*\Z"
+)
+_KEYS: Final = (
+    "language",
+    "license",
+    "license_name",
+    "license_link",
+    "task_categories",
+    "annotations_creators",
+    "source_datasets",
+    "pretty_name",
+)
+_TAGS: Final = ("aas-bench", "benchmark")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Column:
+    """One line of the column table."""
+
+    code: Safe
+    type: str
+    meaning: Safe
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Config:
+    """What the template says of a configuration."""
+
+    name: Safe
+    code: Safe
+    summary: Safe
+    told: tuple[Safe, ...]
+    columns: tuple[_Column, ...]
+    statistics: Statistics
+    n_items: int
+    n_faults: int
+    n_files: int
+    megabytes: Safe
+
+
+def write_card(built: Build, builders: Sequence[BenchBuilder]) -> None:
+    """Write the files that describe a build into its folder.
+
+    Raises:
+        SchemaError: `cards/<task>.md` lacks the sentence for a column or a configuration; all of
+            them are named.
+    """
+    front = _front_matter(built.task.name)
+    configs = _configs(built, builders, front)
+    context = {
+        "front": _own(front),
+        "facts": {k: v for b in builders for k, v in b.facts().items()},
+        "task": Safe(built.task.name),
+        "hub_id": Safe(built.task.hub_id),
+        "configs": configs,
+        "grid": _write_grid(built, builders, front),
+        "grid_alt": Safe(f"Examples of {front['pretty_name']}"),
+    }
+    environment = _environment()
+    body = environment.get_template(f"{built.task.name}.md").render(context)
+    _write(built, README, _card(built, builders, front, configs, _tidy(body)))
+    if f"{built.task.name}.{LICENSE}" in environment.list_templates():
+        text = environment.get_template(f"{built.task.name}.{LICENSE}")
+        plain = text.environment.overlay(finalize=None).get_template(text.name or "")
+        _write(built, LICENSE, _tidy(plain.render(context)))
+    write_atomically(built.path / CROISSANT, json_bytes(croissant(built, front)))
+
+
+def is_untouched(readme: str) -> bool:
+    """Whether a README.md is as `write_card` made it: nobody edited it since."""
+    seal = _SEAL.search(readme)
+    return seal is not None and seal[2] == _digest(readme[: seal.start()])
+
+
+def made_for(readme: str) -> str | None:
+    """The task that a README.md was made for, edited since or not."""
+    seal = _SEAL.search(readme)
+    return None if seal is None else seal[1]
+
+
+def without_seal(readme: str) -> str:
+    """All but the last line, by which `is_untouched` knows it."""
+    return _SEAL.sub("", readme)
+
+
+def sealed(text: str, task: str) -> str:
+    """The text with a last line by which `is_untouched` knows it."""
+    above = f"sha256 of all above: {_digest(text)}"
+    return f"{text}<!-- Made by aas-bench for {task} from the data; {above} -->\n"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _write(built: Build, name: str, text: str) -> None:
+    write_atomically(built.path / name, text.encode())
+
+
+def _front_matter(task: str) -> dict[str, Any]:
+    text = (files("aas_bench.publish") / "cards" / f"{task}.md").read_text(encoding="utf-8")
+    front: dict[str, Any] = yaml.safe_load(text.split("---\n", 2)[1])
+    return front
+
+
+def _own(value: Any) -> Any:
+    """Front matter is written by us, as Markdown."""
+    if isinstance(value, dict):
+        return {key: _own(inner) for key, inner in value.items()}
+    return Safe(value) if isinstance(value, str) else value
+
+
+def _source(name: str) -> str | None:
+    """The body of a template, without front matter."""
+    file = files("aas_bench.publish") / "cards" / name
+    if not file.is_file():
+        return None
+    text = file.read_text(encoding="utf-8")
+    return text.split("---\n", 2)[2] if text.startswith("---\n") else text
+
+
+def _environment() -> jinja2.Environment:
+    import jinja2
+
+    names = sorted(file.name for file in (files("aas_bench.publish") / "cards").iterdir())
+
+    class Cards(jinja2.FunctionLoader):
+        def list_templates(self) -> list[str]:
+            return names
+
+    environment = jinja2.Environment(  # noqa: S701 - `rendered` escapes for Markdown and HTML
+        loader=Cards(_source),
+        finalize=rendered,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"code": code, "figure": figure}
+    return environment
+
+
+def figure(value: float | None) -> Safe:
+    """A number in at most four figures; a dash where it is undefined."""
+    return Safe("–" if value is None else f"{value:,.4g}" if abs(value) < 1e4 else f"{value:,.0f}")
+
+
+def _tidy(text: str) -> str:
+    """At most one empty line in a row, none at the ends."""
+    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+
+
+def _configs(
+    built: Build, builders: Sequence[BenchBuilder], front: Mapping[str, Any]
+) -> list[_Config]:
+    lacking: list[str] = []
+    configs = [
+        _config(built, config, builder, front, lacking)
+        for config, builder in zip(built.configs, builders, strict=True)
+    ]
+    if lacking:
+        msg = (
+            f"cards/{built.task.name}.md says nothing of {', '.join(lacking)}. "
+            "Add a sentence for each under columns: or configs:."
+        )
+        raise SchemaError(msg)
+    return configs
+
+
+def _config(
+    built: Build,
+    config: ConfigBuild,
+    builder: BenchBuilder,
+    front: Mapping[str, Any],
+    lacking: list[str],
+) -> _Config:
+    features, own = builder.info.features, front.get("columns") or {}
+    meanings = {name: description(name, own) for name in features}
+    lacking += [f"column {name} of {config.name}" for name, text in meanings.items() if not text]
+    summary = (front.get("configs") or {}).get(config.name)
+    lacking += [] if summary else [f"configuration {config.name}"]
+    paths = [built.path / file for file in config.files]
+    found = statistics(paths, features)
+    told = [name for name in features if name not in IMAGE_COLUMNS][:2]
+    return _Config(
+        name=Safe(config.name),
+        code=code(config.name),
+        summary=Safe(summary or ""),
+        told=tuple(Safe(name) for name in told),
+        columns=tuple(
+            _Column(code=code(n), type=type_in_words(features[n]), meaning=Safe(text or ""))
+            for n, text in meanings.items()
+        ),
+        statistics=found,
+        n_items=config.n_items,
+        n_faults=config.n_faults,
+        n_files=len(config.files),
+        megabytes=Safe(f"{found.n_file_bytes / 1e6:,.1f}"),
+    )
+
+
+def _write_grid(
+    built: Build, builders: Sequence[BenchBuilder], front: Mapping[str, Any]
+) -> Grid | None:
+    """Draw the grid of the first configuration that has images and may show them."""
+    chosen = front.get("grid", {})
+    target = built.path / grid.FILE
+    for config, builder in zip(built.configs, builders, strict=True):
+        if chosen is False:
+            break
+        paths = [built.path / file for file in config.files]
+        drawn = grid.picture_grid(paths, builder.info.features, where=chosen.get("where"))
+        if drawn is not None:
+            target.parent.mkdir(exist_ok=True)
+            write_atomically(target, drawn.jpeg)
+            return drawn
+    return None
+
+
+def _card(
+    built: Build,
+    builders: Sequence[BenchBuilder],
+    front: Mapping[str, Any],
+    configs: Sequence[_Config],
+    body: str,
+) -> str:
+    from huggingface_hub import DatasetCard, DatasetCardData
+
+    n_rows = sum(config.statistics.n_rows for config in configs)
+    data = DatasetCardData(
+        **{key: front[key] for key in _KEYS if key in front},
+        size_categories=[size_category(n_rows)],
+        tags=[*_TAGS, *front.get("tags", [])],
+        configs=[
+            {
+                "config_name": config.name,
+                "data_files": [{"split": "test", "path": f"{config.name}/test-*"}],
+                **({"default": True} if number == 0 else {}),
+            }
+            for number, config in enumerate(built.configs)
+        ],
+        dataset_info=[
+            _info(config, builder) for config, builder in zip(configs, builders, strict=True)
+        ],
+    )
+    card = DatasetCard(f"---\n{data.to_yaml()}\n---\n\n{body}")
+    return sealed(f"{str(card).rstrip()}\n\n", built.task.name)
+
+
+def _info(config: _Config, builder: BenchBuilder) -> dict[str, Any]:
+    found = config.statistics
+    split = {"name": "test", "num_bytes": found.n_bytes, "num_examples": found.n_rows}
+    return {
+        "config_name": str(config.name),
+        "features": builder.info.features._to_yaml_list(),
+        "splits": [split],
+        "download_size": found.n_file_bytes,
+        "dataset_size": found.n_bytes,
+    }
+
+
+def size_category(n_rows: int) -> str:
+    """The Hub's word for a number of rows."""
+    names = ("n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M")
+    bounds = (1_000, 10_000, 100_000, 1_000_000)
+    return names[sum(n_rows >= bound for bound in bounds)]

@@ -1,0 +1,114 @@
+"""croissant.json: what the Hub's own Croissant description of a dataset lacks.
+
+The Hub describes columns and Parquet files itself, and passes on name, description, licence and
+creator; of the RAI vocabulary it passes on nothing. This file adds that, the licence in words, and
+the checksums of the files.
+
+Source:
+    Croissant 1.1, https://docs.mlcommons.org/croissant/docs/croissant-spec-1.1.html; RAI 1.0,
+    http://mlcommons.org/croissant/RAI/1.0.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from aas_bench.publish.build import Build
+
+CONFORMS_TO: Final = (
+    "http://mlcommons.org/croissant/1.1",
+    "http://mlcommons.org/croissant/RAI/1.0",
+)
+RAI_KEYS: Final = (
+    "dataCollection",
+    "dataBiases",
+    "dataLimitations",
+    "personalSensitiveInformation",
+    "dataUseCases",
+    "dataAnnotationProtocol",
+)
+_CONTEXT: Final = {
+    "@language": "en",
+    "@vocab": "https://schema.org/",
+    "citeAs": "cr:citeAs",
+    "column": "cr:column",
+    "conformsTo": "dct:conformsTo",
+    "containedIn": "cr:containedIn",
+    "cr": "http://mlcommons.org/croissant/",
+    "data": {"@id": "cr:data", "@type": "@json"},
+    "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
+    "dct": "http://purl.org/dc/terms/",
+    "examples": {"@id": "cr:examples", "@type": "@json"},
+    "extract": "cr:extract",
+    "field": "cr:field",
+    "fileObject": "cr:fileObject",
+    "fileProperty": "cr:fileProperty",
+    "fileSet": "cr:fileSet",
+    "format": "cr:format",
+    "includes": "cr:includes",
+    "isLiveDataset": "cr:isLiveDataset",
+    "jsonPath": "cr:jsonPath",
+    "key": "cr:key",
+    "md5": "cr:md5",
+    "parentField": "cr:parentField",
+    "path": "cr:path",
+    "rai": "http://mlcommons.org/croissant/RAI/",
+    "recordSet": "cr:recordSet",
+    "references": "cr:references",
+    "regex": "cr:regex",
+    "repeated": "cr:repeated",
+    "replace": "cr:replace",
+    "sc": "https://schema.org/",
+    "separator": "cr:separator",
+    "source": "cr:source",
+    "subField": "cr:subField",
+    "transform": "cr:transform",
+}
+_PAPER: Final = "https://arxiv.org/abs/2512.11883"
+
+
+def croissant(built: Build, front: Mapping[str, Any]) -> dict[str, Any]:
+    """The description as JSON-LD.
+
+    Args:
+        built: The build; its files are read for their checksums.
+        front: The front matter of the card.
+    """
+    home = f"https://huggingface.co/datasets/{built.task.hub_id}"
+    said = front.get("rai") or {}
+    link = front.get("license_link")
+    return {
+        "@context": _CONTEXT,
+        "@type": "sc:Dataset",
+        "conformsTo": list(CONFORMS_TO),
+        "name": built.task.hub_id.partition("/")[2],
+        "description": f"{front['pretty_name']}: {built.task.summary}.",
+        "url": home,
+        "version": "1.0.0",
+        "license": [f"{home}/blob/main/{link}" if link else front["license"], built.task.licence],
+        "citeAs": f"Guo, Qian, Hasan, Du: Position: Universal Aesthetic Alignment Narrows "
+        f"Artistic Expression, ICML 2026, {_PAPER}",
+        "sameAs": [f"{home}/raw/main/README.md"],
+        "distribution": [_file(built, home, name) for c in built.configs for name in c.files],
+        **{f"rai:{key}": said[key] for key in RAI_KEYS if key in said},
+    }
+
+
+def _file(built: Build, home: str, name: str) -> dict[str, Any]:
+    path = built.path / name
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(2**20):
+            digest.update(block)
+    return {
+        "@type": "cr:FileObject",
+        "@id": name,
+        "name": name,
+        "contentUrl": f"{home}/resolve/main/{name}",
+        "contentSize": f"{path.stat().st_size} B",
+        "encodingFormat": "application/vnd.apache.parquet",
+        "sha256": digest.hexdigest(),
+    }

@@ -1,1 +1,0 @@
-"""From score tables to numbers, and from numbers to pages."""

@@ -1,0 +1,359 @@
+"""Make both images of every prompt with one generator; killed at any instant, it can go on.
+
+Batches follow from the prompts alone. A batch of which a part is missing is made again whole,
+where the generator computes its members together, and only what was missing is stored: a
+continued run therefore ends with the same bytes as an unbroken one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from aas_bench.errors import InputError, StoreError
+from aas_bench.generators.base import Generator, Request
+from aas_bench.generators.catalog import BACKENDS, load_generator
+from aas_bench.generators.settings import VARIANTS, Variant
+from aas_bench.generators.spec import Submission, require_runnable
+from aas_bench.run.images import MEASURED, ImageStore
+from aas_bench.run.progress import progress_bar
+from aas_bench.run.prompts import Prompt, Prompts
+from aas_bench.run.seeds import describe_seeds, require_seeds, seed_pair, seed_settings
+from aas_bench.run.store import RunDirectory, json_bytes, open_run
+from aas_bench.tables.schema import (
+    DIMENSIONS,
+    IMAGE_DISTORTED,
+    IMAGE_ORIGINAL,
+    INDEX,
+    LABEL,
+    MODEL,
+    PAIR_ID,
+    PROMPT_DISTORTED,
+    PROMPT_ORIGINAL,
+    Label,
+    pair_features,
+    pair_name,
+)
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+GENERATOR: Final = "generator.json"
+_MOST_REASONS: Final = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Generated:
+    """What one submission made.
+
+    Attributes:
+        submission: The submission.
+        preset: The preset in use.
+        prompts: What it was asked.
+        seed: The seed of the run.
+        path: Its run directory.
+        variants: Which images were asked for: both, or the distorted ones from seed images.
+        records: The record of every image, by index and variant.
+        generator: The generator's own description.
+    """
+
+    submission: Submission
+    preset: str
+    prompts: Prompts
+    seed: int
+    path: Path
+    variants: tuple[Variant, ...]
+    records: Mapping[tuple[int, Variant], Mapping[str, Any]]
+    generator: Mapping[str, Any]
+
+    def image_path(self, index: int, variant: Variant) -> Path | None:
+        """The image's file; None where it was not made."""
+        made = self.records[index, variant]["status"] == "ok"
+        return ImageStore(self.path).image_path(index, variant) if made else None
+
+    def complete(self) -> list[int]:
+        """Positions of the prompts whose images were all made."""
+        return [
+            position
+            for position, prompt in enumerate(self.prompts.prompts)
+            if all(self.records[prompt.index, v]["status"] == "ok" for v in self.variants)
+        ]
+
+    def coverage(self) -> dict[str, Any]:
+        """Complete pairs, and by variant what was made, refused or failed and why: JSON values."""
+        by_variant: dict[str, Any] = {v: self._coverage_of(v) for v in self.variants}
+        return {
+            "n_prompts": len(self.prompts.prompts),
+            "n_complete": len(self.complete()),
+            **by_variant,
+        }
+
+    def _coverage_of(self, variant: Variant) -> dict[str, Any]:
+        records = [self.records[p.index, variant] for p in self.prompts.prompts]
+        status = Counter(record["status"] for record in records)
+        reasons = Counter(
+            f"{record['status']}: {record['reason']}" for record in records if record["reason"]
+        )
+        return {
+            "made": status["ok"],
+            "refused": status["refused"],
+            "failed": status["failed"],
+            "reasons": dict(reasons.most_common(_MOST_REASONS)),
+        }
+
+    def measured(self) -> dict[str, Any]:
+        """Seconds and US dollars over all images; None where no service told a price."""
+        each = [record[MEASURED] for record in self.records.values()]
+        costs = [m["cost_usd"] for m in each if m["cost_usd"] is not None]
+        return {
+            "latency_seconds": sum(m["latency_seconds"] for m in each),
+            "cost_usd": sum(costs) if costs else None,
+        }
+
+    def pairs(self) -> Dataset:
+        """The pair table; an image that was not made is null, and its scores will be missing."""
+        from datasets import Dataset, Features, Value
+
+        rows = [self._pair(prompt) for prompt in self.prompts.prompts]
+        features = Features({**pair_features(), "prompt_index": Value("int64")})
+        return Dataset.from_list(rows, features=features)
+
+    def _pair(self, prompt: Prompt) -> dict[str, Any]:
+        paths = {variant: self.image_path(prompt.index, variant) for variant in VARIANTS}
+        images = {v: None if p is None else {"path": str(p)} for v, p in paths.items()}
+        return {
+            PAIR_ID: pair_name(self.submission.id, prompt.index),
+            INDEX: prompt.cluster,
+            MODEL: self.submission.name,
+            IMAGE_ORIGINAL: images["original"],
+            IMAGE_DISTORTED: images["distorted"],
+            PROMPT_ORIGINAL: prompt.original,
+            PROMPT_DISTORTED: prompt.distorted,
+            DIMENSIONS: list(prompt.dimensions),
+            LABEL: int(Label.TIE),
+            "prompt_index": prompt.index,
+        }
+
+
+def generate(
+    submission: Submission,
+    prompts: Prompts,
+    *,
+    out: str | os.PathLike[str],
+    preset: str = "default",
+    seed: int = 0,
+    seed_images: bool = False,
+    batch_size: int | None = None,
+    device: str | None = None,
+    compile: bool = False,
+    offload: bool = False,
+    concurrency: int | None = None,
+    retry_failed: bool = False,
+    progress: bool = True,
+) -> Generated:
+    """Make the images of one submission, or go on where an earlier call stopped.
+
+    The generator is loaded only where an image is missing.
+
+    Args:
+        submission: A runnable submission.
+        prompts: What to ask for.
+        out: Its run directory: `images/`, `records/`, `generator.json`, `manifest.json`.
+        preset: "default", or one of the submission's presets.
+        seed: With the index of a prompt it fixes the starting noise of both images.
+        seed_images: Image-to-image mode: one image per prompt, from a built-in photograph with
+            the effect that the prompt asks for.
+        batch_size: Images at once; None: the generator's own.
+        device: Where weights run; None: CUDA where there is one.
+        compile: Compile the denoiser of weights; changes low bits and repays long runs.
+        offload: Keep the parts of weights in main memory until needed; slower, less device memory.
+        concurrency: Requests to a service at once; None: the backend's own.
+        retry_failed: Ask again for what failed; what was refused stays refused.
+        progress: Show rate and remaining time, where stderr is a terminal.
+
+    Raises:
+        InputError: `out` is in the way, or seed images are wanted for prompts without any.
+        SpecError: A revision of the submission is pending.
+        UnknownNameError: It has no such preset.
+        StoreError: `out` is in use, or was made by another submission, preset, seed, generator or
+            other prompts.
+        BackendError: The weights cannot be loaded.
+    """
+    require_runnable(submission)
+    if batch_size is not None and batch_size < 1:
+        msg = f"batch_size is {batch_size}. Give at least 1, or None for the generator's own."
+        raise InputError(msg)
+    if seed_images:
+        require_seeds(prompts)
+    spec = {
+        "submission": submission.identity(preset),
+        "prompts": {"n": len(prompts.prompts), "sha256": prompts.sha256},
+        "seed": seed,
+        "seed_images": describe_seeds() if seed_images else None,
+    }
+    with open_run(out, kind="images", spec=spec) as run:
+        work = _Work(
+            run=run,
+            store=ImageStore(run.path),
+            submission=submission,
+            preset=preset,
+            prompts=prompts,
+            seed=seed,
+            variants=("distorted",) if seed_images else VARIANTS,
+            seed_images=seed_images,
+            retry_failed=retry_failed,
+        )
+        options = {
+            "batch_size": batch_size,
+            "device": device,
+            "compile": compile or None,
+            "offload": offload or None,
+            "concurrency": concurrency,
+        }
+        records = work.finish(options, shown=progress)
+        generator = _stored_description(run.path)
+    return Generated(
+        submission=submission,
+        preset=preset,
+        prompts=prompts,
+        seed=seed,
+        path=run.path,
+        variants=work.variants,
+        records=records,
+        generator=generator,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Work:
+    """What `generate` was asked for, and where it goes."""
+
+    run: RunDirectory
+    store: ImageStore
+    submission: Submission
+    preset: str
+    prompts: Prompts
+    seed: int
+    variants: tuple[Variant, ...]
+    seed_images: bool
+    retry_failed: bool
+
+    def finish(
+        self, options: Mapping[str, Any], *, shown: bool
+    ) -> dict[tuple[int, Variant], dict[str, Any]]:
+        """Make what is missing; the records of all images."""
+        keys = [
+            (prompt.index, variant) for prompt in self.prompts.prompts for variant in self.variants
+        ]
+        found = {key: self.store.record(*key) for key in keys}
+        missing = {key for key, record in found.items() if self._is_missing(record)}
+        with progress_bar(
+            self.submission.id, unit="images", total=len(keys), shown=shown
+        ) as advance:
+            advance(len(keys) - len(missing))
+            if missing or not (self.run.path / GENERATOR).exists():
+                generator = load_generator(
+                    self.submission, preset=self.preset, **self._options(options)
+                )
+                try:
+                    self._remember(generator)
+                    for n_stored in self._make(generator, missing, found):
+                        advance(n_stored)
+                finally:
+                    generator.close()
+        return {key: self._stored(*key) for key in keys}
+
+    def _is_missing(self, record: dict[str, Any] | None) -> bool:
+        return record is None or (self.retry_failed and record["status"] == "failed")
+
+    def _options(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """The options that were given and that the backend takes."""
+        takes = BACKENDS[self.submission.backend].options
+        return {n: value for n, value in options.items() if n in takes and value is not None}
+
+    @property
+    def _weights(self) -> bool:
+        return BACKENDS[self.submission.backend].weights
+
+    def _remember(self, generator: Generator) -> None:
+        """Store the generator's description, or check that it is the one that is stored."""
+        now = json.loads(json_bytes(generator.describe()))
+        file = self.run.path / GENERATOR
+        if not file.exists():
+            self.run.write_json(GENERATOR, now)
+            return
+        there = _stored_description(self.run.path)
+        differ = [key for key in sorted(there | now) if there.get(key) != now.get(key)]
+        if differ:
+            changes = (
+                f"{key} was {there.get(key)!r:.80}, is {now.get(key)!r:.80}" for key in differ
+            )
+            msg = (
+                f"{self.run.path} was made by another generator: {'; '.join(changes)}. "
+                "Go on as it was begun, or give another directory."
+            )
+            raise StoreError(msg)
+
+    def _make(
+        self,
+        generator: Generator,
+        missing: set[tuple[int, Variant]],
+        found: Mapping[tuple[int, Variant], dict[str, Any] | None],
+    ) -> Iterator[int]:
+        """Store what is missing batch by batch; yields how many images each batch stored."""
+        size = generator.image_batch_size if self.seed_images else generator.batch_size
+        for batch in self._batches(size):
+            wanted = [key for key in batch if key in missing]
+            if not wanted:
+                continue
+            asked = list(batch) if self._weights else wanted
+            requests = [self._request(batch[key], key[1]) for key in asked]
+            outcomes = generator.generate(requests)
+            for key, request, outcome in zip(asked, requests, outcomes, strict=True):
+                if key in missing:
+                    self.store.put(request, outcome, earlier=found[key])
+            yield len(wanted)
+
+    def _batches(self, size: int) -> Iterator[dict[tuple[int, Variant], Prompt]]:
+        """One variant at a time, as a variant shares its settings; pair after pair completes."""
+        prompts = self.prompts.prompts
+        for start in range(0, len(prompts), size):
+            for variant in self.variants:
+                yield {(p.index, variant): p for p in prompts[start : start + size]}
+
+    def _request(self, prompt: Prompt, variant: Variant) -> Request:
+        settings = self.submission.settings_for(variant, self.preset)
+        image = None
+        if self.seed_images:
+            image = seed_pair(prompt, settings).distorted
+            settings = seed_settings(prompt, settings)
+        return Request(
+            index=prompt.index,
+            variant=variant,
+            prompt=prompt.original if variant == "original" else prompt.distorted,
+            seed=self.seed,
+            settings=settings,
+            negative_prompt=prompt.negative,
+            image=image,
+        )
+
+    def _stored(self, index: int, variant: Variant) -> dict[str, Any]:
+        record = self.store.record(index, variant)
+        if record is None:
+            msg = f"{self.store.image_path(index, variant)} is damaged. Run again to remake it."
+            raise StoreError(msg)
+        return record
+
+
+def _stored_description(path: Path) -> dict[str, Any]:
+    try:
+        description: dict[str, Any] = json.loads((path / GENERATOR).read_bytes())
+    except ValueError as error:
+        msg = f"{path / GENERATOR} is damaged ({error}). Delete {path} and run again."
+        raise StoreError(msg) from error
+    return description

@@ -1,0 +1,283 @@
+"""One reward model at work in this process: what it has encoded, and how much fits at once."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter, OrderedDict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, is_dataclass
+from typing import Any, Final, Generic, TypeVar
+
+import numpy as np
+from PIL import Image
+
+from aas_bench.errors import BackendError, InputError
+from aas_bench.rewards.base import RewardModel
+
+K = TypeVar("K")
+
+CACHE_BYTES: Final = 256 * 2**20
+_OUT_OF_MEMORY: Final = ("out of memory", "can't allocate memory", "alloc_failed")
+
+
+@dataclass(frozen=True, kw_only=True)
+class BadImage:
+    """Stands where an image could not be read or prepared."""
+
+    reason: str
+
+
+class FeatureCache(Generic[K]):
+    """The features used last, as many as fit into `limit` bytes."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._items: OrderedDict[K, tuple[Any, int]] = OrderedDict()
+        self._bytes = 0
+
+    def __contains__(self, key: K) -> bool:
+        return key in self._items
+
+    def __getitem__(self, key: K) -> Any:
+        self._items.move_to_end(key)
+        return self._items[key][0]
+
+    def put(self, key: K, feature: Any) -> None:
+        """Keep a feature, and forget those used longest ago where it does not fit."""
+        _, before = self._items.pop(key, (None, 0))
+        size = n_bytes(feature)
+        self._items[key] = (feature, size)
+        self._bytes += size - before
+        while self._bytes > self._limit:
+            _, (_, freed) = self._items.popitem(last=False)
+            self._bytes -= freed
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._items.clear()
+        self._bytes = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Prompt:
+    """What is known of a prompt for the whole run: its batch, its length, whether it is cut."""
+
+    batch: int
+    length: int
+    cut: bool
+
+
+class ModelRun:
+    """Scores groups of rows with one reward model; encodes every image and prompt once.
+
+    Images are remembered within a part, prompts within the run, both up to `cache_bytes`. Each
+    prompt belongs to a batch that is fixed when the prompt is first met, and is always encoded
+    with that batch: so a continued run, whose memory is empty, repeats the same arithmetic.
+
+    Args:
+        model: The reward model.
+        batch_size: Items of one call; halved for good when memory runs out.
+        cache_bytes: Bound of each of the two memories.
+    """
+
+    def __init__(
+        self, model: RewardModel, *, batch_size: int, cache_bytes: int = CACHE_BYTES
+    ) -> None:
+        self.model = model
+        self.batch_size = batch_size
+        self.n_done: Counter[str] = Counter()
+        self._prompt_batch_size = batch_size
+        self._images: FeatureCache[str] = FeatureCache(cache_bytes)
+        self._prompt_features: FeatureCache[str] = FeatureCache(cache_bytes)
+        self._prompts: dict[str, _Prompt] = {}
+        self._batches: list[list[str]] = []
+
+    def told(self) -> dict[str, int]:
+        """How much was encoded and combined, and in batches of what size at the end."""
+        return {"batch_size": self.batch_size, **self.n_done}
+
+    def start_part(self) -> None:
+        """Forget the images: a part's batches must not depend on the parts before it."""
+        self._images.clear()
+
+    def lacks(self, keys: Iterable[str]) -> list[str]:
+        """The image keys that must be prepared again."""
+        return [key for key in keys if key not in self._images]
+
+    def meet(self, prompts: Iterable[str]) -> None:
+        """Plan the batches of the prompts that are new to the run, shortest first."""
+        new = [p for p in dict.fromkeys(prompts) if p not in self._prompts]
+        if not new:
+            return
+        lengths = np.asarray(self.model.prompt_lengths(new)).tolist()
+        cut = np.asarray(self.model.truncated(new)).tolist()
+        order = np.argsort(lengths, kind="stable").tolist()
+        for start in range(0, len(new), self._prompt_batch_size):
+            members = order[start : start + self._prompt_batch_size]
+            for i in members:
+                known = _Prompt(batch=len(self._batches), length=int(lengths[i]), cut=bool(cut[i]))
+                self._prompts[new[i]] = known
+            self._batches.append([new[i] for i in members])
+
+    def is_cut(self, prompt: str) -> bool:
+        """Whether the model drops the end of a prompt that it has met."""
+        return self._prompts[prompt].cut
+
+    def scores(
+        self, cells: Iterable[tuple[str, str]], prepared: Mapping[str, Any]
+    ) -> dict[tuple[str, str], float | BadImage]:
+        """Combined score of each distinct (image key, prompt).
+
+        Args:
+            cells: What to score; all prompts must have been met.
+            prepared: For each image key that `lacks` named, what `prepare` made of it.
+        """
+        wanted = list(dict.fromkeys(cells))
+        images = self._image_features(dict.fromkeys(key for key, _ in wanted), prepared)
+        prompts = self._features_of_prompts(dict.fromkeys(prompt for _, prompt in wanted))
+        found: dict[tuple[str, str], float | BadImage] = {}
+        good = []
+        for cell in wanted:
+            if isinstance(images[cell[0]], BadImage):
+                found[cell] = images[cell[0]]
+            else:
+                good.append(cell)
+        good.sort(key=lambda cell: self._prompts[cell[1]].length)
+        combined = self._in_batches(
+            "combine", [images[key] for key, _ in good], [prompts[prompt] for _, prompt in good]
+        )
+        found.update(zip(good, self._numbers(combined), strict=True))
+        return found
+
+    def _numbers(self, combined: list[Any]) -> list[float]:
+        numbers = np.asarray(combined, dtype=np.float64)
+        if numbers.ndim != 1:
+            shape = numbers.shape[1:]
+            msg = f"reward model {self.model.name!r}: combine gave arrays {shape}, not numbers."
+            raise BackendError(f"{msg} Return shape (n,).")
+        return [float(number) for number in numbers]
+
+    def _image_features(self, keys: Collection[str], prepared: Mapping[str, Any]) -> dict[str, Any]:
+        lacking = self.lacks(keys)
+        features = {key: self._images[key] for key in keys if key in self._images}
+        features |= {key: prepared[key] for key in lacking}
+        new = [key for key in lacking if not isinstance(prepared[key], BadImage)]
+        encoded = self._in_batches("encode_images", [prepared[key] for key in new])
+        features.update(zip(new, encoded, strict=True))
+        for key in lacking:
+            self._images.put(key, features[key])
+        return features
+
+    def _features_of_prompts(self, prompts: Collection[str]) -> dict[str, Any]:
+        known = self._prompt_features
+        features = {prompt: known[prompt] for prompt in prompts if prompt in known}
+        lacking = {self._prompts[prompt].batch for prompt in prompts if prompt not in features}
+        for batch in sorted(lacking):
+            members = self._batches[batch]
+            encoded = self._in_batches("encode_prompts", members)
+            for prompt, feature in zip(members, encoded, strict=True):
+                known.put(prompt, feature)
+                features[prompt] = feature
+        return features
+
+    def _in_batches(self, method: str, *columns: Sequence[Any]) -> list[Any]:
+        """Call a method of the model on aligned columns, `batch_size` items at a time."""
+        results: list[Any] = []
+        while len(results) < len(columns[0]):
+            span = slice(len(results), len(results) + self.batch_size)
+            batch = [list(column[span]) for column in columns]
+            answer = self._attempt(method, batch)
+            if answer is None:
+                continue
+            if len(answer) != len(batch[0]):
+                msg = (
+                    f"reward model {self.model.name!r}: {method} gave {len(answer)} results for "
+                    f"{len(batch[0])} items. Return one per item."
+                )
+                raise BackendError(msg)
+            results.extend(answer)
+        self.n_done[method] += len(results)
+        return results
+
+    def _attempt(self, method: str, batch: list[list[Any]]) -> Sequence[Any] | None:
+        """The answer; None where memory ran out and the batch size was halved."""
+        n_items = len(batch[0])
+        try:
+            answer: Sequence[Any] = getattr(self.model, method)(*batch)
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            if n_items == 1:
+                msg = (
+                    f"reward model {self.model.name!r} has too little memory for a single item. "
+                    "Use another device, or a smaller dtype."
+                )
+                raise BackendError(msg) from error
+        else:
+            return answer
+        self.batch_size = max(1, n_items // 2)
+        self._images.clear()
+        _release_memory()
+        return None
+
+
+def prepare(image: Mapping[str, Any], models: Sequence[RewardModel]) -> list[Any]:
+    """Decode an image once and preprocess it for each model; called from several threads.
+
+    Returns:
+        For each model what its `preprocess` made, or a BadImage.
+    """
+    from aas_bench.tables.images import open_image
+
+    try:
+        decoded = open_image(image)
+    except (InputError, OSError) as error:
+        return [BadImage(reason=one_line(error))] * len(models)
+    return [_preprocess(model, decoded) for model in models]
+
+
+def _preprocess(model: RewardModel, image: Image.Image) -> Any:
+    try:
+        return model.preprocess(image)
+    except (InputError, OSError, ValueError, MemoryError) as error:
+        return BadImage(reason=f"{model.name}: {one_line(error)}")
+
+
+def one_line(error: Exception) -> str:
+    """An error's text without line breaks; its class where it has none."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that host or accelerator memory ran out."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    return any(words in str(error).lower() for words in _OUT_OF_MEMORY)
+
+
+def n_bytes(feature: Any) -> int:
+    """About how much memory a feature holds: arrays, tensors, images, and containers of them."""
+    if feature is None:
+        return 0
+    if isinstance(feature, Image.Image):
+        return feature.width * feature.height * len(feature.getbands())
+    size = getattr(feature, "nbytes", None)
+    if isinstance(size, int):
+        return size
+    return sys.getsizeof(feature) + sum(map(n_bytes, _parts_of(feature)))
+
+
+def _parts_of(feature: Any) -> Iterator[Any]:
+    if isinstance(feature, Mapping):
+        yield from feature.values()
+    elif isinstance(feature, (list, tuple)):
+        yield from feature
+    elif is_dataclass(feature):
+        yield from vars(feature).values()
+
+
+def _release_memory() -> None:
+    """Give cached blocks of the accelerator back, where torch is in use."""
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        torch.cuda.empty_cache()

@@ -1,0 +1,210 @@
+"""What a scoring run reads, and in which order: rows, parts, groups.
+
+A part is a fixed range of rows, stored at once. A group is a run of rows inside a part whose new
+images fill one batch. Both follow from the pairs alone, so a continued run repeats the batches of
+an uninterrupted one, and with them the last bit of every score.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any, Final
+
+from aas_bench.errors import InputError, SchemaError, StoreError
+from aas_bench.tables.schema import (
+    IMAGE_COLUMNS,
+    IMAGE_DISTORTED,
+    IMAGE_ORIGINAL,
+    PAIR_COLUMNS,
+    PAIR_ID,
+    PROMPT_DISTORTED,
+    PROMPT_ORIGINAL,
+)
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from datasets import Dataset, IterableDataset
+
+_HASHED_ROWS: Final = 500
+_IDENTITY: Final = [PAIR_ID, PROMPT_ORIGINAL, PROMPT_DISTORTED]
+_MEDIA: Final = ("Image", "Audio", "Video", "Pdf")
+
+
+@dataclass(frozen=True, kw_only=True)
+class UndecodedImage:
+    """An image as it is stored.
+
+    Attributes:
+        key: Equal for equal bytes.
+        struct: {"bytes", "path"} as `datasets` stores it; None where the cell is null.
+    """
+
+    key: str
+    struct: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairRow:
+    """One row of the pair table; `values` holds the columns that are no images."""
+
+    original: UndecodedImage
+    distorted: UndecodedImage
+    values: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowGroup:
+    """Rows that are scored together; `last` in their part or not."""
+
+    part: int
+    number: int
+    rows: list[PairRow]
+    last: bool
+
+    def images(self) -> dict[str, Mapping[str, Any]]:
+        """The distinct undecoded images by key, in order of appearance; null cells left out."""
+        both = (image for row in self.rows for image in (row.original, row.distorted))
+        return {image.key: image.struct for image in both if image.struct is not None}
+
+
+class PairSource:
+    """The rows of a pair table in order, their images undecoded.
+
+    Args:
+        pairs: In the canonical schema; streaming or not.
+
+    Raises:
+        SchemaError: Columns are missing, or the image columns are no images.
+    """
+
+    def __init__(self, pairs: Dataset | IterableDataset) -> None:
+        from datasets import Dataset, Features, Image
+
+        features = _checked_features(pairs)
+        kept = {k: v for k, v in features.items() if k in IMAGE_COLUMNS or not _is_media(v)}
+        pairs = pairs.select_columns(list(kept)).with_format(None)
+        for column in IMAGE_COLUMNS:
+            pairs = pairs.cast_column(column, Image(decode=False))
+        texts = Features({k: v for k, v in kept.items() if k not in IMAGE_COLUMNS})
+        self._pairs = pairs
+        self._stream = iter(pairs)
+        self._position = 0
+        self._columns = list(texts)
+        self.schema: pa.Schema = texts.arrow_schema.remove_metadata()
+        self.total: int | None = len(pairs) if isinstance(pairs, Dataset) else None
+
+    def fingerprint(self) -> dict[str, Any]:
+        """What identifies the pairs without reading an image; JSON values.
+
+        Covers every other column and the size and file name of every image. Of a stream, which
+        must not be read twice, only the columns; its stored parts are compared row by row.
+        """
+        columns = {field.name: str(field.type) for field in self.schema}
+        if self.total is None:
+            return {"columns": columns, "streaming": True}
+        digest = hashlib.sha256()
+        texts = self._pairs.select_columns(self._columns).with_format("arrow")
+        for batch in texts.iter(_HASHED_ROWS):
+            digest.update(json.dumps(batch.to_pylist(), default=str).encode())
+        images = self._pairs.select_columns(list(IMAGE_COLUMNS)).with_format("arrow")
+        for batch in images.iter(_HASHED_ROWS):
+            digest.update(json.dumps(_image_sizes(batch)).encode())
+        return {"columns": columns, "n_rows": self.total, "sha256": digest.hexdigest()}
+
+    def read(self, start: int, stop: int) -> Iterator[PairRow]:
+        """The rows from `start` up to `stop` or the end; a stream is read forward only."""
+        if self.total is not None:
+            return (_pair_row(self._pairs[i]) for i in range(start, min(stop, self.total)))
+        return self._read_stream(start, stop)
+
+    def _read_stream(self, start: int, stop: int) -> Iterator[PairRow]:
+        while self._position < stop:
+            row = next(self._stream, None)
+            if row is None:
+                return
+            self._position += 1
+            if self._position > start:
+                yield _pair_row(row)
+
+    def holds(self, stored: pa.Table, start: int, stop: int) -> bool:
+        """Whether a stored part has the rows from `start` to `stop`; reads them from a stream.
+
+        Raises:
+            StoreError: The stream gives other pairs than those stored.
+        """
+        if self.total is not None:
+            return bool(stored.num_rows == min(stop, self.total) - start)
+        rows = [[row.values[c] for c in _IDENTITY] for row in self.read(start, stop)]
+        if rows != [list(row.values()) for row in stored.select(_IDENTITY).to_pylist()]:
+            msg = f"rows {start} to {stop} of the stream are not those stored. Start a new run."
+            raise StoreError(msg)
+        return True
+
+
+def row_groups(rows: Iterable[PairRow], *, part: int, capacity: int) -> Iterator[RowGroup]:
+    """Cut the rows of one part into groups of at most `capacity` images new to the part."""
+    seen: set[str] = set()
+    group: list[PairRow] = []
+    number = n_new = 0
+    for row in rows:
+        new = {row.original.key, row.distorted.key} - seen
+        if group and n_new + len(new) > capacity:
+            yield RowGroup(part=part, number=number, rows=group, last=False)
+            group, number, n_new = [], number + 1, 0
+        seen |= new
+        n_new += len(new)
+        group.append(row)
+    if group:
+        yield RowGroup(part=part, number=number, rows=group, last=True)
+
+
+def _pair_row(row: dict[str, Any]) -> PairRow:
+    original, distorted = row.pop(IMAGE_ORIGINAL), row.pop(IMAGE_DISTORTED)
+    return PairRow(original=_undecoded(original), distorted=_undecoded(distorted), values=row)
+
+
+def _undecoded(struct: Mapping[str, Any] | None) -> UndecodedImage:
+    if struct is None:
+        return UndecodedImage(key="null", struct=None)
+    content = struct.get("bytes")
+    key = f"path:{struct.get('path')}" if content is None else hashlib.sha256(content).hexdigest()
+    return UndecodedImage(key=key, struct=struct)
+
+
+def _image_sizes(batch: pa.Table) -> list[list[Any]]:
+    import pyarrow.compute as pc
+
+    sizes = []
+    for column in IMAGE_COLUMNS:
+        content = pc.struct_field(batch[column].combine_chunks(), "bytes")
+        paths = pc.struct_field(batch[column].combine_chunks(), "path").to_pylist()
+        sizes.append(pc.binary_length(content).to_pylist())
+        sizes.append([None if path is None else PurePath(path).name for path in paths])
+    return sizes
+
+
+def _is_media(feature: Any) -> bool:
+    return type(feature).__name__ in _MEDIA
+
+
+def _checked_features(pairs: Dataset | IterableDataset) -> dict[str, Any]:
+    features = pairs.features
+    if features is None:
+        msg = "the stream does not name its features. Open it with load_pairs(..., streaming=True)."
+        raise SchemaError(msg)
+    missing = [column for column in PAIR_COLUMNS if column not in features]
+    if missing:
+        msg = f"the pairs have no column {', '.join(missing)}. Open them with load_pairs."
+        raise SchemaError(msg)
+    wrong = [c for c in IMAGE_COLUMNS if type(features[c]).__name__ != "Image"]
+    if wrong:
+        msg = f"{', '.join(wrong)} holds no images. Cast it to datasets.Image."
+        raise SchemaError(msg)
+    if getattr(pairs, "num_rows", None) == 0:
+        msg = "there are no pairs. Check the split, the filter or the limit."
+        raise InputError(msg)
+    return dict(features)

@@ -1,0 +1,193 @@
+"""What generators are asked: pairs of prompts from the Hub, a file or the built-in scenes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any, Final
+
+from aas_bench.counterfactual.effects import EFFECTS
+from aas_bench.counterfactual.scenes import SCENES
+from aas_bench.errors import InputError, SchemaError
+from aas_bench.tables.authors import parse_dimensions, renames
+from aas_bench.tables.cells import cell
+from aas_bench.tables.schema import DIMENSIONS, INDEX, PROMPT_DISTORTED, PROMPT_ORIGINAL
+from aas_bench.tables.sources import Options, open_source
+from aas_bench.tables.tables import raise_faults
+
+BUILT_IN: Final = "counterfactual"
+PUBLISHED: Final = "weathon/anti_aesthetics_dataset"
+N_PUBLISHED: Final = 300
+"""How many of the published prompts the benchmark uses: the first."""
+
+_NEGATIVE: Final = "negative_prompt"
+_SPLIT: Final = "train"
+_CONFIG: Final = "prompts"
+_MEND: Final = "Mend these rows, or leave them out."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prompt:
+    """The two prompts of one pair.
+
+    Attributes:
+        index: Names the images and, with the seed, fixes their starting noise; unique.
+        cluster: Prompts that share it are not independent; the index where nothing is known.
+        original: The caption.
+        distorted: The same with a request for something unpretty.
+        dimensions: What was asked for.
+        negative: What value sign flip should keep out; None where there is none.
+        scene: The built-in scene that it describes; None for other prompts.
+        effect: The built-in effect that it asks for; None for other prompts.
+    """
+
+    index: int
+    cluster: int
+    original: str
+    distorted: str
+    dimensions: tuple[str, ...] = ()
+    negative: str | None = None
+    scene: str | None = None
+    effect: str | None = None
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """The prompts of a run, in order.
+
+    Attributes:
+        source: What `load_prompts` was asked for.
+        prompts: At least one.
+    """
+
+    source: str
+    prompts: tuple[Prompt, ...]
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hash of every field of every prompt."""
+        text = json.dumps([asdict(prompt) for prompt in self.prompts], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Source, number and hash: JSON values."""
+        return {"source": self.source, "n": len(self.prompts), "sha256": self.sha256}
+
+
+def load_prompts(
+    source: str | os.PathLike[str] = BUILT_IN,
+    *,
+    limit: int | None = None,
+    revision: str | None = None,
+) -> Prompts:
+    """Load pairs of prompts.
+
+    Args:
+        source: "counterfactual": one prompt for each built-in scene and effect, no network; a
+            Parquet, JSONL, JSON or CSV file; or a Hub id or a folder like one, of which the
+            configuration `prompts` is read where there is one, and of the published prompts the
+            first 300 of the split `train`. Needs the columns `prompt_original` and
+            `prompt_distorted` or the authors' names for them; `index` (else the row number),
+            `dimensions` and `negative_prompt` are read where present.
+        limit: At most so many, the first; None for all.
+        revision: Branch, tag or commit on the Hub.
+
+    Raises:
+        InputError: The source does not exist or cannot be read.
+        SchemaError: Columns are missing, or rows are at fault: all of them in one message.
+        BackendError: The Hub cannot be reached.
+    """
+    name = os.fspath(source)
+    if limit is not None and limit < 1:
+        msg = f"limit is {limit}. Give at least 1, or None for all."
+        raise InputError(msg)
+    if name != BUILT_IN:
+        if name == PUBLISHED:
+            limit = min(limit or N_PUBLISHED, N_PUBLISHED)
+        return Prompts(name, _read(name, revision, limit))
+    if revision is not None:
+        msg = f"{name} has no revision. Leave it out."
+        raise InputError(msg)
+    return Prompts(name, _built_in()[:limit])
+
+
+def _built_in() -> tuple[Prompt, ...]:
+    """Every scene in turn, each time with its next effect: any first few are a variety."""
+    effects, scenes = list(EFFECTS.values()), list(SCENES.values())
+    pairs = [
+        (scene, effects[(turn + place) % len(effects)])
+        for turn in range(len(effects))
+        for place, scene in enumerate(scenes)
+    ]
+    possible = [(scene, effect) for scene, effect in pairs if scene.name not in effect.excluded]
+    return tuple(
+        Prompt(
+            index=index,
+            cluster=list(SCENES).index(scene.name),
+            original=scene.caption,
+            distorted=effect.prompt(scene),
+            dimensions=(effect.dimension,),
+            scene=scene.name,
+            effect=effect.name,
+        )
+        for index, (scene, effect) in enumerate(possible)
+    )
+
+
+def _read(name: str, revision: str | None, most: int | None) -> tuple[Prompt, ...]:
+    options = Options(
+        config=None,
+        split=_SPLIT if name == PUBLISHED else None,
+        streaming=False,
+        revision=revision,
+        preferred=_CONFIG,
+    )
+    data = open_source(name, options).data
+    data = data.rename_columns(renames(data.column_names))
+    missing = [c for c in (PROMPT_ORIGINAL, PROMPT_DISTORTED) if c not in data.column_names]
+    if missing:
+        msg = f"{name}: no column {' and no '.join(missing)}. Add it; there is {data.column_names}."
+        raise SchemaError(msg)
+    known = (INDEX, PROMPT_ORIGINAL, PROMPT_DISTORTED, DIMENSIONS, _NEGATIVE)
+    data = data.select_columns([c for c in known if c in data.column_names])
+    data = data if most is None else data.select(range(min(most, len(data))))
+    prompts: list[Prompt] = []
+    faults: list[str] = []
+    for number, row in enumerate(data):
+        named = {column: cell(column, data.features[column], row, number) for column in row}
+        try:
+            prompts.append(_prompt(named, number))
+        except SchemaError as error:
+            faults.append(f"row {number}: {error}")
+    counts = Counter(prompt.index for prompt in prompts)
+    faults += [f"index {index} stands {n} times" for index, n in counts.items() if n > 1]
+    raise_faults(name, faults, _MEND)
+    return tuple(prompts)
+
+
+def _prompt(row: Mapping[str, Any], number: int) -> Prompt:
+    index = row.get(INDEX, number)
+    if not isinstance(index, int) or index < 0:
+        msg = f"{INDEX} {index!r} is no whole number from 0"
+        raise SchemaError(msg)
+    for column in (PROMPT_ORIGINAL, PROMPT_DISTORTED):
+        if not isinstance(row[column], str) or not row[column].strip():
+            msg = f"{column} {row[column]!r:.60} is no text"
+            raise SchemaError(msg)
+    negative = row.get(_NEGATIVE)
+    if negative is not None and not isinstance(negative, str):
+        msg = f"{_NEGATIVE} {negative!r:.60} is no text"
+        raise SchemaError(msg)
+    return Prompt(
+        index=index,
+        cluster=index,
+        original=row[PROMPT_ORIGINAL],
+        distorted=row[PROMPT_DISTORTED],
+        dimensions=tuple(parse_dimensions(row.get(DIMENSIONS))),
+        negative=negative or None,
+    )

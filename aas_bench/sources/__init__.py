@@ -1,0 +1,1 @@
+"""Other people's files, COCO, AVA and LAPIS, as the dataset builders read them."""

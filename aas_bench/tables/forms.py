@@ -1,0 +1,156 @@
+"""The known forms of a pair table: which columns each needs, and what they mean."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from aas_bench.errors import SchemaError
+from aas_bench.tables.authors import RENAMED
+from aas_bench.tables.schema import (
+    IMAGE_DISTORTED,
+    IMAGE_ORIGINAL,
+    PROMPT_DISTORTED,
+    PROMPT_ORIGINAL,
+    UNKNOWN_MODEL,
+    Label,
+)
+from aas_bench.tables.taxonomy import EMOTIONS
+
+HAPPY: Final = "happy"
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """One pair seen in a row.
+
+    Attributes:
+        columns: Their column -> ours, before the general names of `authors.RENAMED`. A dot names
+            a field of a struct.
+        dimensions: Columns to take the dimensions from where the table has none: the first there.
+        model: What made the images, where no column says.
+        label: The label, where the pair is built so that it is known.
+        emotion: What fills the slot of the row's prompt; ends the `pair_id`.
+        alone: The image stands alone: there is no I_o.
+    """
+
+    columns: Mapping[str, str] = field(default_factory=dict)
+    dimensions: tuple[str, ...] = ()
+    model: str = UNKNOWN_MODEL
+    label: Label | None = None
+    emotion: str | None = None
+    alone: bool = False
+
+    def renames(self, columns: Collection[str]) -> dict[str, str]:
+        """Their column -> ours, for the columns that a table has; the first of several wins."""
+        found: dict[str, str] = {}
+        for theirs, ours in (*self.columns.items(), *RENAMED.items()):
+            if theirs in columns and ours not in columns and ours not in found.values():
+                found[theirs] = ours
+        return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class Form:
+    """A kind of table; each of its rows holds one pair per view.
+
+    Attributes:
+        name: For error messages.
+        needs: The columns without which a table is not of this form.
+        images: Its image columns.
+        views: The pairs in each row.
+    """
+
+    name: str
+    needs: tuple[str, ...]
+    images: tuple[str, ...]
+    views: tuple[View, ...]
+
+    def lacks(self, columns: Collection[str]) -> list[str]:
+        """The needed columns that are not there under any of their names."""
+        there = {*columns, *self.views[0].renames(columns).values()}
+        return [name for name in self.needs if name not in there]
+
+
+def _emotion(emotion: str) -> View:
+    return View(
+        columns={f"{HAPPY}_image": IMAGE_ORIGINAL, f"{emotion}_image": IMAGE_DISTORTED},
+        model="gemini-2.5-flash-image",
+        label=Label.DISTORTED,
+        emotion=emotion,
+    )
+
+
+def _comparison(aligned: str, free: str) -> Form:
+    """Two generators, one column each, under one prompt."""
+    columns = {aligned: IMAGE_ORIGINAL, free: IMAGE_DISTORTED, "prompt": PROMPT_DISTORTED}
+    return Form(
+        name="critical comparison",
+        needs=tuple(columns),
+        images=(aligned, free),
+        views=(View(columns=columns, dimensions=("topic",), model="flux_krea-against-dance_flux"),),
+    )
+
+
+_FACES: Final = tuple(f"{emotion}_image" for emotion in EMOTIONS)
+
+FORMS: Final = (
+    Form(
+        name="pairs",
+        needs=(IMAGE_ORIGINAL, IMAGE_DISTORTED, PROMPT_DISTORTED),
+        images=(IMAGE_ORIGINAL, IMAGE_DISTORTED),
+        views=(View(),),
+    ),
+    Form(
+        name="photographs",
+        needs=("image", "clean_image", "anti_aesthetic_caption"),
+        images=("image", "clean_image"),
+        views=(
+            View(
+                columns={
+                    "clean_image": IMAGE_ORIGINAL,
+                    "image": IMAGE_DISTORTED,
+                    "clean_caption": PROMPT_ORIGINAL,
+                    "anti_aesthetic_caption": PROMPT_DISTORTED,
+                },
+                dimensions=("elements", "category"),
+                label=Label.DISTORTED,
+            ),
+        ),
+    ),
+    Form(
+        name="emotions",
+        needs=(*_FACES, "prompt"),
+        images=_FACES,
+        views=tuple(_emotion(e) for e in EMOTIONS if e != HAPPY),
+    ),
+    _comparison("images.dance_flux", "images.flux_krea"),
+    _comparison("dance_flux", "flux_krea"),
+    _comparison("image_dance_flux", "image_flux_krea"),
+    _comparison("dance_flux_image", "flux_krea_image"),
+    Form(
+        name="paintings",
+        needs=("image", "caption"),
+        images=("image",),
+        views=(View(columns={"image": IMAGE_DISTORTED, "caption": PROMPT_DISTORTED}, alone=True),),
+    ),
+)
+"""In the order in which they are tried."""
+
+
+def match_form(columns: Collection[str], source: str) -> Form:
+    """The form whose needs the columns meet, the first of several.
+
+    Raises:
+        SchemaError: None does; says what the nearest form lacks.
+    """
+    lacks = [(form.lacks(columns), form) for form in FORMS]
+    missing, nearest = min(lacks, key=lambda item: len(item[0]) / len(item[1].needs))
+    if missing:
+        msg = (
+            f"{source}: no pair table of a known form. The nearest form ({nearest.name}) also "
+            f"needs {', '.join(missing)}; the columns here are {', '.join(columns)}."
+        )
+        raise SchemaError(msg)
+    return nearest

@@ -1,0 +1,311 @@
+"""Find and open a pair table, wherever it is: built in, a file, a folder or on the Hub."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from aas_bench.errors import BackendError, InputError, SchemaError
+from aas_bench.quiet import quiet
+from aas_bench.registry import import_object
+from aas_bench.tables.schema import IMAGE_DISTORTED, IMAGE_ORIGINAL, INDEX, PAIR_ID
+from aas_bench.tables.tables import TABLE_SUFFIXES, raise_faults, read_frame, table_path
+from aas_bench.tables.tasks import TASKS, Task
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from datasets import Dataset, IterableDataset
+
+PAIRS_CONFIG: Final = "pairs"
+
+_HUB_ID: Final = re.compile(r"[\w.-]+/[\w.-]+")
+_METADATA: Final = tuple(f"metadata{suffix}" for suffix in TABLE_SUFFIXES)
+_SAVED: Final = ("state.json", "dataset_dict.json")
+_PAIR_FILE: Final = re.compile(
+    r"(?P<id>.+)_(?P<role>original|distorted)\.(png|jpe?g|webp|bmp|tiff?)", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opened:
+    """A table as it is at its source.
+
+    Attributes:
+        data: The rows.
+        name: What to call the source in errors.
+        root: The folder that file names of images are relative to; None where there is none.
+        hub_id: Its id where it was streamed from the Hub.
+    """
+
+    data: Dataset | IterableDataset
+    name: str
+    root: Path | None = None
+    hub_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What `load_pairs` was asked for besides the source.
+
+    `preferred` is the configuration that is taken, if it is there, where none was asked for.
+    """
+
+    config: str | None
+    split: str | None
+    streaming: bool
+    revision: str | None
+    preferred: str = PAIRS_CONFIG
+
+
+def open_source(source: str | os.PathLike[str], options: Options) -> Opened:
+    """Open a task by name, else a file or folder, else a Hub id.
+
+    Raises:
+        InputError: There is none of these, or it cannot be read.
+        UnknownNameError: A bare word that no task is called.
+        BackendError: The Hub cannot be reached.
+    """
+    name, path = os.fspath(source), Path(source)
+    if not name.strip():
+        msg = "the name of the data is empty. Give a task, a table, a folder or a Hub id."
+        raise InputError(msg)
+    if name in TASKS:
+        return _open_task(TASKS[name], options)
+    if path.is_dir():
+        # `datasets` calls what it builds after the folder, and `.` has no name.
+        return _open_folder(path if path.name else path.resolve(), options)
+    if path.exists() or path.suffix.lower() in TABLE_SUFFIXES:
+        return _open_table(table_path(path), options)
+    if _HUB_ID.fullmatch(name):
+        return _open_hub(name, options)
+    if path.parent == Path():
+        return _open_task(TASKS[name], options)  # raises with the nearest names
+    msg = f"{name}: there is no such file or folder. Check the path."
+    raise InputError(msg)
+
+
+def _open_task(task: Task, options: Options) -> Opened:
+    if task.build is not None:
+        _refuse_remote(task.name, options)
+        return Opened(data=_rows(import_object(task.build)(), options), name=task.name)
+    try:
+        return _open_hub(task.hub_id, options)
+    except _NotOnHubError as error:
+        if task.authors_id is None:
+            raise
+        warnings.warn(f"{error} Reading the authors' own table, {task.authors_id}.", stacklevel=4)
+        return _open_hub(task.authors_id, options)
+
+
+def _open_table(file: Path, options: Options) -> Opened:
+    _refuse_remote(str(file), options)
+    if file.suffix.lower() != ".parquet":
+        data = _rows(_from_frame(read_frame(file), str(file)), options)
+        return Opened(data=data, name=str(file), root=file.parent)
+    from datasets import Dataset, IterableDataset
+
+    # Not load_dataset("parquet"): that reports each load to a server first.
+    with _one_line(str(file)):
+        kind = IterableDataset if options.streaming else Dataset
+        data = kind.from_parquet(glob.escape(str(file)))
+    return Opened(data=data, name=str(file), root=file.parent)
+
+
+def _open_folder(folder: Path, options: Options) -> Opened:
+    from datasets import load_from_disk
+
+    name = str(folder)
+    if any((folder / mark).is_file() for mark in _SAVED):
+        with _one_line(name):
+            saved = load_from_disk(name)
+        data = _rows(_one_split(saved, name, options.split), options)
+        return Opened(data=data, name=name, root=folder)
+    metadata = [folder / m for m in _METADATA if (folder / m).is_file()]
+    if metadata:
+        _refuse_remote(name, options)
+        data = _rows(_image_folder(metadata[0]), options)
+        return Opened(data=data, name=name, root=folder)
+    files = {f.name: m for f in sorted(folder.iterdir()) if (m := _PAIR_FILE.fullmatch(f.name))}
+    if files:
+        _refuse_remote(name, options)
+        return Opened(data=_rows(_file_pairs(folder, files), options), name=name, root=folder)
+    if options.revision is not None:
+        msg = f"{name} is a folder and has no revision. Leave out revision."
+        raise InputError(msg)
+    return Opened(data=_load(name, options), name=name, root=folder)
+
+
+def _image_folder(metadata: Path) -> Dataset:
+    """A table beside its images; `file_name` and `<column>_file_name` name them."""
+    frame = read_frame(metadata)
+    renamed = {
+        c: c.removesuffix("file_name").rstrip("_") or "image"
+        for c in frame.columns
+        if c == "file_name" or c.endswith("_file_name")
+    }
+    return _from_frame(frame.rename(columns=renamed), str(metadata))
+
+
+def _file_pairs(folder: Path, files: dict[str, re.Match[str]]) -> Dataset:
+    """`<id>_original.png` and `<id>_distorted.png` beside one table with an `id` or `index`."""
+    tables = [f for f in sorted(folder.iterdir()) if f.suffix.lower() in TABLE_SUFFIXES]
+    if len(tables) != 1:
+        msg = f"{folder}: {len(tables)} tables beside the images. Put one there, with the prompts."
+        raise InputError(msg)
+    frame = read_frame(tables[0])
+    key = next((c for c in ("id", PAIR_ID, INDEX) if c in frame), None)
+    if key is None:
+        msg = (
+            f"{tables[0]}: no column id or index. Add one that holds what stands before _original."
+        )
+        raise SchemaError(msg)
+    found: dict[str, dict[str, str]] = {}
+    faults = []
+    for file, match in files.items():
+        roles, role = found.setdefault(_plain(match["id"]), {}), match["role"].lower()
+        if role in roles:
+            faults.append(f"two files are image {role} of {_plain(match['id'])!r}")
+        roles[role] = file
+    keys = [_plain(str(value)) for value in frame[key]]
+    faults += [
+        f"{key} {k!r} has no image {role}"
+        for k in keys
+        for role in ("original", "distorted")
+        if role not in found.get(k, {})
+    ]
+    faults += [f"images of {k!r} have no row" for k in sorted(found.keys() - set(keys))]
+    raise_faults(tables[0], faults, "Each row needs both images, each image its row.")
+    frame = frame.assign(
+        **{
+            IMAGE_ORIGINAL: [found[k]["original"] for k in keys],
+            IMAGE_DISTORTED: [found[k]["distorted"] for k in keys],
+        }
+    )
+    return _from_frame(frame, str(tables[0]))
+
+
+def _plain(identity: str) -> str:
+    """A number without leading zeros, anything else as it is."""
+    return str(int(identity)) if identity.isdecimal() else identity
+
+
+def _open_hub(hub_id: str, options: Options) -> Opened:
+    return Opened(data=_load(hub_id, options), name=hub_id, hub_id=hub_id)
+
+
+def _load(name: str, options: Options) -> Any:
+    """One configuration and one split of a folder or a Hub dataset."""
+    from datasets import get_dataset_config_names, get_dataset_default_config_name, load_dataset
+
+    with _one_line(name):
+        configs = get_dataset_config_names(name, revision=options.revision)
+        config: str | None = options.config or options.preferred
+        if options.config is None and config not in configs:
+            config = get_dataset_default_config_name(name, revision=options.revision)
+    if config not in configs:
+        problem = "has several configurations" if config is None else f"has none called {config!r}"
+        msg = f"{name} {problem}. Choose one with config= (--config): {', '.join(configs)}."
+        raise InputError(msg)
+    with _one_line(name):
+        loaded = load_dataset(
+            name,
+            config,
+            split=options.split,
+            streaming=options.streaming,
+            revision=options.revision,
+        )
+    return _one_split(loaded, name, options.split)
+
+
+def _one_split(loaded: Any, name: str, split: str | None) -> Any:
+    """The split asked for, or the only one; what has no splits as it is."""
+    if not isinstance(loaded, dict):
+        return loaded
+    if split is None and len(loaded) == 1:
+        return next(iter(loaded.values()))
+    if split in loaded:
+        return loaded[split]
+    problem = "has several splits" if split is None else f"has no split {split!r}"
+    msg = f"{name} {problem}. Choose one with split= (--split): {', '.join(loaded)}."
+    raise InputError(msg)
+
+
+def _refuse_remote(name: str, options: Options) -> None:
+    given = [o for o in ("config", "split", "revision") if getattr(options, o) is not None]
+    if given:
+        msg = f"{name} has no {' and no '.join(given)}. Leave out {', '.join(given)}."
+        raise InputError(msg)
+
+
+def _rows(data: Any, options: Options) -> Any:
+    return data.to_iterable_dataset() if options.streaming else data
+
+
+def _from_frame(frame: pd.DataFrame, name: str) -> Dataset:
+    import pyarrow as pa
+    from datasets import Dataset
+
+    try:
+        table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
+    except pa.ArrowException as error:
+        reason = str(error.args[0]).split("\n", 1)[0]
+        msg = f"{name}: a column mixes types ({reason}). Give each column one type."
+        raise SchemaError(msg) from error
+    fields = [
+        field.with_type(pa.string()) if pa.types.is_large_string(field.type) else field
+        for field in table.schema
+    ]
+    return Dataset(table.cast(pa.schema(fields)))
+
+
+class _NotOnHubError(InputError):
+    """No dataset of this id can be seen."""
+
+
+@contextmanager
+def _one_line(name: str) -> Iterator[None]:
+    """Say in one line why `datasets` could not open a table."""
+    import pyarrow as pa
+    from datasets.exceptions import DatasetNotFoundError, DatasetsError
+    from huggingface_hub.errors import HfHubHTTPError
+
+    try:
+        with quiet("datasets", "huggingface_hub"):
+            yield
+    except DatasetNotFoundError as error:
+        raise _not_found(name, str(error)) from error
+    except (ConnectionError, HfHubHTTPError) as error:
+        msg = (
+            f"{name}: the Hub does not answer and the dataset is not in the cache "
+            f"({_first_line(error)}). Connect to the network, or give a local copy."
+        )
+        raise BackendError(msg, retryable=True) from error
+    except (DatasetsError, FileNotFoundError, pa.ArrowException, ValueError, RuntimeError) as error:
+        cause = _first_line(error.__cause__ or error).rstrip(".")
+        msg = f"{name}: cannot be read as a dataset ({cause}). Check what it holds."
+        raise InputError(msg) from error
+
+
+def _not_found(name: str, reason: str) -> InputError:
+    if "gated" in reason:
+        return InputError(
+            f"{name} is gated. Accept its terms on https://huggingface.co/datasets/{name}, "
+            "then log in with: hf auth login."
+        )
+    if reason.startswith("Revision"):
+        return InputError(f"{reason.rstrip('.')}. Give a branch, a tag or a full commit hash.")
+    return _NotOnHubError(
+        f"there is no folder {name!r} here and no dataset of that name on the Hub, or it is "
+        "private. Check the spelling, or log in with: hf auth login."
+    )
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().split("\n", 1)[0]

@@ -1,0 +1,40 @@
+import stat
+
+import pytest
+
+from aas_bench.errors import InputError
+from aas_bench.files import whole_file
+
+
+def test_a_file_is_whole_or_as_it_was(tmp_path):
+    target = tmp_path / "a"
+    with whole_file(target) as file:
+        file.write(b"first")
+        assert not target.exists()
+    assert target.read_bytes() == b"first"
+    with pytest.raises(KeyboardInterrupt), whole_file(target) as file:  # noqa: PT012 - two steps
+        file.write(b"second")
+        raise KeyboardInterrupt
+    assert target.read_bytes() == b"first"
+    with target.open("rb") as reader:
+        with whole_file(target) as file:
+            file.write(b"third")
+        assert reader.read() == b"first", "who reads the old file reads it to its end"
+    assert target.read_bytes() == b"third"
+    assert [f.name for f in tmp_path.iterdir()] == ["a"]
+
+
+def test_it_has_the_rights_of_any_other_file(tmp_path):
+    (tmp_path / "other").touch()
+    with whole_file(tmp_path / "a"):
+        pass
+    rights = [stat.S_IMODE((tmp_path / n).stat().st_mode) for n in ("a", "other")]
+    assert rights[0] == rights[1]
+
+
+def test_without_a_folder(tmp_path):
+    with (
+        pytest.raises(InputError, match=r"there is no folder '.*nowhere'. Make it first"),
+        whole_file(tmp_path / "nowhere" / "a"),
+    ):
+        pytest.fail("it was opened")
