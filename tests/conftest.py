@@ -88,3 +88,9 @@ def loopback_hub():
     with serve() as hub:
         yield hub
     assert hub.unknown == [], "the clients asked for routes that the loopback Hub lacks"
+
+
+@pytest.fixture(scope="session")
+def real_scores(real_data) -> Path:
+    """The authors' per-pair scores of one generator."""
+    return real_data / "scores" / "stable_diffusion_3.5_large.jsonl"

@@ -99,7 +99,7 @@ def to_html(result: Reproduction) -> str:
     from markupsafe import Markup
 
     environment = Environment(
-        loader=PackageLoader("aas_bench.records"),
+        loader=PackageLoader("aas_bench.paper"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -1,7 +1,4 @@
-"""One summarised table for all tests of the report, and the authors' data where it is present."""
-
-import os
-from pathlib import Path
+"""One summarised table for all tests of the report."""
 
 import pytest
 from support.report_tables import score_table
@@ -17,14 +14,3 @@ def table():
 @pytest.fixture(scope="session")
 def summary(table):
     return summarise(table, n_resamples=100)
-
-
-@pytest.fixture(scope="session")
-def real_scores():
-    here = Path(__file__).resolve().parents[2]
-    default = here.parent / "shared" / "data" / "real"
-    folder = Path(os.environ.get("AAS_BENCH_REAL_DATA", default))
-    path = folder / "scores" / "stable_diffusion_3.5_large.jsonl"
-    if not path.exists():
-        pytest.skip("the authors' data is not here")
-    return path
