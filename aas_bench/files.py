@@ -1,12 +1,14 @@
-"""A file is complete or absent."""
+"""Files of ours: complete or absent, told apart by their bytes, JSON that every reader takes."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Any, Final
 from uuid import uuid4
 
 from aas_bench.errors import InputError
@@ -44,3 +46,26 @@ def write_atomically(path: Path, content: bytes) -> Path:
     with whole_file(path) as file:
         file.write(content)
     return path
+
+
+def file_sha256(path: Path) -> str:
+    """The hexadecimal SHA-256 of a file, read in blocks."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(2**20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def json_bytes(value: Mapping[str, Any]) -> bytes:
+    """Indented JSON with sorted keys.
+
+    Raises:
+        InputError: Something in it is no JSON value (NaN and infinity are not).
+    """
+    try:
+        text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        msg = f"cannot be stored as JSON: {error}. Use strings, finite numbers, lists and dicts."
+        raise InputError(msg) from error
+    return (text + "\n").encode()

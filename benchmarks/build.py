@@ -12,7 +12,6 @@ bytes must equal those of the first.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import os
 import resource
@@ -30,6 +29,7 @@ import datasets
 import numpy as np
 from PIL import Image
 
+from aas_bench.files import file_sha256
 from aas_bench.publish.build import build
 from aas_bench.publish.builder import BenchBuilder, BenchConfig, for_viewer, option
 from aas_bench.tables.schema import pair_features
@@ -131,11 +131,7 @@ def hashes(folder: Path) -> dict[str, str]:
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
         name = path.relative_to(folder).as_posix()
         if not name.startswith(".build/"):
-            digest = hashlib.sha256()
-            with path.open("rb") as file:
-                while block := file.read(2**20):
-                    digest.update(block)
-            found[name] = digest.hexdigest()
+            found[name] = file_sha256(path)
     return found
 
 

@@ -20,13 +20,14 @@ import datasets
 from datasets import ClassLabel, Features, Image, List, Value
 
 from aas_bench.errors import InputError
+from aas_bench.files import file_sha256
 from aas_bench.publish.builder import BadItem, BenchBuilder, BenchConfig, for_viewer, option
 from aas_bench.publish.command import command
 from aas_bench.sources.clean_images import CleanImages, NoCleanImageError
 from aas_bench.sources.curation import Commit, SourceFault
 from aas_bench.sources.photographs import KNOWN, Photograph, Photographs, read_photographs
 from aas_bench.tables.crop import centre_square, pixels_sha256, png_bytes
-from aas_bench.tables.image_folder import ImageFolder, file_sha256
+from aas_bench.tables.image_folder import ImageFolder
 from aas_bench.tables.images import open_image
 from aas_bench.tables.own_images import CROP_BOX, FILE_NAME, FILE_SHA256
 from aas_bench.tables.schema import Label

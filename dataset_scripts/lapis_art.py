@@ -20,11 +20,12 @@ import datasets
 from datasets import Features, Image, Value
 
 from aas_bench.errors import InputError
+from aas_bench.files import file_sha256
 from aas_bench.publish.builder import BadItem, BenchBuilder, BenchConfig, for_viewer, option
 from aas_bench.publish.command import command
 from aas_bench.sources.curation import SourceFault
 from aas_bench.sources.lapis import Painting, Paintings, read_paintings
-from aas_bench.tables.image_folder import ImageFolder, file_sha256
+from aas_bench.tables.image_folder import ImageFolder
 from aas_bench.tables.images import open_image
 from aas_bench.tables.own_images import FILE_NAME, FILE_SHA256
 from aas_bench.tables.schema import DIDP, score_column

@@ -1,9 +1,10 @@
+import hashlib
 import stat
 
 import pytest
 
 from aas_bench.errors import InputError
-from aas_bench.files import whole_file
+from aas_bench.files import file_sha256, json_bytes, whole_file
 
 
 def test_a_file_is_whole_or_as_it_was(tmp_path):
@@ -38,3 +39,16 @@ def test_without_a_folder(tmp_path):
         whole_file(tmp_path / "nowhere" / "a"),
     ):
         pytest.fail("it was opened")
+
+
+def test_the_checksum_of_a_file_longer_than_a_block(tmp_path):
+    content = bytes(range(256)) * 2**13  # 2 MiB
+    (tmp_path / "a").write_bytes(content)
+    assert file_sha256(tmp_path / "a") == hashlib.sha256(content).hexdigest()
+
+
+def test_equal_values_are_equal_json_and_nan_is_none():
+    assert json_bytes({"b": 1, "a": "é"}) == json_bytes({"a": "é", "b": 1})
+    assert json_bytes({"a": "é"}) == '{\n  "a": "é"\n}\n'.encode()
+    with pytest.raises(InputError, match=r"cannot be stored as JSON: .* Use strings, finite"):
+        json_bytes({"a": float("nan")})

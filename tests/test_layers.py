@@ -11,7 +11,7 @@ LAYERS = {
     "errors": 0,
     "version": 0,
     "files": 1,
-    "quiet": 1,
+    "loggers": 1,
     "registry": 1,
     "tasks": 2,
     "stats": 2,

@@ -227,10 +227,9 @@ def _score(
     out: Path,
     run: dict[str, Any],
 ) -> ScoreTable:
-    from aas_bench.files import write_atomically
+    from aas_bench.files import json_bytes, write_atomically
     from aas_bench.rewards.catalog import load_reward
     from aas_bench.run.score import score as score_pairs
-    from aas_bench.run.store import json_bytes
 
     device, dtype = run.pop("device"), run.pop("dtype")
     with resumable():

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
-from aas_bench.registry import Registry, import_object
-
-if TYPE_CHECKING:
-    from aas_bench.generators.base import Generator
-    from aas_bench.generators.spec import Submission
+from aas_bench.registry import Registry
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,27 +55,3 @@ BACKENDS: Final = Registry(
     ),
     hint="A backend is one file in aas_bench/generators and a row of BACKENDS.",
 )
-
-
-def load_generator(submission: Submission, *, preset: str = "default", **options: Any) -> Generator:
-    """Load what a submission describes.
-
-    Args:
-        submission: A valid submission.
-        preset: Which of its presets: "default", or a name under `presets`.
-        options: How to run it, e.g. device and batch_size; see the backend's own `load`.
-
-    Raises:
-        SpecError: A revision is still pending, or there is no such preset.
-        MissingExtraError: The backend's packages are not installed.
-        BackendError: The weights cannot be loaded.
-    """
-    from aas_bench.generators.spec import require_runnable
-
-    require_runnable(submission)
-    submission.dtype_for(preset)  # an unknown preset fails before anything is downloaded
-    backend = BACKENDS[submission.backend]
-    feature = f"{submission.id}, backend {backend.name}"
-    load = import_object(backend.load, extra=backend.extra, feature=feature)
-    generator: Generator = load(submission, preset=preset, **options)
-    return generator

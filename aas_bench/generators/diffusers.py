@@ -20,7 +20,7 @@ from aas_bench.generators.noise import draw_noise, noise_generator
 from aas_bench.generators.pipelines import PIPELINES, latent_shape
 from aas_bench.generators.spec import Submission
 from aas_bench.generators.weights import image_to_image, load_pipeline
-from aas_bench.quiet import quiet
+from aas_bench.loggers import silence_loggers
 
 _VERSIONED: Final = ("torch", "diffusers", "transformers", "peft")
 
@@ -57,7 +57,7 @@ class DiffusersGenerator(Generator):
     def generate(self, requests: Sequence[Request]) -> list[Outcome]:
         """One outcome per request, in order; a batch shares its settings."""
         outcomes: dict[int, Outcome] = {}
-        with quiet("diffusers", "transformers"):  # the provenance tells of cut prompts
+        with silence_loggers("diffusers", "transformers"):  # the provenance tells of cut prompts
             for batch in self._batches(requests):
                 made = self._make([requests[i] for i in batch])
                 outcomes.update(zip(batch, made, strict=True))

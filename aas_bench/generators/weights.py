@@ -23,7 +23,7 @@ from aas_bench.errors import BackendError, SpecError
 from aas_bench.generators.pipelines import PIPELINES
 from aas_bench.generators.rules import is_local
 from aas_bench.generators.spec import Submission
-from aas_bench.quiet import quiet
+from aas_bench.loggers import silence_loggers
 
 _LIBRARIES: Final = frozenset({"diffusers", "transformers"})
 
@@ -36,7 +36,7 @@ def load_pipeline(submission: Submission, preset: str) -> Any:
         BackendError: Something cannot be fetched or loaded.
     """
     try:
-        with quiet("diffusers", "transformers", "huggingface_hub"), _bars_on_a_terminal():
+        with silence_loggers("diffusers", "transformers", "huggingface_hub"), _bars_on_a_terminal():
             return _load_pipeline(submission, preset)
     except SpecError:
         raise

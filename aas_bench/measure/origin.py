@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import platform
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from aas_bench.files import file_sha256
 from aas_bench.run.provenance import versions
 
 
@@ -32,18 +32,12 @@ def origin(
         "created": created,
         "command": command,
         "source": None if source is None else str(source),
-        "source_sha256": None if source is None else _sha256(Path(source)),
+        "source_sha256": _sha256(source),
         "versions": {"python": platform.python_version(), **versions()},
         **options,
         "run": None if run is None else dict(run),
     }
 
 
-def _sha256(path: Path) -> str | None:
-    if not path.is_file():
-        return None
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+def _sha256(source: str | Path | None) -> str | None:
+    return file_sha256(Path(source)) if source is not None and Path(source).is_file() else None

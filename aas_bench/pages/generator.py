@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from aas_bench.files import write_atomically
+from aas_bench.files import json_bytes, write_atomically
 from aas_bench.measure.clean_up import clean_up
 from aas_bench.measure.results import RewardSummary
 from aas_bench.measure.summary import summarise
@@ -18,7 +18,6 @@ from aas_bench.run.generate import Generated
 from aas_bench.run.images import MEASURED
 from aas_bench.run.provenance import provenance, versions
 from aas_bench.run.score import score
-from aas_bench.run.store import json_bytes
 from aas_bench.stats.estimate import Estimate
 from aas_bench.tables.scores import ScoreTable
 

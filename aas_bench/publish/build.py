@@ -7,81 +7,25 @@ README.md  pairs/test-00000-of-00008.parquet ...    what is pushed
 from __future__ import annotations
 
 import errno
-import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from aas_bench.errors import InputError, SchemaError, StoreError
-from aas_bench.files import ASIDE, whole_file
+from aas_bench.files import ASIDE, file_sha256, whole_file
 from aas_bench.publish.builder import BenchBuilder
+from aas_bench.publish.built import FAULTS, STATE, Build, ConfigBuild
 from aas_bench.publish.card import write_card
 from aas_bench.publish.shards import Note, Written, write_shard
 from aas_bench.run.progress import progress_bar
 from aas_bench.run.store import PARTS, RunDirectory, open_run
-from aas_bench.tables.tasks import Task
 from aas_bench.version import __version__
 
-if TYPE_CHECKING:
-    from datasets import Features
-
-STATE: Final = ".build"
-FAULTS: Final = "faults.jsonl"
 _PACKAGES: Final = ("datasets", "pyarrow", "pillow", "numpy")
-
-
-@dataclass(frozen=True, kw_only=True)
-class ConfigBuild:
-    """One configuration as it was built.
-
-    Attributes:
-        name: The configuration, and the folder of its files.
-        files: Its Parquet files, relative to the folder of the build.
-        n_items: Items that the builder named (after `limit`).
-        n_rows: Rows written.
-        features: The columns.
-        notes: Faults and flags in the order of the items.
-    """
-
-    name: str
-    files: tuple[str, ...]
-    n_items: int
-    n_rows: int
-    features: Features
-    notes: tuple[Note, ...]
-
-    @property
-    def n_faults(self) -> int:
-        """Items left out."""
-        return sum(note.kind == "fault" for note in self.notes)
-
-    @property
-    def n_flags(self) -> int:
-        """Flags on rows that are there."""
-        return len(self.notes) - self.n_faults
-
-
-@dataclass(frozen=True, kw_only=True)
-class Build:
-    """A finished build folder."""
-
-    path: Path
-    task: Task
-    configs: tuple[ConfigBuild, ...]
-
-    @property
-    def n_faults(self) -> int:
-        """Items left out of any configuration."""
-        return sum(config.n_faults for config in self.configs)
-
-    @property
-    def faults_file(self) -> Path:
-        """Where faults and flags are listed."""
-        return self.path / STATE / FAULTS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -201,7 +145,7 @@ def _finished(run: RunDirectory, out: Path, shard: _Shard) -> Written | None:
     """
     try:
         record = json.loads((run.path / shard.record).read_bytes())
-        if record["again"] or record["sha256"] != _sha256(out / shard.path):
+        if record["again"] or record["sha256"] != file_sha256(out / shard.path):
             return None
         notes = tuple(Note(**note) for note in record["notes"])
         return Written(keys=tuple(record["keys"]), notes=notes)
@@ -215,7 +159,7 @@ def _write(run: RunDirectory, out: Path, shard: _Shard, advance: Any) -> Written
     with whole_file(target) as file:
         written = write_shard(shard.builder, shard.items, file, advance=advance)
     record = {
-        "sha256": _sha256(target),
+        "sha256": file_sha256(target),
         "keys": written.keys,
         "notes": [note.to_dict() for note in written.notes],
         "again": written.again,
@@ -256,14 +200,6 @@ def _finish(run: RunDirectory, result: Build, builders: Sequence[BenchBuilder]) 
     lines = [json.dumps(n, ensure_ascii=False, sort_keys=True) + "\n" for n in notes]
     run.write(FAULTS, "".join(lines).encode())
     write_card(result, builders)
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(2**20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _clear_aside(out: Path) -> None:

@@ -17,21 +17,19 @@ from typing import TYPE_CHECKING, Any, Final
 import yaml
 
 from aas_bench.errors import SchemaError
-from aas_bench.files import write_atomically
+from aas_bench.files import json_bytes, write_atomically
 from aas_bench.publish import grid
 from aas_bench.publish.builder import BenchBuilder
+from aas_bench.publish.built import Build, ConfigBuild
 from aas_bench.publish.columns import description, type_in_words
 from aas_bench.publish.croissant import croissant
 from aas_bench.publish.grid import Grid
 from aas_bench.publish.markdown import Safe, code, rendered
 from aas_bench.publish.statistics import Statistics, statistics
-from aas_bench.run.store import json_bytes
 from aas_bench.tables.schema import IMAGE_COLUMNS
 
 if TYPE_CHECKING:
     import jinja2
-
-    from aas_bench.publish.build import Build, ConfigBuild
 
 README: Final = "README.md"
 LICENSE: Final = "LICENSE"

@@ -11,12 +11,11 @@ Source:
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-if TYPE_CHECKING:
-    from aas_bench.publish.build import Build
+from aas_bench.files import file_sha256
+from aas_bench.publish.built import Build
 
 CONFORMS_TO: Final = (
     "http://mlcommons.org/croissant/1.1",
@@ -99,10 +98,6 @@ def croissant(built: Build, front: Mapping[str, Any]) -> dict[str, Any]:
 
 def _file(built: Build, home: str, name: str) -> dict[str, Any]:
     path = built.path / name
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(2**20):
-            digest.update(block)
     return {
         "@type": "cr:FileObject",
         "@id": name,
@@ -110,5 +105,5 @@ def _file(built: Build, home: str, name: str) -> dict[str, Any]:
         "contentUrl": f"{home}/resolve/main/{name}",
         "contentSize": f"{path.stat().st_size} B",
         "encodingFormat": "application/vnd.apache.parquet",
-        "sha256": digest.hexdigest(),
+        "sha256": file_sha256(path),
     }

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aas_bench.errors import SchemaError
-from aas_bench.publish.build import STATE, Build
+from aas_bench.publish.built import STATE, Build
 from aas_bench.publish.card import README, is_untouched, made_for, sealed, without_seal
 from aas_bench.publish.columns import type_in_words
 from aas_bench.publish.sync import (

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from aas_bench.errors import BackendError, InputError
-from aas_bench.quiet import quiet
+from aas_bench.files import file_sha256
+from aas_bench.loggers import silence_loggers
 from aas_bench.rewards.rows import Weights
 
 
@@ -44,7 +44,7 @@ def obtain(weights: Weights | None, *, local: str | Path | None = None) -> Obtai
     path = Path(local).expanduser()
     path = path / Path(weights.file).name if path.is_dir() else path
     if path.is_file():
-        return Obtained(path=path, identity={"file": path.name, "sha256": _sha256(path)})
+        return Obtained(path=path, identity={"file": path.name, "sha256": file_sha256(path)})
     msg = f"{path} is no file. Give the path of {weights.file}, or of a folder that holds it."
     raise InputError(msg)
 
@@ -85,13 +85,13 @@ def obtain_folder(
             msg = f"{folder} is no folder. Give the folder that holds the files of {repo}."
             raise InputError(msg)
         files = sorted(p for pattern in patterns for p in folder.glob(pattern) if p.is_file())
-        hashes = {path.name: _sha256(path) for path in files}
+        hashes = {path.name: file_sha256(path) for path in files}
         return Obtained(path=folder, identity={"folder": folder.name, "sha256": hashes})
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HFValidationError
 
     try:
-        with quiet("huggingface_hub"):
+        with silence_loggers("huggingface_hub"):
             found = snapshot_download(repo, revision=revision, allow_patterns=list(patterns))
         folder = Path(found)
     except HFValidationError as error:
@@ -114,7 +114,7 @@ def _from_hub(weights: Weights) -> Obtained:
         )
         raise InputError(msg)
     try:
-        with quiet("huggingface_hub"):
+        with silence_loggers("huggingface_hub"):
             path = Path(hf_hub_download(weights.repo, weights.file, revision=weights.revision))
     except (EntryNotFoundError, HfHubHTTPError, OSError) as error:
         size = f" ({weights.size / 1e9:.3g} GB)" if weights.size else ""
@@ -143,11 +143,3 @@ def commit_of(path: Path) -> str | None:
     """The commit under which a file lies in the Hub's cache; None outside of it."""
     parts = path.parts
     return parts[parts.index("snapshots") + 1] if "snapshots" in parts else None
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 22):
-            digest.update(block)
-    return digest.hexdigest()

@@ -14,10 +14,9 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
-from aas_bench.files import write_atomically
+from aas_bench.files import json_bytes, write_atomically
 from aas_bench.generators.base import Outcome, Request
 from aas_bench.generators.settings import Variant
-from aas_bench.run.store import json_bytes
 
 IMAGES: Final = "images"
 RECORDS: Final = "records"

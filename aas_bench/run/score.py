@@ -16,6 +16,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar
 
 from aas_bench.errors import InputError
+from aas_bench.files import json_bytes
 from aas_bench.rewards.base import RewardModel
 from aas_bench.rewards.catalog import RewardSpec, load_reward
 from aas_bench.run.local import ModelRun
@@ -23,7 +24,7 @@ from aas_bench.run.parts import CELLS_OF, ERROR, GROUP, PartScorer
 from aas_bench.run.plan import PairSource
 from aas_bench.run.progress import progress_bar
 from aas_bench.run.provenance import provenance, versions
-from aas_bench.run.store import RunDirectory, json_bytes, open_run, parquet_bytes
+from aas_bench.run.store import RunDirectory, open_run, parquet_bytes
 from aas_bench.tables.scores import ScoreTable, load_scores
 
 if TYPE_CHECKING:

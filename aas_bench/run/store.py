@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from aas_bench.errors import InputError, StoreError
-from aas_bench.files import ASIDE, write_atomically
+from aas_bench.files import ASIDE, json_bytes, write_atomically
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -115,20 +115,6 @@ def parquet_bytes(table: pa.Table) -> bytes:
     pq.write_table(table, sink, compression="zstd")
     content: bytes = sink.getvalue().to_pybytes()
     return content
-
-
-def json_bytes(value: Mapping[str, Any]) -> bytes:
-    """Indented JSON with sorted keys.
-
-    Raises:
-        InputError: Something in it is no JSON value (NaN and infinity are not).
-    """
-    try:
-        text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        msg = f"cannot be stored as JSON: {error}. Use strings, finite numbers, lists and dicts."
-        raise InputError(msg) from error
-    return (text + "\n").encode()
 
 
 @contextmanager

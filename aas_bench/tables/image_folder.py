@@ -12,20 +12,10 @@ from pathlib import Path
 from typing import Final
 
 from aas_bench.errors import InputError
-from aas_bench.files import write_atomically
+from aas_bench.files import file_sha256, write_atomically
 
 SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
-_BLOCK: Final = 2**20
 _THREADS: Final = 8
-
-
-def file_sha256(path: Path) -> str:
-    """Hash of a file, read block by block."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def image_key(name: str) -> str:

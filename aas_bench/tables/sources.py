@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from aas_bench.errors import BackendError, InputError, SchemaError
-from aas_bench.quiet import quiet
+from aas_bench.loggers import silence_loggers
 from aas_bench.registry import import_object
 from aas_bench.tables.schema import IMAGE_DISTORTED, IMAGE_ORIGINAL, INDEX, PAIR_ID
 from aas_bench.tables.tables import TABLE_SUFFIXES, raise_faults, read_frame, table_path
@@ -277,7 +277,7 @@ def _one_line(name: str) -> Iterator[None]:
     from huggingface_hub.errors import HfHubHTTPError
 
     try:
-        with quiet("datasets", "huggingface_hub"):
+        with silence_loggers("datasets", "huggingface_hub"):
             yield
     except DatasetNotFoundError as error:
         raise _not_found(name, str(error)) from error

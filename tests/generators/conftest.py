@@ -100,7 +100,7 @@ def remote(service, remote_submission, monkeypatch):
     """A generator of a remote backend that asks the loopback service and hardly waits."""
     pytest.importorskip("openai")
     pytest.importorskip("replicate")
-    from aas_bench.generators.catalog import load_generator
+    from aas_bench.generators.load import load_generator
 
     made = []
 

@@ -11,7 +11,7 @@ peft = pytest.importorskip("peft")
 from safetensors.torch import load_file, save_file
 
 from aas_bench.errors import BackendError, SpecError
-from aas_bench.generators.catalog import load_generator
+from aas_bench.generators.load import load_generator
 
 NAME = "StableDiffusion3Pipeline"
 RANK, ALPHA = 4, 8

@@ -14,7 +14,7 @@ from aas_bench.counterfactual.reading import requested_effects
 from aas_bench.counterfactual.scenes import SCENES
 from aas_bench.generators.base import Request
 from aas_bench.generators.builtin import choose_scene
-from aas_bench.generators.catalog import load_generator
+from aas_bench.generators.load import load_generator
 from aas_bench.generators.settings import Settings
 from aas_bench.generators.spec import load_submission
 from aas_bench.rewards.effect_match import EffectMatch
@@ -172,7 +172,7 @@ def test_provenance_is_plain_json():
 def test_no_torch_is_needed():
     code = (
         "import sys\n"
-        "from aas_bench.generators.catalog import load_generator\n"
+        "from aas_bench.generators.load import load_generator\n"
         "from aas_bench.generators.spec import load_submission\n"
         f"load_generator(load_submission({str(FOLDER / 'builtin_faithful.yaml')!r}))\n"
         "heavy = {'torch', 'diffusers', 'transformers', 'datasets'} & set(sys.modules)\n"

@@ -16,8 +16,8 @@ from safetensors.torch import load_file
 from support.tiny_pipelines import BUILDERS, BUILDS, SETTINGS
 
 from aas_bench.errors import BackendError, SpecError
-from aas_bench.generators.catalog import load_generator
 from aas_bench.generators.cost import cost
+from aas_bench.generators.load import load_generator
 from aas_bench.generators.noise import noise_seed
 from aas_bench.generators.pipelines import PIPELINES
 

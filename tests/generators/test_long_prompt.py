@@ -8,7 +8,7 @@ torch = pytest.importorskip("torch")
 diffusers = pytest.importorskip("diffusers")
 
 from aas_bench.generators import long_prompt
-from aas_bench.generators.catalog import load_generator
+from aas_bench.generators.load import load_generator
 
 NAME = "StableDiffusionXLPipeline"
 

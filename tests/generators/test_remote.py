@@ -27,7 +27,7 @@ from support.loopback_apis import (
 )
 
 from aas_bench.errors import BackendError, InputError
-from aas_bench.generators.catalog import load_generator
+from aas_bench.generators.load import load_generator
 from aas_bench.generators.spec import load_submission
 
 pytest.importorskip("openai")

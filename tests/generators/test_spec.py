@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from aas_bench.errors import SpecError, UnknownNameError
-from aas_bench.generators.catalog import load_generator
+from aas_bench.generators.load import load_generator
 from aas_bench.generators.settings import Settings
 from aas_bench.generators.spec import Submission, load_submission, require_runnable
 

@@ -7,7 +7,7 @@ import pytest
 torch = pytest.importorskip("torch")
 diffusers = pytest.importorskip("diffusers")
 
-from aas_bench.generators.catalog import load_generator
+from aas_bench.generators.load import load_generator
 from aas_bench.generators.settings import ValueSignFlip
 from aas_bench.generators.vsf import (
     FlippedAttention,

@@ -10,7 +10,8 @@ import pyarrow as pa
 import pytest
 
 from aas_bench.errors import InputError, StoreError
-from aas_bench.run.store import open_run, write_atomically
+from aas_bench.files import write_atomically
+from aas_bench.run.store import open_run
 
 TABLE = pa.table({"pair_id": ["a", "b"], "x": [1.0, None]})
 SPEC = {"rewards": [{"name": "toy"}], "prompts": "both"}

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def quiet(*libraries: str) -> Iterator[None]:
+def silence_loggers(*libraries: str) -> Iterator[None]:
     """Let no log line of these libraries out but critical ones; their errors are still raised.
 
     Args:
