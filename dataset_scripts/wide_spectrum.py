@@ -10,7 +10,8 @@ of this package and tables of image pairs become `pairs`.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -25,7 +26,7 @@ from aas_bench.publish.command import command
 from aas_bench.publish.pair_builder import PairBuilder, PairConfig
 from aas_bench.publish.pair_sources import PairSource, open_pairs_source
 from aas_bench.rewriters.assign import assign_dimensions
-from aas_bench.rewriters.base import MAX_WORDS, RewriteError, Rewriter, RewriteRequest, n_words
+from aas_bench.rewriters.base import MAX_WORDS, Rewriter, RewriteRequest, n_words
 from aas_bench.rewriters.catalog import load_rewriter
 from aas_bench.run.finished import is_run
 from aas_bench.sources.coco import read_captions, sample_captions
@@ -41,7 +42,7 @@ Kind: TypeAlias = Literal["captions", "prompts", "pairs"]
 
 TEMPLATE: Final = "template"
 N_CAPTIONS: Final = 300
-_HOW: Final = ("base_url", "cache", "timeout")
+_HOW: Final = ("base_url", "cache", "timeout", "concurrency")
 
 _PROMPTS: Final = {
     PROMPT_DISTORTED: Value("string"),
@@ -92,20 +93,24 @@ class PromptItem:
         index: Its number in the dataset.
         caption: The original prompt.
         prompt: The wide-spectrum prompt; None: to be made.
+        rewriter: Who made it, where it was made here.
         dimensions: What it asks for.
         coco: COCO's numbers of the image and of the caption, where known.
         extra: Further columns and their values.
         fault: Why no row can be made of it.
+        again: Whether it is worth another try.
     """
 
     name: str
     index: int = -1
     caption: str = ""
     prompt: str | None = None
+    rewriter: str | None = None
     dimensions: tuple[str, ...] = ()
     coco: tuple[int, int] | None = None
     extra: tuple[tuple[str, Any], ...] = ()
     fault: str | None = None
+    again: bool = False
 
 
 @dataclass
@@ -120,6 +125,7 @@ class PromptConfig(BenchConfig):
     base_url: str | None = option(None, "Address of the endpoint; else OPENAI_BASE_URL.")
     cache: Path | None = option(None, "Folder for prompts that an endpoint made.")
     timeout: float = option(120.0, "Seconds to wait for an answer of the endpoint.")
+    concurrency: int = option(8, "Captions that an endpoint is asked for at once.")
 
     def options(self) -> dict[str, Any]:
         """What the prompts depend on: not where and how patiently an endpoint is asked."""
@@ -198,31 +204,43 @@ class WideSpectrumPrompts(BenchBuilder):
             base_url=config.base_url,
             cache=config.cache,
             timeout=config.timeout,
+            concurrency=config.concurrency,
         )
+
+    def prepared(self, items: Sequence[PromptItem]) -> Generator[PromptItem, None, None]:
+        """The items with their prompts; a prompt that could not be made is a fault."""
+        requests = [
+            RewriteRequest(caption=i.caption, dimensions=i.dimensions, seed=self.config.seed)
+            for i in items
+            if i.prompt is None and i.fault is None
+        ]
+        if not requests:
+            yield from items
+            return
+        with closing(self._rewriter.rewrite_all(requests)) as made:
+            for item in items:
+                if item.prompt is not None or item.fault is not None:
+                    yield item
+                elif isinstance(outcome := next(made), str):
+                    yield replace(item, prompt=outcome, rewriter=self._rewriter.describe())
+                else:
+                    yield replace(item, fault=str(outcome), again=outcome.retryable)
 
     def rows(self, item: PromptItem) -> Iterator[Mapping[str, Any]]:
         """One row; a prompt that the rewriter could not make is left out, never replaced."""
         if item.fault is not None:
-            raise BadItem(item.name, item.fault)
-        prompt, rewriter = item.prompt, None
-        if prompt is None:
-            try:
-                request = RewriteRequest(
-                    caption=item.caption, dimensions=item.dimensions, seed=self.config.seed
-                )
-                prompt, rewriter = self._rewriter.rewrite(request), self._rewriter.describe()
-            except RewriteError as error:
-                raise BadItem(item.name, str(error), again=error.retryable) from error
+            raise BadItem(item.name, item.fault, again=item.again)
+        assert item.prompt is not None  # `prepared` leaves none without
         yield {
             **dict.fromkeys(self.info.features),
-            PROMPT_DISTORTED: prompt,
+            PROMPT_DISTORTED: item.prompt,
             PROMPT_ORIGINAL: item.caption,
             DIMENSIONS: list(item.dimensions),
-            "n_words": n_words(prompt),
+            "n_words": n_words(item.prompt),
             INDEX: item.index,
             "coco_image_id": item.coco[0] if item.coco else None,
             "coco_caption_id": item.coco[1] if item.coco else None,
-            "rewriter": rewriter,
+            "rewriter": item.rewriter,
             **dict(item.extra),
         }
 

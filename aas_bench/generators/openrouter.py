@@ -5,13 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from aas_bench.generators.base import Request
-from aas_bench.generators.faults import RefusedError, ServiceError, error_from
-from aas_bench.generators.openai import answer, open_client
-from aas_bench.generators.remote import Notes, RemoteGenerator
-from aas_bench.generators.service import RemoteOptions, Service
+from aas_bench.generators.remote import RemoteGenerator
 from aas_bench.generators.spec import Submission
-
-RESERVED = frozenset({"model", "messages", "n", "stream", "seed", "usage", "user"})
+from aas_bench.service.client import Trace, first_choice, mapping
+from aas_bench.service.faults import RefusedError, ServiceError, error_from
 
 
 class OpenRouterGenerator(RemoteGenerator):
@@ -21,38 +18,26 @@ class OpenRouterGenerator(RemoteGenerator):
     ignores it for models that take none.
     """
 
+    service = "openrouter"
+    reserved = frozenset({"model", "messages", "n", "stream", "seed", "usage", "user"})
     seed_supported = True
     packages = ("openai", "pillow")
 
-    def __init__(
-        self, submission: Submission, *, preset: str, service: Service, options: RemoteOptions
-    ) -> None:
-        super().__init__(
-            submission, preset=preset, service=service, options=options, reserved=RESERVED
-        )
-        self._client = open_client(service, options)
-
-    def close(self) -> None:
-        """Close the connections."""
-        super().close()
-        self._client.close()
-
-    def _ask(self, request: Request, notes: Notes) -> bytes:
+    def _ask(self, request: Request, trace: Trace) -> bytes:
         wanted = dict(request.settings.options)
         prompt = f"{wanted.pop('prompt_prefix', '')}{request.prompt}"
-        body = answer(
-            lambda: self._client.chat.completions.with_raw_response.create(
+        body = self.client.answer(
+            lambda: self.client.sdk.chat.completions.with_raw_response.create(
                 model=self.model,
                 messages=[{"role": "user", "content": prompt}],
                 seed=self._seed(request),
                 extra_body={**wanted, "usage": {"include": True}},
             ),
-            notes,
+            trace,
         )
-        notes.pay(_mapping(body.get("usage")).get("cost"))
-        choices = body.get("choices")
-        choice = _mapping(choices[0] if isinstance(choices, list) and choices else None)
-        notes.provenance |= {
+        trace.pay(mapping(body.get("usage")).get("cost"))
+        choice = first_choice(body)
+        trace.provenance |= {
             name: source.get(name)
             for source, names in (
                 (body, ("id", "model", "provider")),
@@ -61,23 +46,23 @@ class OpenRouterGenerator(RemoteGenerator):
             for name in names
             if isinstance(source.get(name), str)
         }
-        fault = _mapping(body.get("error") or choice.get("error"))
+        fault = mapping(body.get("error") or choice.get("error"))
         if fault:
             code = fault.get("code")
             raise error_from(code if type(code) is int else 500, {"error": fault})
-        return self._picture(choice, notes)
+        return self._picture(choice, trace)
 
-    def _picture(self, choice: dict[str, Any], notes: Notes) -> bytes:
+    def _picture(self, choice: dict[str, Any], trace: Trace) -> bytes:
         """The first picture of a message; a message without one is a refusal or a failure."""
-        message = _mapping(choice.get("message"))
+        message = mapping(choice.get("message"))
         images = message.get("images")
         urls = [
-            _mapping(_mapping(image).get("image_url")).get("url")
+            mapping(mapping(image).get("image_url")).get("url")
             for image in (images if isinstance(images, list) else [])
         ]
         if urls and isinstance(urls[0], str):
-            notes.provenance["n_images"] = len(urls)
-            return self._fetch(urls[0])
+            trace.provenance["n_images"] = len(urls)
+            return self.client.picture(urls[0])
         finish = choice.get("finish_reason")
         words = _text(message.get("refusal")) or _text(message.get("content"))
         if finish == "content_filter":
@@ -95,30 +80,17 @@ def load(submission: Submission, *, preset: str = "default", **options: Any) -> 
     Args:
         submission: A submission of backend openrouter.
         preset: Which of its presets.
-        options: See `RemoteOptions`.
+        options: See `RemoteGenerator`.
 
     Raises:
         InputError: OPENROUTER_API_KEY is not set, or an option is wrong.
         SpecError: The settings ask for what the run decides.
     """
-    chosen = RemoteOptions.of(options)
-    service = Service.find(
-        "OpenRouter",
-        chosen,
-        key="OPENROUTER_API_KEY",
-        url="OPENROUTER_BASE_URL",
-        default_url="https://openrouter.ai/api/v1",
-    )
-    return OpenRouterGenerator(submission, preset=preset, service=service, options=chosen)
-
-
-def _mapping(value: object) -> dict[str, Any]:
-    """The JSON object, or an empty one where the service sent something else."""
-    return value if isinstance(value, dict) else {}
+    return OpenRouterGenerator(submission, preset=preset, options=options)
 
 
 def _text(content: object) -> str:
     """Words of a message: plain, or in parts."""
     parts = content if isinstance(content, list) else [{"text": content}]
-    texts = [_mapping(part).get("text") for part in parts]
+    texts = [mapping(part).get("text") for part in parts]
     return " ".join(text for text in texts if isinstance(text, str)).strip()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import httpx
@@ -17,18 +17,16 @@ from replicate.version import Versions
 
 from aas_bench.errors import BackendError, SpecError
 from aas_bench.generators.base import Request
-from aas_bench.generators.faults import (
+from aas_bench.generators.remote import RemoteGenerator
+from aas_bench.generators.spec import Submission
+from aas_bench.service.client import T, Trace, finite
+from aas_bench.service.faults import (
     RefusedError,
     ServiceError,
     connection_error,
     error_from_response,
 )
-from aas_bench.generators.remote import Notes, RemoteGenerator, T, finite
-from aas_bench.generators.service import RemoteOptions, Service
-from aas_bench.generators.spec import Submission
-from aas_bench.generators.transfer import DirectTransport
-
-RESERVED = frozenset({"prompt", "seed"})
+from aas_bench.service.transfer import DirectTransport
 
 _MODEL: Final = re.compile(r"(?P<owner>\w[\w.-]*)/(?P<name>\w[\w.-]*)(:(?P<version>[0-9a-f]{64}))?")
 _REFUSAL: Final = re.compile(
@@ -47,14 +45,12 @@ class ReplicateGenerator(RemoteGenerator):
         BackendError: Its inputs cannot be read.
     """
 
+    service = "replicate"
+    reserved = frozenset({"prompt", "seed"})
     packages = ("pillow", "replicate")
 
-    def __init__(
-        self, submission: Submission, *, preset: str, service: Service, options: RemoteOptions
-    ) -> None:
-        super().__init__(
-            submission, preset=preset, service=service, options=options, reserved=RESERVED
-        )
+    def __init__(self, submission: Submission, *, preset: str, options: Mapping[str, Any]) -> None:
+        super().__init__(submission, preset=preset, options=options)
         parts = _MODEL.fullmatch(self.model)
         if parts is None:
             msg = (
@@ -63,46 +59,47 @@ class ReplicateGenerator(RemoteGenerator):
             )
             raise SpecError(msg)
         self._owner, self._name, self._version = parts["owner"], parts["name"], parts["version"]
-        self._client = replicate.Client(
-            api_token=service.key,
-            base_url=service.base_url,
-            transport=DirectTransport(options.limits, error_from_response),
-            **options.limits.bind(),
+        limits = self.options.limits
+        self._sdk = replicate.Client(
+            api_token=self.client.service.key,
+            base_url=self.client.service.base_url,
+            transport=DirectTransport(limits, error_from_response),
+            **limits.bind(),
         )
         try:
-            self.seed_supported = "seed" in self._step(self._inputs)
+            self.seed_supported = "seed" in self.client.step(self._inputs)
         except ServiceError as error:
             self.close()
-            msg = f"{submission.id}: Replicate: {self._clean(str(error))}"
+            msg = f"{submission.id}: Replicate: {self.client.clean(str(error))}"
             # without the cause, as a service may repeat the key in its message
             raise BackendError(msg, retryable=error.retryable) from None
 
-    def _ask(self, request: Request, notes: Notes) -> bytes:
+    def _ask(self, request: Request, trace: Trace) -> bytes:
         wanted = {**request.settings.options, "prompt": request.prompt}
         if self.seed_supported:
             wanted["seed"] = self._seed(request)
         prediction = self._create(wanted)
-        notes.provenance["prediction"] = prediction.id
+        trace.provenance["prediction"] = prediction.id
         deadline = time.monotonic() + self.options.timeout
         while prediction.status in ("starting", "processing"):
             if time.monotonic() > deadline:
                 raise self._overdue(prediction)
             time.sleep(self.options.poll_interval)
-            self._step(lambda: _asked(prediction.reload))
+            self.client.step(lambda: _asked(prediction.reload))
         metrics = prediction.metrics or {}
-        notes.provenance |= {
+        trace.provenance |= {
             "version": prediction.version,
             "predict_time": finite(metrics.get("predict_time")),
         }
-        return self._fetch(picture_url(_finished(prediction)))
+        return self.client.picture(picture_url(_finished(prediction)))
 
     def _inputs(self) -> dict[str, Any]:
         """The inputs that the model declares, by name; empty where it declares none."""
         if self._version:
-            versions = Versions(self._client, model=(self._owner, self._name))
+            versions = Versions(self._sdk, model=(self._owner, self._name))
             found = _asked(lambda: versions.get(self._version))
         else:
-            found = _asked(lambda: self._client.models.get(self._owner, self._name)).latest_version
+            found = _asked(lambda: self._sdk.models.get(self._owner, self._name)).latest_version
         schema: Any = found.openapi_schema if found else None
         for name in ("components", "schemas", "Input", "properties"):
             schema = schema.get(name) if isinstance(schema, dict) else None
@@ -110,11 +107,9 @@ class ReplicateGenerator(RemoteGenerator):
 
     def _create(self, wanted: dict[str, Any]) -> Any:
         if self._version:
-            return _asked(
-                lambda: self._client.predictions.create(version=self._version, input=wanted)
-            )
+            return _asked(lambda: self._sdk.predictions.create(version=self._version, input=wanted))
         model = (self._owner, self._name)
-        return _asked(lambda: self._client.models.predictions.create(model=model, input=wanted))
+        return _asked(lambda: self._sdk.models.predictions.create(model=model, input=wanted))
 
     def _overdue(self, prediction: Any) -> ServiceError:
         """Stop a prediction that runs too long; asking for another one would only cost more."""
@@ -136,22 +131,14 @@ def load(submission: Submission, *, preset: str = "default", **options: Any) -> 
     Args:
         submission: A submission of backend replicate; `model` is owner/name or owner/name:version.
         preset: Which of its presets.
-        options: See `RemoteOptions`.
+        options: See `RemoteGenerator`.
 
     Raises:
         InputError: REPLICATE_API_TOKEN is not set, or an option is wrong.
         SpecError: The model's name is malformed, or the settings ask for what the run decides.
         BackendError: The service does not know the model or does not answer.
     """
-    chosen = RemoteOptions.of(options)
-    service = Service.find(
-        "Replicate",
-        chosen,
-        key="REPLICATE_API_TOKEN",
-        url="REPLICATE_BASE_URL",
-        default_url="https://api.replicate.com",
-    )
-    return ReplicateGenerator(submission, preset=preset, service=service, options=chosen)
+    return ReplicateGenerator(submission, preset=preset, options=options)
 
 
 def _asked(call: Callable[[], T]) -> T:

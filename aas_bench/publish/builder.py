@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar, Final
@@ -79,8 +79,15 @@ class BenchBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
         """What rows are made from: cheap, in a fixed order, picklable, told apart by `repr`."""
         raise NotImplementedError
 
+    def prepared(self, items: Sequence[Any]) -> Generator[Any, None, None]:
+        """The items as `rows` takes them, in order; closed early where a build stops.
+
+        A builder that asks a service asks for several items at once here.
+        """
+        yield from items
+
     def rows(self, item: Any) -> Iterator[Mapping[str, Any]]:
-        """The rows of one item.
+        """The rows of one item that `prepared` gave.
 
         An image is `{"bytes": ..., "path": None}`, the path of a file (copied as it is, never
         encoded anew), or a PIL image (stored as PNG).
@@ -123,7 +130,7 @@ class BenchBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
         return [datasets.SplitGenerator(name=datasets.Split.TEST, gen_kwargs=shared)]
 
     def _generate_examples(self, items: Sequence[Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-        for item in items:
+        for item in self.prepared(items):
             try:
                 rows = [dict(row) for row in self.rows(item)]
             except BadItem as bad:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, Literal
@@ -69,8 +70,11 @@ def write_shard(
     keys: list[str] = []
     notes: list[Note] = []
     again = False
-    with _Groups(file, builder.info.features) as groups:
-        for item in items:
+    with (
+        _Groups(file, builder.info.features) as groups,
+        closing(builder.prepared(items)) as prepared,
+    ):
+        for item in prepared:
             try:
                 rows = list(_encoded_rows(builder, item))
             except BadItem as bad:

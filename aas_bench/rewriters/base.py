@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -65,6 +66,22 @@ class Rewriter(ABC):
         Raises:
             RewriteError: There is none; nothing takes its place.
         """
+
+    def rewrite_all(
+        self, requests: Iterable[RewriteRequest]
+    ) -> Generator[str | RewriteError, None, None]:
+        """What becomes of each request, in order: its prompt, or why there is none.
+
+        Closed early, it begins no further requests.
+        """
+        for request in requests:
+            yield self._outcome(request)
+
+    def _outcome(self, request: RewriteRequest) -> str | RewriteError:
+        try:
+            return self.rewrite(request)
+        except RewriteError as error:
+            return error
 
     def describe(self) -> str:
         """Name and model, as a table records them."""

@@ -444,7 +444,7 @@ def test_an_endpoint_that_is_down_leaves_a_list_and_can_be_gone_on_with(coco, tm
     pytest.importorskip("openai")
     out = tmp_path / "b"
     source = ["--source", coco, "--captions", 5, "--dry-run", out, "--cache", tmp_path / "c"]
-    arguments = ["--rewriter", "endpoint", "--model", "m-1", "--timeout", 2]
+    arguments = ["--rewriter", "endpoint", "--model", "m-1", "--timeout", 2, "--concurrency", 1]
     with Service().running() as service:
         service.answer(CHAT, openai_error(401, message="down"))
         down = scripts.program(
@@ -467,7 +467,7 @@ def test_no_key_is_one_line(coco, tmp_path):
     )
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 2  # the other configuration is left out, and why
-    assert "OPENAI_API_KEY holds no key. Set it" in done.stderr
+    assert "Set the environment variable OPENAI_API_KEY" in done.stderr
 
 
 @pytest.mark.real

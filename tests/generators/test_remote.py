@@ -5,8 +5,6 @@ import logging
 import socket
 import traceback
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
-from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
@@ -32,9 +30,6 @@ from aas_bench.generators.spec import load_submission
 
 pytest.importorskip("openai")
 pytest.importorskip("replicate")
-
-from aas_bench.generators.faults import seconds_until
-from aas_bench.generators.service import RemoteOptions
 
 KEYS = {
     "openai": "OPENAI_API_KEY",
@@ -90,7 +85,7 @@ def test_the_key_is_sent_and_goes_nowhere_else(backend, remote, service, ask, ca
         found = ask(generator)
     assert posts(service)[0].headers["authorization"] == f"Bearer {SECRET}"
     assert (found.status, found.reason) == ("failed", "HTTP 401: wrong key [key]")
-    seen = [repr(generator), repr(generator.service), repr(found), found.provenance]
+    seen = [repr(generator), repr(generator.client.service), repr(found), found.provenance]
     assert SECRET not in f"{seen}{json.dumps(generator.describe())}"
     assert SECRET not in caplog.text
 
@@ -132,9 +127,9 @@ def test_a_service_that_is_not_there(backend, remote, ask, service):
         taken.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
         if backend == "replicate":
-            generator._client._client.base_url = url
+            generator._sdk._client.base_url = url
         else:
-            generator._client.base_url = url
+            generator.client.sdk.base_url = url
         found = ask(generator)
     assert (found.status, found.image, found.retryable) == ("failed", None, True)
     assert "no complete answer" in found.reason
@@ -203,23 +198,16 @@ def test_an_address_that_is_none_is_refused(remote, url):
     assert "pw" not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"concurrency": 0}, "concurrency is 0. Give a whole number from 1"),
-        ({"attempts": 1.5}, "attempts is 1.5. Give a whole number from 1"),
-        ({"timeout": float("inf")}, "timeout is inf. Give seconds, above 0"),
-        ({"backoff": -1}, "backoff is -1. Give seconds, above 0"),
-        ({"time_out": 3}, "has no option 'time_out'. It has: base_url, concurrency"),
-    ],
-)
-def test_options_that_make_no_sense(options, message):
-    with pytest.raises(InputError, match=message):
-        RemoteOptions.of(options)
+def test_options_of_local_backends_are_left_out(remote):
+    local = {"device": "cuda", "compile": True, "offload": True}
+    assert remote("openai", **local).options == remote("openai").options
 
 
-def test_options_of_local_backends_are_left_out():
-    assert RemoteOptions.of({"device": "cuda", "compile": True}) == RemoteOptions()
+def test_a_call_takes_as_many_requests_as_are_under_way_unless_told(remote):
+    assert remote("openai", concurrency=3).batch_size == 3
+    assert remote("openai", concurrency=3, batch_size=5).batch_size == 5
+    with pytest.raises(InputError, match=r"batch_size is 0\. Give a whole number"):
+        remote("openai", batch_size=0)
 
 
 def test_waits_double_and_stay_below_the_limit(remote, service, ask, monkeypatch):
@@ -231,12 +219,3 @@ def test_waits_double_and_stay_below_the_limit(remote, service, ask, monkeypatch
     assert len(waits) == len(lows)
     for wait, low in zip(waits, lows, strict=True):
         assert low <= wait <= min(low + 0.25, 6.0)
-
-
-def test_retry_after_as_number_and_date():
-    assert seconds_until("7") == 7.0
-    assert seconds_until("-3") == 0.0
-    later = datetime.now(timezone.utc) + timedelta(seconds=90)
-    assert 80 < seconds_until(format_datetime(later)) <= 90
-    for unreadable in ("soon", "nan", "inf", ""):
-        assert seconds_until(unreadable) is None

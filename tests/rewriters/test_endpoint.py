@@ -1,7 +1,10 @@
 """A chat endpoint on loopback, asked through the official SDK."""
 
+import itertools
 import json
 import re
+import threading
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -200,6 +203,53 @@ def test_too_long_a_wait_is_not_waited(service, rewriter, monkeypatch):
     assert (waited, len(service.asked)) == ([], 1)
 
 
+class Busy(Service):
+    """Answers the first 16 captions once all are there; refuses some, tells others to wait."""
+
+    def __init__(self):
+        super().__init__()
+        self.n_asked = defaultdict(int)
+        self.numbers, self.first = itertools.count(), threading.Barrier(16)
+
+    def _take(self, asked):
+        super()._take(asked)
+        if next(self.numbers) < 16:
+            self.first.wait(timeout=30)
+        caption = json.loads(asked.body["messages"][1]["content"])["caption"]
+        number = int(re.search(r"number (\d+)", caption)[1])
+        n_before = self.n_asked[number]
+        self.n_asked[number] += 1
+        if number % 50 == 7:
+            body = openrouter_answer().body
+            body["choices"][0]["message"] = {"role": "assistant", "refusal": "I will not."}
+            return Reply(body=body)
+        if number % 10 == 3 and n_before == 0:
+            return openai_error(429, message="slow down", headers={"Retry-After": "0.01"})
+        good = f"{caption} All of it is badly blurred and gloomy."
+        return prompt(good)
+
+
+def test_many_captions_at_once_come_in_order(rewriter):
+    captions = [f"A man plays frisbee on beach number {i}." for i in range(300)]
+    requests = [RewriteRequest(caption=c, dimensions=ASKED) for c in captions]
+    with Busy().running() as service:
+        made = rewriter(base_url=service.url, concurrency=16)
+        found = list(made.rewrite_all([*requests, *requests[:5]]))
+        assert service.most_under_way == 16
+        refused = [i for i, each in enumerate(found) if isinstance(each, RewriteError)]
+        assert refused == [7, 57, 107, 157, 207, 257]
+        assert all(str(found[i]) == "refused: I will not." for i in refused)
+        good = {i: each for i, each in enumerate(found) if i not in refused}
+        assert all(each.startswith(captions[i % 300]) for i, each in good.items())
+        assert service.n_asked == {i: 2 if i % 10 == 3 else 1 for i in range(300)}
+        assert list(made.rewrite_all(requests[:5])) == found[:5]
+        assert sum(service.n_asked.values()) == 330  # the cache answered
+
+
+def test_eight_captions_are_under_way_unless_told(service, rewriter):
+    assert rewriter().client.options.concurrency == 8
+
+
 @pytest.mark.parametrize("error", [openai_error(401, message=f"bad key {SECRET}")])
 def test_the_key_is_in_no_message(error, service, rewriter):
     service.answer(CHAT, error)
@@ -211,7 +261,7 @@ def test_the_key_is_in_no_message(error, service, rewriter):
 
 def test_an_answer_that_does_not_come_is_not_waited_for(service, rewriter):
     service.answer(CHAT, Reply(stall=60))
-    with pytest.raises(RewriteError, match=r"no answer in time\. Try again later") as caught:
+    with pytest.raises(RewriteError, match=r"no answer in time .* Try again later") as caught:
         rewriter(timeout=0.2, attempts=2).rewrite(REQUEST)
     assert caught.value.retryable
     assert len(service.asked) == 2
@@ -225,7 +275,7 @@ def test_an_endpoint_that_is_down_is_not_asked_forever(rewriter):
             made.rewrite(RewriteRequest(caption=CAPTION, dimensions=ASKED, seed=seed))
         assert caught.value.retryable
         reasons.append(str(caught.value))
-    assert all(r.startswith("no connection") for r in reasons[:3])
+    assert all(r.startswith("no complete answer") for r in reasons[:3])
     assert all(r.startswith("not asked: the endpoint gave no answer to 3") for r in reasons[3:])
 
 
@@ -243,8 +293,8 @@ def test_a_damaged_cache_is_asked_again(service, rewriter, tmp_path):
     ("options", "key", "message"),
     [
         ({"model": None}, "k", "needs a model. Give --model"),
-        ({"model": "m"}, None, "OPENAI_API_KEY holds no key. Set it"),
-        ({"model": "m"}, "two words", "OPENAI_API_KEY holds no key. Set it"),
+        ({"model": "m"}, None, "Set the environment variable OPENAI_API_KEY"),
+        ({"model": "m"}, "two words", "OPENAI_API_KEY holds characters that no key has"),
         ({"model": "m", "base_url": "ftp://x"}, "k", "is not http(s)://host/path. Correct"),
         ({"model": "m", "base_url": "http://k@x/v1"}, "k", "is not http(s)://host/path. Correct"),
         ({"model": "m", "rounds": 0}, "k", "rounds is 0. Give a whole number from 1"),
@@ -260,12 +310,12 @@ def test_what_is_missing_or_wrong_is_told_at_once(options, key, message, monkeyp
 
 
 def test_the_cache_is_the_users_own_unless_told(monkeypatch, tmp_path):
-    from aas_bench.rewriters.cache import default_folder
+    from aas_bench.service.cache import cache_folder
 
     monkeypatch.setenv("AAS_BENCH_CACHE", str(tmp_path))
-    assert default_folder() == tmp_path / "rewrites"
+    assert cache_folder("rewrites") == tmp_path / "rewrites"
     monkeypatch.delenv("AAS_BENCH_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "x"))
-    assert default_folder() == tmp_path / "x" / "aas_bench" / "rewrites"
+    assert cache_folder("rewrites") == tmp_path / "x" / "aas_bench" / "rewrites"
     monkeypatch.delenv("XDG_CACHE_HOME")
-    assert default_folder() == Path.home() / ".cache" / "aas_bench" / "rewrites"
+    assert cache_folder("rewrites") == Path.home() / ".cache" / "aas_bench" / "rewrites"

@@ -103,7 +103,7 @@ def example(readme: Path) -> str:
 def _expected(builder: BenchBuilder, limit: int | None) -> list[Any]:
     """The rows straight from the builder; items at fault are left out."""
     features, rows = builder.info.features, []
-    for item in list(builder.items())[:limit]:
+    for item in builder.prepared(list(builder.items())[:limit]):
         try:
             rows += [dict(row) for row in builder.rows(item)]
         except BadItem:

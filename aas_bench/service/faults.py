@@ -1,4 +1,9 @@
-"""What can go wrong with a service, and whether it pays to ask again."""
+"""What can go wrong with a service, and whether it pays to ask again.
+
+BackendError
+  ServiceError       it failed to answer, or its answer is of no use
+    RefusedError     it declined; asked again it would decline again
+"""
 
 from __future__ import annotations
 
@@ -22,7 +27,7 @@ _UNPAID: Final = frozenset({"billing_hard_limit_reached", "insufficient_quota"})
 
 
 class ServiceError(BackendError):
-    """A service failed to answer, or its answer is no picture.
+    """A service failed to answer, or its answer is of no use.
 
     Attributes:
         retryable: Whether the same request may succeed later.
@@ -45,13 +50,14 @@ class ServiceError(BackendError):
         self.retry_after = retry_after
         self.details = details or {}
 
+    @property
+    def status(self) -> int | None:
+        """The HTTP status, where the answer had an error status."""
+        return self.details.get("http_status")
 
-class RefusedError(Exception):
+
+class RefusedError(ServiceError):
     """The service declined the prompt; the message is what it said."""
-
-    def __init__(self, words: str, *, details: dict[str, Any] | None = None) -> None:
-        super().__init__(words)
-        self.details = details or {}
 
 
 def is_transient(status: int) -> bool:
@@ -71,9 +77,7 @@ def connection_error(error: httpx.HTTPError) -> ServiceError:
     return ServiceError(msg, retryable=True)
 
 
-def error_from(
-    status: int, body: object, headers: Mapping[str, str] | None = None
-) -> RefusedError | ServiceError:
+def error_from(status: int, body: object, headers: Mapping[str, str] | None = None) -> ServiceError:
     """What an error answer means.
 
     Args:
@@ -99,7 +103,7 @@ def error_from(
     )
 
 
-def error_from_response(response: httpx.Response) -> RefusedError | ServiceError:
+def error_from_response(response: httpx.Response) -> ServiceError:
     """The same for an answer whose body is read."""
     try:
         body: object = json.loads(response.content)

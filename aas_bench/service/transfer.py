@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 
-from aas_bench.generators.faults import ServiceError, connection_error, is_transient
+from aas_bench.service.faults import ServiceError, connection_error, is_transient
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,32 +13,34 @@ from aas_bench.errors import StoreError
 from aas_bench.files import whole_file
 
 
-class RewriteCache:
-    """Prompts under a folder, at `<first two digits>/<SHA-256 of the question>.json`.
+class AnswerCache:
+    """Texts under a folder, at `<first two digits>/<SHA-256 of the question>.json`.
+
+    Several threads and processes may share it.
 
     Args:
-        folder: Made where absent, when the first prompt is stored.
+        folder: Made where absent, when the first answer is stored.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def get(self, question: Mapping[str, Any]) -> str | None:
-        """The prompt that answered this question; None where there is none, or it is damaged."""
+        """What answered this question; None where nothing did, or it is damaged."""
         try:
             stored = json.loads(self._file(question).read_bytes())
-            return str(stored["prompt"]) if stored["question"] == question else None
+            return str(stored["answer"]) if stored["question"] == question else None
         except (OSError, ValueError, TypeError, KeyError):
             return None
 
-    def put(self, question: Mapping[str, Any], prompt: str) -> None:
-        """Store a prompt, whole or not at all.
+    def put(self, question: Mapping[str, Any], answer: str) -> None:
+        """Store an answer, whole or not at all.
 
         Raises:
             StoreError: The folder cannot be written.
         """
         file = self._file(question)
-        stored = {"question": question, "prompt": prompt}
+        stored = {"question": question, "answer": answer}
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
             with whole_file(file) as handle:
@@ -53,8 +55,8 @@ class RewriteCache:
         return self.folder / digest[:2] / f"{digest}.json"
 
 
-def default_folder() -> Path:
-    """`rewrites` in AAS_BENCH_CACHE, else in the user's cache folder."""
+def cache_folder(name: str) -> Path:
+    """The folder `name` in AAS_BENCH_CACHE, else in the user's cache folder."""
     named = os.environ.get("AAS_BENCH_CACHE")
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return (Path(named) if named else home / "aas_bench") / "rewrites"
+    return (Path(named) if named else home / "aas_bench") / name

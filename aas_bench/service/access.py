@@ -1,4 +1,4 @@
-"""Which service is asked, with what key, and at what pace."""
+"""Which services there are, with what key each is asked, and at what pace."""
 
 from __future__ import annotations
 
@@ -10,20 +10,17 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from aas_bench.errors import InputError
-from aas_bench.generators.transfer import Limits
-
-_HOW_LOCAL: Final = frozenset({"device", "compile", "offload"})
-"""How local weights would be run; whoever runs several backends passes these to all of them."""
+from aas_bench.registry import Registry
+from aas_bench.service.transfer import Limits
 
 
 @dataclass(frozen=True, kw_only=True)
-class RemoteOptions:
+class ServiceOptions:
     """How a service is asked; none of this changes what is asked for.
 
     Attributes:
         base_url: Address of the service; None for the environment's, else the service's own.
         concurrency: Requests under way at once.
-        batch_size: Requests of one `generate` call; None for as many as are under way.
         attempts: Times that one request is sent before it counts as failed.
         backoff: Seconds before the second attempt; doubled each time, with jitter.
         max_wait: Longest wait in seconds; a service that asks for more is not asked again.
@@ -34,8 +31,7 @@ class RemoteOptions:
     """
 
     base_url: str | None = None
-    concurrency: int = 4
-    batch_size: int | None = None
+    concurrency: int = 8
     attempts: int = 4
     backoff: float = 2.0
     max_wait: float = 120.0
@@ -44,9 +40,9 @@ class RemoteOptions:
     max_bytes: int = 64 * 2**20
 
     def __post_init__(self) -> None:
-        for name in ("concurrency", "batch_size", "attempts", "max_bytes"):
+        for name in ("concurrency", "attempts", "max_bytes"):
             value = getattr(self, name)
-            if value is not None and (not isinstance(value, int) or value < 1):
+            if not isinstance(value, int) or value < 1:
                 msg = f"{name} is {value!r}. Give a whole number from 1."
                 raise InputError(msg)
         for name in ("backoff", "max_wait", "timeout", "poll_interval"):
@@ -56,18 +52,18 @@ class RemoteOptions:
                 raise InputError(msg)
 
     @classmethod
-    def of(cls, options: Mapping[str, Any]) -> RemoteOptions:
-        """Options by name; those that only place local weights are left out.
+    def of(cls, options: Mapping[str, Any]) -> ServiceOptions:
+        """Options by name.
 
         Raises:
             InputError: A name or value makes no sense here.
         """
         known = [each.name for each in fields(cls)]
-        unknown = sorted(options.keys() - {*known} - _HOW_LOCAL)
+        unknown = sorted(options.keys() - {*known})
         if unknown:
-            msg = f"a remote backend has no option {unknown[0]!r}. It has: {', '.join(known)}."
+            msg = f"a service has no option {unknown[0]!r}. It has: {', '.join(known)}."
             raise InputError(msg)
-        return cls(**{name: value for name, value in options.items() if name in known})
+        return cls(**options)
 
     @property
     def limits(self) -> Limits:
@@ -76,45 +72,95 @@ class RemoteOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ServiceRow:
+    """A service that is known by name.
+
+    Attributes:
+        name: What users type.
+        title: What people call it.
+        key: Environment variable of the key.
+        url: Environment variable of the address.
+        default_url: The address otherwise.
+    """
+
+    name: str
+    title: str
+    key: str
+    url: str
+    default_url: str
+
+
+SERVICES: Final = Registry(
+    "service",
+    (
+        ServiceRow(
+            name="openai",
+            title="OpenAI",
+            key="OPENAI_API_KEY",
+            url="OPENAI_BASE_URL",
+            default_url="https://api.openai.com/v1",
+        ),
+        ServiceRow(
+            name="openrouter",
+            title="OpenRouter",
+            key="OPENROUTER_API_KEY",
+            url="OPENROUTER_BASE_URL",
+            default_url="https://openrouter.ai/api/v1",
+        ),
+        ServiceRow(
+            name="replicate",
+            title="Replicate",
+            key="REPLICATE_API_TOKEN",
+            url="REPLICATE_BASE_URL",
+            default_url="https://api.replicate.com",
+        ),
+    ),
+    hint="There are: openai, openrouter, replicate.",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Service:
     """Where a service is and how to be let in; its repr shows no key.
 
     Attributes:
-        name: What people call it.
+        title: What people call it.
         base_url: Its address.
         key: The secret.
     """
 
-    name: str
+    title: str
     base_url: str
     key: str = field(repr=False)
 
     @classmethod
-    def find(
-        cls, name: str, options: RemoteOptions, *, key: str, url: str, default_url: str
-    ) -> Service:
+    def find(cls, name: str, options: ServiceOptions) -> Service:
         """From the options and the environment.
 
         Args:
-            name: What people call the service.
+            name: A name in `SERVICES`; "openai" stands for every server that speaks its protocol.
             options: Its `base_url` goes before the environment's.
-            key: Environment variable of the key.
-            url: Environment variable of the address.
-            default_url: The address otherwise.
 
         Raises:
             InputError: There is no usable key or address.
         """
-        secret = os.environ.get(key, "").strip()
+        row = SERVICES[name]
+        secret = os.environ.get(row.key, "").strip()
         if not secret:
-            msg = f"{name} needs a key. Set the environment variable {key}."
+            msg = (
+                f"{row.title} needs a key. Set the environment variable {row.key}; "
+                "a server of your own takes any word."
+            )
             raise InputError(msg)
         if not (secret.isascii() and secret.isprintable() and " " not in secret):
-            msg = f"{key} holds characters that no key has. Copy the key again."
+            msg = f"{row.key} holds characters that no key has. Copy the key again."
             raise InputError(msg)
-        address = options.base_url or os.environ.get(url) or default_url
+        address = options.base_url or os.environ.get(row.url) or row.default_url
         parts = urlsplit(address)
         if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
-            msg = f"the address of {name} is not http(s)://host/path. Correct base_url or {url}."
+            msg = (
+                f"the address of {row.title} is not http(s)://host/path. "
+                f"Correct base_url or {row.url}."
+            )
             raise InputError(msg)
-        return cls(name=name, base_url=address, key=secret)
+        return cls(title=row.title, base_url=address, key=secret)
