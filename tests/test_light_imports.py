@@ -40,6 +40,8 @@ def test_importing_the_package_is_light():
     assert not modules_after("import aas_bench; dir(aas_bench)") & HEAVY
 
 
-@pytest.mark.parametrize("arguments", ["", "'analyse', ", "'score', ", "'demo', "])
+@pytest.mark.parametrize(
+    "arguments", ["", "'analyse', ", "'score', ", "'demo', ", "'leaderboard', 'run', "]
+)
 def test_help_is_light(arguments):
     assert not modules_after(HELP.format(arguments=arguments)) & HEAVY

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from aas_bench.cli import analyse, demo, listing, publish, scoring
+from aas_bench.cli import analyse, demo, leaderboard, listing, publish, scoring
 from aas_bench.cli.reproduce import reproduce
 from aas_bench.cli.results import results
 from aas_bench.errors import told_in_one_line
@@ -26,6 +26,7 @@ app.command("report")(analyse.report)
 app.command("reproduce")(reproduce)
 app.command("list")(listing.list_names)
 app.command("install-metric")(listing.install_metric)
+app.add_typer(leaderboard.app)
 app.add_typer(results)
 app.add_typer(publish.app)
 

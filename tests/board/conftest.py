@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import importlib.util
+import runpy
 import sys
 from pathlib import Path
 
@@ -14,22 +14,14 @@ LEADERBOARD = Path(__file__).parents[2] / "leaderboard"
 
 
 @pytest.fixture
-def program():
-    """leaderboard/run.py as a module."""
-    spec = importlib.util.spec_from_file_location("leaderboard_run", LEADERBOARD / "run.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture
-def leaderboard(program, monkeypatch, capsys):
-    """Call run.py; its exit code, stdout and stderr."""
+def leaderboard(monkeypatch, capsys):
+    """Call leaderboard/run.py; its exit code, stdout and stderr."""
+    program = str(LEADERBOARD / "run.py")
 
     def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["leaderboard/run.py", *map(str, arguments)])
+        monkeypatch.setattr(sys, "argv", [program, *map(str, arguments)])
         with pytest.raises(SystemExit) as left:
-            program.main()
+            runpy.run_path(program, run_name="__main__")
         captured = capsys.readouterr()
         return left.value.code or 0, captured.out, captured.err
 

@@ -79,7 +79,9 @@ def test_without_the_hub_it_is_one_line(run, tmp_path, offline):
     done = run(3, HF_ENDPOINT="http://127.0.0.1:1", HF_HUB_OFFLINE=offline)
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
-    assert line.startswith(f"run.py: {PUBLISHED}: the Hub does not answer and the dataset is not")
+    assert line.startswith(
+        f"aas-bench: {PUBLISHED}: the Hub does not answer and the dataset is not"
+    )
     assert line.endswith("Connect to the network, or give a local copy.")
     assert done.stdout == ""
     assert not (tmp_path / "run").exists()

@@ -113,7 +113,7 @@ def test_ctrl_c_leaves_a_run_that_goes_on(builtin, tmp_path):
     os.kill(process.pid, signal.SIGINT)
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "interrupted. Go on with: python" in stderr
+    assert "interrupted. Go on with: aas-bench leaderboard run" in stderr
     assert "Traceback" not in stderr
 
 
@@ -261,8 +261,8 @@ def test_a_pending_revision_and_an_id_given_twice_do_not_run(leaderboard, builti
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["run"], "run.py: Missing argument 'files'. See: run.py run --help"),
-        (["make"], "run.py: No such command 'make'. See: run.py --help"),
+        (["run"], "aas-bench: Missing argument 'files'. See: aas-bench leaderboard run --help"),
+        (["make"], "aas-bench: No such command 'make'. See: aas-bench leaderboard --help"),
         (["check", "x.yaml", "--limit", "0"], "Invalid value for '--limit'"),
     ],
 )

@@ -1,0 +1,270 @@
+"""`leaderboard`: check submitted generators, make both images of every prompt, measure them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from aas_bench.cli.options import Json, emit, resumable
+from aas_bench.errors import InputError, SpecError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from aas_bench.generators.spec import Submission
+
+FAMILIES: Final = "families.json"
+
+app = typer.Typer(
+    name="leaderboard",
+    help="Run submitted generators: check their files, make their images, measure them.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+Files = Annotated[list[Path], typer.Argument(help="Submission files (YAML).")]
+Preset = Annotated[str, typer.Option(help="default, or a preset of the submissions, e.g. paper.")]
+
+
+@app.command()
+def check(
+    files: Files,
+    *,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Prompts to count with; else all that are published.")
+    ] = None,
+    preset: Preset = "default",
+    as_json: Json = False,
+) -> None:
+    """Validate submissions without weights and tell what a run of each would cost."""
+    from aas_bench.generators.cost import cost
+    from aas_bench.run.prompts import N_PUBLISHED
+
+    submissions, faults = _read(files)
+    rows: list[dict[str, Any]] = []
+    for file, submission in submissions.items():
+        try:
+            price = cost(submission, limit or N_PUBLISHED, preset=preset)
+        except InputError as error:
+            faults.append(f"{file}: {error}")
+            continue
+        facts = {"file": str(file), "id": submission.id, "backend": submission.backend}
+        rows.append({**facts, **price.to_dict(), "pending": _pending(submission)})
+    if as_json:
+        emit({"submissions": rows, "faults": faults})
+    for row in () if as_json else rows:
+        steps = (
+            f", {row['steps']:,} steps, {row['passes']:,} denoiser calls" if row["steps"] else ""
+        )
+        memory = f", memory class {row['memory']}" if row["memory"] else ", no card needed"
+        typer.echo(f"{row['file']}: {row['id']}: {row['images']:,} images{steps}{memory}")
+        for line in row["pending"]:
+            typer.echo(f"  not runnable yet: {line}")
+    _refuse(faults)
+
+
+@app.command()
+def run(
+    files: Files,
+    *,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder; one run directory for each.")],
+    prompts: Annotated[
+        str | None,
+        typer.Option(help="A Parquet, JSONL, JSON or CSV file, or a Hub id; else built-in ones."),
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="First prompts only.")] = None,
+    rewards: Annotated[
+        list[str] | None, typer.Option("--rewards", "-r", help="Reward model; repeat for several.")
+    ] = None,
+    preset: Preset = "default",
+    seed: Annotated[int, typer.Option(min=0, help="Fixes the starting noise.")] = 0,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Images at once.")] = None,
+    device: Annotated[str | None, typer.Option(help="Where weights run, e.g. cuda:1.")] = None,
+    compile: Annotated[
+        bool, typer.Option("--compile", help="Compile the denoiser; repays long runs.")
+    ] = False,
+    offload: Annotated[
+        bool, typer.Option("--offload", help="Keep weights in main memory until needed.")
+    ] = False,
+    concurrency: Annotated[
+        int | None, typer.Option(min=1, help="Requests to a service at once.")
+    ] = None,
+    seed_images: Annotated[
+        bool, typer.Option("--seed-images", help="Image-to-image, from built-in photographs.")
+    ] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Ask again for images that failed.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Make, score and report; the same command goes on after an interruption."""
+    from datasets import disable_progress_bars
+
+    from aas_bench.files import json_bytes, write_atomically
+    from aas_bench.measure.families import alignment_tax
+    from aas_bench.pages.generator import REWARDS, measure_generator
+    from aas_bench.run.generate import generate
+    from aas_bench.run.prompts import BUILT_IN, load_prompts
+
+    disable_progress_bars()
+    submissions = _runnable(files, preset)
+    _check_rewards(rewards or [], seed_images=seed_images)
+    asked = load_prompts(prompts or BUILT_IN, limit=limit)
+    if out.exists() and not out.is_dir():
+        msg = f"{out} is a file. Give a folder for the runs."
+        raise InputError(msg)
+    results = []
+    with resumable():
+        for submission in submissions:
+            generated = generate(
+                submission,
+                asked,
+                out=out / submission.id,
+                preset=preset,
+                seed=seed,
+                seed_images=seed_images,
+                batch_size=batch_size,
+                device=device,
+                compile=compile,
+                offload=offload,
+                concurrency=concurrency,
+                retry_failed=retry_failed,
+                progress=not as_json,
+            )
+            results.append(
+                measure_generator(
+                    generated, rewards or REWARDS, device=device, progress=not as_json
+                )
+            )
+        tax = alignment_tax(results)
+        write_atomically(out / FAMILIES, json_bytes(tax))
+    if as_json:
+        emit({"results": [result.record for result in results], **tax})
+        return
+    _print_results([result.record for result in results])
+    _print_tax(tax)
+    for result in results:
+        if result.report is not None:
+            typer.echo(f"report: {result.report}")
+
+
+def _read(files: Sequence[Path]) -> tuple[dict[Path, Submission], list[str]]:
+    """The good submissions by file, and every fault of the others."""
+    from aas_bench.generators.spec import load_submission
+
+    good: dict[Path, Submission] = {}
+    faults: list[str] = []
+    for file in dict.fromkeys(files):
+        try:
+            good[file] = load_submission(file)
+        except InputError as error:
+            faults += str(error).splitlines()
+    first = {each.id: file for file, each in reversed(good.items())}
+    faults += [
+        f"{file}: id: {each.id!r} is that of {first[each.id]} too. Give each its own."
+        for file, each in good.items()
+        if first[each.id] != file
+    ]
+    return good, faults
+
+
+def _refuse(faults: Sequence[str]) -> None:
+    """Leave where there are faults, each on a line of its own."""
+    for line in faults:
+        typer.echo(line, err=True)
+    if faults:
+        raise typer.Exit(SpecError.exit_code)
+
+
+def _runnable(files: Sequence[Path], preset: str) -> list[Submission]:
+    """The submissions, if all of them can run."""
+    submissions, faults = _read(files)
+    for file, submission in submissions.items():
+        faults += _pending(submission)
+        try:
+            submission.preset(preset)
+        except InputError as error:
+            faults.append(f"{file}: {error}")
+    _refuse(faults)
+    return list(submissions.values())
+
+
+def _check_rewards(names: Sequence[str], *, seed_images: bool) -> None:
+    """Find a misspelt reward model before hours of images, not after."""
+    from aas_bench.rewards.catalog import REWARDS
+
+    if names and seed_images:
+        msg = "--seed-images measures the images against their seeds. Leave --rewards out."
+        raise InputError(msg)
+    for name in names:
+        if ":" not in name:
+            _ = REWARDS[name]  # raises with the nearest names
+
+
+def _pending(submission: Submission) -> list[str]:
+    from aas_bench.generators.spec import require_runnable
+
+    try:
+        require_runnable(submission)
+    except SpecError as error:
+        return str(error).splitlines()
+    return []
+
+
+def _print_results(records: Sequence[Mapping[str, Any]]) -> None:
+    """One row for each submission and reward model, or for each measure of the clean-up."""
+    from rich.table import Table
+
+    console = _console()
+    grid = Table(box=None, pad_edge=False, header_style="bold")
+    scored = any("rewards" in record for record in records)
+    names = ("delta", "after", "chose asked", "override rate") if scored else ("mean",)
+    for name in ("submission", "reward" if scored else "measure"):
+        grid.add_column(name, no_wrap=True)
+    for name in (*names, "images"):
+        grid.add_column(name, justify="right", no_wrap=True)
+    for record in records:
+        complete = f"{record['coverage']['n_complete']}/{record['coverage']['n_prompts']}"
+        name = record["submission"]["id"]
+        for reward, row in record.get("rewards", {}).items():
+            rate = row["override"] and row["override"]["override_rate"]
+            numbers = (row["delta"], row["after"], row["chosen"], rate)
+            grid.add_row(name, reward, *map(_number, numbers), complete)
+        for measure, mean in record.get("clean_up", {}).get("means", {}).items():
+            grid.add_row(name, measure, _number(mean), complete)
+    console.print(grid)
+
+
+def _print_tax(tax: Mapping[str, Any]) -> None:
+    from rich.table import Table
+
+    console = _console()
+    for family, comparisons in tax["families"].items():
+        grid = Table(box=None, pad_edge=False, header_style="bold", title=f"family {family}")
+        for name in ("aligned", "base", "reward", "measure", "median", "effect", "p (Holm)"):
+            grid.add_column(name, no_wrap=True)
+        for row in comparisons:
+            shown = [row[name] for name in ("median_difference", "rank_biserial", "p_holm")]
+            texts = ["-" if value is None else f"{value:.3g}" for value in shown]
+            grid.add_row(*(row[n] for n in ("aligned", "base", "reward", "measure")), *texts)
+        console.print(grid)
+
+
+def _console() -> Console:
+    """Wide enough for a whole row also where the output is no terminal."""
+    from rich.console import Console
+
+    console = Console(highlight=False, markup=False)
+    return console if console.is_terminal else Console(highlight=False, markup=False, width=120)
+
+
+def _number(estimate: Mapping[str, Any] | None) -> str:
+    """The value, and its interval on a second line."""
+    if estimate is None or estimate["value"] is None:
+        return "-"
+    if estimate["low"] is None:
+        return f"{estimate['value']:.3f}"
+    return f"{estimate['value']:.3f}\n{estimate['low']:.3f}..{estimate['high']:.3f}"
