@@ -33,7 +33,7 @@ from PIL import Image
 from aas_bench.publish.build import build
 from aas_bench.publish.builder import BenchBuilder, BenchConfig, for_viewer, option
 from aas_bench.tables.schema import pair_features
-from aas_bench.tables.tasks import TASKS
+from aas_bench.tasks.catalog import TASKS
 
 N_FILES = 40
 SIZE = 1024

@@ -23,7 +23,7 @@ from aas_bench.publish.card import write_card
 from aas_bench.publish.shards import Note, Written, write_shard
 from aas_bench.run.progress import progress_bar
 from aas_bench.run.store import PARTS, RunDirectory, open_run
-from aas_bench.tables.tasks import Task
+from aas_bench.tasks.task import Task
 from aas_bench.version import __version__
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@ import re
 import pytest
 
 from aas_bench.errors import UnknownNameError
-from aas_bench.tables.tasks import TASKS
+from aas_bench.tasks.catalog import TASKS
 
 PAPER = {"wide_spectrum", "ava_photos", "emotion_bias", "critical_comparison", "lapis_art"}
 
