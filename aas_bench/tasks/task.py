@@ -69,7 +69,7 @@ class Task:
         image_original: What I_o is; None where an image stands alone.
         label: Where the label comes from.
         licence: What may be done with it and passed on, in one sentence.
-        groups: What the names in the column `dimensions` are called in a record.
+        groups: What the names in the column `dimensions` are called in a record: one small word.
         asked: The names that its pairs ask for. A score table with these alone is of this task.
         columns: Columns that only its score tables have; all of them make a table one of it.
         analysis: `module:function` that takes a `TaskScores` and gives a `TaskReport`; None where
