@@ -57,7 +57,7 @@ class Task:
 
     Attributes:
         name: What users type.
-        title: What the leaderboard calls it, in a sentence.
+        title: What the leaderboard calls it, as part of a sentence.
         summary: One line for lists.
         question: What is asked of a reward model, in a sentence or two.
         hub_id: Our edition on the Hub, in the canonical schema.
