@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from aas_bench.measure.analyses.task_report import Breakdown, TaskReport
     from aas_bench.measure.summary import Summary
-    from aas_bench.measure.tasks.result import Analysis, TaskReport
     from aas_bench.stats.compare import RewardComparison
     from aas_bench.stats.estimate import Estimate
 
@@ -68,7 +68,7 @@ def _task_tables(console: Console, summary: Summary) -> None:
 
 
 def _analysis_table(
-    console: Console, report: TaskReport, analysis: Analysis, rewards: list[str]
+    console: Console, report: TaskReport, analysis: Breakdown, rewards: list[str]
 ) -> None:
     grouping = next(iter(analysis.by), None)
     groups = list(analysis.by[grouping].items()) if grouping else []
