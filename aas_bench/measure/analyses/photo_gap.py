@@ -7,11 +7,11 @@ from dataclasses import replace
 
 from aas_bench.measure.analyses.task_report import Breakdown, TaskReport
 from aas_bench.measure.analyses.task_scores import Masks, TaskScores, masks
-from aas_bench.measure.spelling import number_in, percent_in
 from aas_bench.stats.estimate import Estimate, Mask
 from aas_bench.stats.gap import PairedGap, paired_gap
 from aas_bench.tables.schema import DIMENSIONS
 from aas_bench.tasks.taxonomy import PHOTO_ELEMENTS, elements
+from aas_bench.words import number_in, percent_in
 
 
 def photo_gap(scores: TaskScores) -> TaskReport:

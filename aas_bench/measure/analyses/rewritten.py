@@ -10,11 +10,11 @@ import numpy as np
 from aas_bench.measure.analyses.shared import accuracy_measure, override_breakdown
 from aas_bench.measure.analyses.task_report import Breakdown, TaskReport
 from aas_bench.measure.analyses.task_scores import Masks, TaskScores, masks
-from aas_bench.measure.spelling import number_in, percent_in, plain_name
 from aas_bench.stats.agreement import spearman
 from aas_bench.stats.estimate import Estimate, Mask, Scores
 from aas_bench.tables.schema import DIMENSIONS, MODEL, UNKNOWN_MODEL
 from aas_bench.tasks.taxonomy import DIMENSIONS as MEANINGS
+from aas_bench.words import number_in, percent_in, plain_name
 
 JUDGED: Final = {
     "special_effects": "the requested effects",

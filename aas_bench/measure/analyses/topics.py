@@ -9,12 +9,12 @@ from typing import Final
 from aas_bench.measure.analyses.shared import choice_measure
 from aas_bench.measure.analyses.task_report import Breakdown, TaskReport
 from aas_bench.measure.analyses.task_scores import Masks, TaskScores, masks
-from aas_bench.measure.spelling import listing, p_value, percent_in
 from aas_bench.stats.estimate import Estimate, Mask
 from aas_bench.stats.family import GroupTest, signed_rank_by_group
 from aas_bench.stats.gap import paired_gap
 from aas_bench.tables.schema import DIMENSIONS
 from aas_bench.tasks.taxonomy import TOPICS
+from aas_bench.words import listing, p_value, percent_in
 
 _ALL: Final = "all topics"
 _LEVEL: Final = 0.05
