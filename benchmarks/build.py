@@ -33,7 +33,7 @@ from aas_bench.files import file_sha256
 from aas_bench.publish.build import build
 from aas_bench.publish.builder import BenchBuilder, BenchConfig, for_viewer, option
 from aas_bench.tables.schema import pair_features
-from aas_bench.tables.tasks import TASKS
+from aas_bench.tasks.catalog import DEFAULT
 
 N_FILES = 40
 SIZE = 1024
@@ -51,7 +51,7 @@ class NoiseConfig(BenchConfig):
 class Noise(BenchBuilder):
     """Pairs of noise; the card is the one of the counterfactual split."""
 
-    TASK = TASKS["counterfactual"]
+    TASK = DEFAULT
     ITEMS_PER_SHARD = 100
     BUILDER_CONFIG_CLASS = NoiseConfig
     BUILDER_CONFIGS: ClassVar = [NoiseConfig(name="pairs", version=datasets.Version("1.0.0"))]

@@ -31,7 +31,7 @@ from aas_bench.tables.image_folder import ImageFolder
 from aas_bench.tables.images import open_image
 from aas_bench.tables.own_images import CROP_BOX, FILE_NAME, FILE_SHA256
 from aas_bench.tables.schema import Label
-from aas_bench.tables.tasks import TASKS
+from aas_bench.tasks.catalog import TASKS
 
 _ELEMENT: Final = ClassLabel(names=list(KNOWN))
 _TEXTS: Final = List(Value("string"))

@@ -28,7 +28,7 @@ from aas_bench.counterfactual.effects import EFFECTS
 from aas_bench.counterfactual.scenes import SCENES, SIZE
 from aas_bench.publish.builder import BenchBuilder, BenchConfig, for_viewer, option
 from aas_bench.publish.command import command
-from aas_bench.tables.tasks import TASKS
+from aas_bench.tasks.catalog import TASKS
 
 
 @dataclass

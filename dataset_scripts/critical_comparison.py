@@ -28,7 +28,6 @@ from aas_bench.publish.pair_sources import PairSource, check_images
 from aas_bench.rewriters.base import n_words
 from aas_bench.run.finished import FinishedRun
 from aas_bench.sources.own_prompts import CriticalPrompt, critical_prompts
-from aas_bench.tables.authors import TOPICS as AUTHORS_TOPICS
 from aas_bench.tables.authors import is_cell
 from aas_bench.tables.convert import LABEL_SOURCE
 from aas_bench.tables.schema import (
@@ -50,8 +49,8 @@ from aas_bench.tables.schema import (
     pair_name,
     score_column,
 )
-from aas_bench.tables.tasks import TASKS
-from aas_bench.tables.taxonomy import TOPICS
+from aas_bench.tasks.catalog import TASKS
+from aas_bench.tasks.taxonomy import AUTHORS_TOPICS, TOPICS
 
 TOPIC: Final = "topic"
 _TOPIC: Final = ClassLabel(names=list(TOPICS))

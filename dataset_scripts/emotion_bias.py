@@ -32,7 +32,6 @@ from aas_bench.publish.pair_builder import (
 from aas_bench.publish.pair_sources import PairSource
 from aas_bench.sources.own_prompts import NEGATIVE, EmotionPrompt, emotion_prompts
 from aas_bench.tables.cells import EMOTION_SLOT
-from aas_bench.tables.forms import HAPPY
 from aas_bench.tables.schema import (
     DIMENSIONS,
     INDEX,
@@ -41,8 +40,8 @@ from aas_bench.tables.schema import (
     PROMPT_ORIGINAL,
     pair_name,
 )
-from aas_bench.tables.tasks import TASKS
-from aas_bench.tables.taxonomy import EMOTIONS
+from aas_bench.tasks.catalog import TASKS
+from aas_bench.tasks.taxonomy import EMOTIONS, HAPPY
 
 TEMPLATE: Final = "template"
 _EMOTION: Final = ClassLabel(names=list(EMOTIONS))

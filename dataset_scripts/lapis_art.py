@@ -29,7 +29,7 @@ from aas_bench.tables.image_folder import ImageFolder
 from aas_bench.tables.images import open_image
 from aas_bench.tables.own_images import FILE_NAME, FILE_SHA256
 from aas_bench.tables.schema import DIDP, score_column
-from aas_bench.tables.tasks import TASKS
+from aas_bench.tasks.catalog import TASKS
 
 _CAPTION_FILES = ("art.jsonl", "captions.jsonl", "captions.csv", "captions.parquet")
 _ANNOTATION_FILES = ("LAPIS.csv", "LAPIS.parquet", "annotations.csv")

@@ -35,8 +35,8 @@ from aas_bench.tables.cells import cell
 from aas_bench.tables.embedded import is_image
 from aas_bench.tables.row_pairs import open_rows
 from aas_bench.tables.schema import DIMENSIONS, INDEX, PROMPT_DISTORTED, PROMPT_ORIGINAL
-from aas_bench.tables.tasks import TASKS
-from aas_bench.tables.taxonomy import DIMENSIONS as ASKED
+from aas_bench.tasks.catalog import TASKS
+from aas_bench.tasks.taxonomy import DIMENSIONS as ASKED
 
 Kind: TypeAlias = Literal["captions", "prompts", "pairs"]
 

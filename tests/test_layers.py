@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from aas_bench.tasks.catalog import TASKS
+
 PACKAGE = Path(__file__).parents[1] / "aas_bench"
 
 LAYERS = {
@@ -13,6 +15,7 @@ LAYERS = {
     "files": 1,
     "loggers": 1,
     "registry": 1,
+    "words": 1,
     "tasks": 2,
     "stats": 2,
     "tables": 3,
@@ -73,3 +76,16 @@ def test_imports_point_downward(path):
 def test_every_layer_named_exists_or_is_announced():
     found = {layer_of(p) for p in modules()} - {"__init__"}
     assert found <= set(LAYERS)
+
+
+def test_only_tasks_names_a_task():
+    elsewhere = [path for path in modules() if layer_of(path) != "tasks"]
+    literals = {
+        (node.value, f"{path.relative_to(PACKAGE)}:{node.lineno}")
+        for path in elsewhere
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    assert len(literals) > 1000
+    named = sorted(where for text, where in literals if text in TASKS)
+    assert not named, "a task's name belongs in aas_bench/tasks: make it a field of its row"

@@ -10,11 +10,11 @@ from itertools import combinations
 from aas_bench.board.cells import Figures, figure_cell, figure_text, in_percent, interval_text
 from aas_bench.board.paired import ScoreFiles
 from aas_bench.board.tables import Cell
-from aas_bench.board.words import TASK_NAMES
 from aas_bench.measure.measures import MEASURES
-from aas_bench.pages.words import number
 from aas_bench.records.record import Measurement, Record
 from aas_bench.records.store import Results
+from aas_bench.tasks.catalog import TASKS
+from aas_bench.words import number
 
 _KINDS = {"reward_model": "Reward models", "generator": "Generators"}
 
@@ -76,7 +76,7 @@ def choices(results: Results) -> dict[str, list[tuple[str, str]]]:
 
 def record_name(record: Record) -> str:
     """A record in a list: who, on what, measured or published."""
-    return f"{record.subject.name} · {TASK_NAMES[record.task]} · {record.status}"
+    return f"{record.subject.name} · {TASKS[record.task].title} · {record.status}"
 
 
 def comparable(results: Results) -> Iterator[tuple[str, str]]:
@@ -122,7 +122,7 @@ def _warning(a: Record, b: Record) -> str:
         return "A reward model and a generator have no figure in common."
     if a.task != b.task:
         return (
-            f"These are figures on different pairs ({TASK_NAMES[a.task]}, {TASK_NAMES[b.task]}): "
+            f"These are figures on different pairs ({TASKS[a.task].title}, {TASKS[b.task].title}): "
             "their difference says little."
         )
     if a.status != b.status:

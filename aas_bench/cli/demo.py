@@ -30,11 +30,12 @@ def demo(
     from aas_bench.pages.report import write_report
     from aas_bench.run.score import score
     from aas_bench.tables.pairs import load_pairs
+    from aas_bench.tasks.catalog import DEFAULT
 
     disable_progress_bars()
     busy = Console(stderr=True, quiet=as_json)
     with busy.status("applying the effects to the photographs"):
-        pairs = load_pairs("counterfactual")
+        pairs = load_pairs(DEFAULT.name)
     scores = score(pairs, list(REWARDS), progress=not as_json)
     with busy.status("analysing the scores and writing the report"):
         summary = summarise(scores, command=command_line(), created=now())

@@ -24,9 +24,9 @@ def list_names(
 
         rows = [asdict(row) for row in REWARDS.values()]
     else:
-        from aas_bench.tables.tasks import TASKS
+        from aas_bench.tasks.catalog import TASKS
 
-        rows = [asdict(row) for row in TASKS.values()]
+        rows = [row.to_dict() for row in TASKS.values()]
     if as_json:
         emit({kind: rows})
         return

@@ -27,7 +27,7 @@ TaskName = Annotated[
 ]
 Generators = Annotated[
     Path | None,
-    typer.Option(help="CSV or JSON with name and mean: ranks lapis_art among these generators."),
+    typer.Option(help="CSV or JSON with name and mean: ranks paintings among these generators."),
 ]
 Resamples = Annotated[
     int, typer.Option(min=0, max=1_000_000, help="Bootstrap resamples for the intervals.")

@@ -37,7 +37,7 @@ Data = Annotated[
     typer.Option(
         "--data",
         "-d",
-        help="counterfactual, a task, a table, a folder or a Hub id.",
+        help="A task (see: list tasks), a table, a folder or a Hub id.",
     ),
 ]
 Rewards = Annotated[
@@ -205,7 +205,7 @@ def stored_pairs(run: Path) -> Dataset | IterableDataset | None:
 
 def stored_task(run: Path) -> str | None:
     """The task that a run directory was scored on by name; None where it was not."""
-    from aas_bench.tables.tasks import TASKS
+    from aas_bench.tasks.catalog import TASKS
 
     stored = _stored(run)
     return None if stored is None or stored["source"] not in TASKS else stored["source"]

@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from aas_bench.measure.analyses.task_report import Breakdown, TaskReport
     from aas_bench.measure.summary import Summary
-    from aas_bench.measure.tasks.result import Analysis, TaskReport
     from aas_bench.stats.compare import RewardComparison
     from aas_bench.stats.estimate import Estimate
 
@@ -19,7 +19,7 @@ MOST_GROUPS: Final = 40
 
 def summary_table(summary: Summary, *, groups: bool = False) -> None:
     """One row per reward model, then one sentence per reward model, then the groups if wanted."""
-    from aas_bench.pages.words import finding
+    from aas_bench.pages.findings import finding
 
     console = Console(highlight=False, markup=False)
     if not summary.paired:
@@ -68,7 +68,7 @@ def _task_tables(console: Console, summary: Summary) -> None:
 
 
 def _analysis_table(
-    console: Console, report: TaskReport, analysis: Analysis, rewards: list[str]
+    console: Console, report: TaskReport, analysis: Breakdown, rewards: list[str]
 ) -> None:
     grouping = next(iter(analysis.by), None)
     groups = list(analysis.by[grouping].items()) if grouping else []

@@ -8,7 +8,8 @@ share its caption and its photograph, so the scene is the cluster (`index`).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
@@ -21,6 +22,8 @@ from aas_bench.counterfactual.scenes import SCENES, SIZE, Scene, check_size, pho
 from aas_bench.errors import InputError
 from aas_bench.registry import R, Registry
 from aas_bench.tables.schema import IMAGE_COLUMNS, Label
+from aas_bench.tasks.catalog import DEFAULT
+from aas_bench.tasks.task import Kind
 
 if TYPE_CHECKING:
     from datasets import Dataset, Features
@@ -61,6 +64,16 @@ def counterfactual_rows(
     check_size(size)
     _check(doses, chosen_effects, chosen_scenes, wordings)
     return _rows(size, chosen_effects, chosen_scenes, sorted(set(doses)), wordings)
+
+
+@cache
+def pairs_of() -> Mapping[Kind, int]:
+    """How many pairs a whole result on the default split rests on, by what it is of."""
+    asked = [e for e in EFFECTS.values() for scene in SCENES if scene not in e.excluded]
+    return {
+        "generator": len(asked),
+        "reward_model": sum(len(DOSES) - 1 + len(effect.requests) for effect in asked),
+    }
 
 
 def _named(rows: Registry[R], names: Iterable[str] | None) -> list[R]:
@@ -119,7 +132,7 @@ def _names(scene: Scene, effect: Effect, dose: float, wording: int) -> dict[str,
     return {
         "pair_id": f"{item}/w{wording}",
         "index": list(SCENES).index(scene.name),
-        "model": "counterfactual",
+        "model": DEFAULT.name,
         "dimensions": [effect.dimension],
         "label": int(Label.DISTORTED if dose > 0 else Label.TIE),
         "scene": scene.name,

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
-from aas_bench.measure.tasks.result import TaskReport
+from aas_bench.measure.analyses.task_report import TaskReport
 from aas_bench.stats.consistency import Consistency
 from aas_bench.stats.dose import DoseResponse
 from aas_bench.stats.estimate import Estimate

@@ -11,7 +11,7 @@ from aas_bench.errors import SchemaError
 from aas_bench.stats.estimate import Mask
 from aas_bench.tables.authors import is_cell
 from aas_bench.tables.schema import DIMENSIONS, MODEL, UNKNOWN_MODEL
-from aas_bench.tables.taxonomy import DIMENSIONS as DIMENSION_MEANINGS
+from aas_bench.tasks.taxonomy import DIMENSIONS as DIMENSION_MEANINGS
 
 
 def n_wordings(frame: pd.DataFrame) -> int:

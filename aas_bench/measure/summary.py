@@ -14,6 +14,10 @@ from typing import Any
 import numpy as np
 
 from aas_bench.errors import InputError, MissingScoresError
+from aas_bench.measure.analyses.generator_means import HPSV3_LEADERBOARD, read_generators
+from aas_bench.measure.analyses.recognise import recognised
+from aas_bench.measure.analyses.task_report import TaskReport
+from aas_bench.measure.analyses.task_scores import TaskScores
 from aas_bench.measure.origin import origin
 from aas_bench.measure.results import Group, Measure, RewardSummary, Summary, Truncation
 from aas_bench.measure.rows import (
@@ -24,10 +28,7 @@ from aas_bench.measure.rows import (
     n_wordings,
     reworded_rows,
 )
-from aas_bench.measure.tasks.generators import HPSV3_LEADERBOARD, read_generators
-from aas_bench.measure.tasks.result import TaskReport
-from aas_bench.measure.tasks.scores import TaskScores
-from aas_bench.measure.tasks.table import TASK_REPORTS, recognised
+from aas_bench.registry import import_object
 from aas_bench.stats.consistency import Consistency, paraphrase_consistency
 from aas_bench.stats.dose import DoseResponse, dose_response
 from aas_bench.stats.estimate import Labels, Mask, OnMissing, Scores, Ties
@@ -37,7 +38,8 @@ from aas_bench.stats.preference import chosen, preference
 from aas_bench.stats.strength import strength_curve
 from aas_bench.tables.schema import PAIR_ID, score_column
 from aas_bench.tables.scores import Cells, ScoreTable
-from aas_bench.tables.tasks import TASKS
+from aas_bench.tasks.catalog import TASKS
+from aas_bench.tasks.task import Task
 
 __all__ = ["Summary", "summarise", "verdicts"]
 
@@ -74,7 +76,7 @@ def summarise(
         by: Column to group by; None groups by `dimensions` where a pair has any.
         task: Whose analysis to add, a name of `aas-bench list tasks`; None: the task that the
             columns tell, if any.
-        generators: CSV or JSON of generators' means, for the rank of `lapis_art`; None: the
+        generators: CSV or JSON of generators' means, for the rank of paintings; None: the
             published table, for hpsv3 alone.
         rewards: Reward models to report, in this order; None means all of the table.
         n_resamples: Bootstrap resamples of the clusters.
@@ -98,13 +100,13 @@ def summarise(
         MissingScoresError: A pair has no score and `on_missing` is "raise".
     """
     names = _rewards(table, rewards)
-    asked = recognised(table) if task is None else TASKS[task].name
+    asked = recognised(table) if task is None else TASKS[task]
     rows = headline_rows(table.frame)
     labelled = table.label is not None and bool(np.any(table.label[rows] >= 0))
     by = by if by is not None else default_grouping(table.frame)
     work = _Work(
         table=table,
-        paired=asked is None or TASKS[asked].image_original is not None,
+        paired=asked is None or asked.paired,
         rows=rows,
         groups={} if by is None else group_masks(table.frame, by),
         measure="accuracy" if labelled else "chosen",
@@ -176,19 +178,21 @@ class _Work:
 
 
 def _task(
-    work: _Work, task: str, rewards: tuple[str, ...], generators: str | Path | None
+    work: _Work, task: Task, rewards: tuple[str, ...], generators: str | Path | None
 ) -> TaskReport:
-    return TASK_REPORTS[task](
-        TaskScores(
-            task=task,
-            table=work.table,
-            rows=work.rows,
-            rewards=rewards,
-            ties=work.ties,
-            options=work.options,
-            generators=(HPSV3_LEADERBOARD,) if generators is None else read_generators(generators),
-        )
+    if task.analysis is None:
+        return TaskReport(task=task.name, question=task.question, paired=task.paired, findings={})
+    scores = TaskScores(
+        task=task,
+        table=work.table,
+        rows=work.rows,
+        rewards=rewards,
+        ties=work.ties,
+        options=work.options,
+        generators=(HPSV3_LEADERBOARD,) if generators is None else read_generators(generators),
     )
+    report: TaskReport = import_object(task.analysis)(scores)
+    return report
 
 
 def _reward(work: _Work, name: str) -> RewardSummary:

@@ -10,14 +10,14 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from aas_bench.measure.analyses.paintings import ArtReport
+from aas_bench.measure.analyses.task_report import Breakdown, ByReward, TaskReport, Unit
 from aas_bench.measure.results import Summary
-from aas_bench.measure.tasks.lapis_art import ArtReport
-from aas_bench.measure.tasks.result import Analysis, ByReward, TaskReport, Unit
 from aas_bench.pages.figures import WIDTH, Chart
 from aas_bench.pages.series import MARKERS, series_colour
 from aas_bench.pages.svg import bare_axes, colour, drawing, label, to_svg
-from aas_bench.pages.words import count, number, percent, plain_name
 from aas_bench.stats.estimate import Estimate
+from aas_bench.words import count, number, percent, plain_name
 
 _AXIS: Final = 236
 _HEAD: Final = 52
@@ -37,7 +37,7 @@ class Panel:
         further: The same by each further grouping, by its name.
     """
 
-    analysis: Analysis
+    analysis: Breakdown
     first: tuple[Chart, ...]
     further: Mapping[str, tuple[Chart, ...]]
 
@@ -103,7 +103,7 @@ def _digits(estimate: Estimate, unit: Unit) -> int:
     return 1 if max(ends) >= 10 else 2
 
 
-def _panel(report: TaskReport, analysis: Analysis, rewards: list[str]) -> Panel:
+def _panel(report: TaskReport, analysis: Breakdown, rewards: list[str]) -> Panel:
     whole = _Row(group=None, estimates=analysis.overall)
     rows = {
         by: [_Row(group=group, estimates=each) for group, each in groups.items()]
@@ -133,7 +133,7 @@ class _Frame:
     """What a chart shows: which analysis, grouped how, of which reward models."""
 
     report: TaskReport
-    analysis: Analysis
+    analysis: Breakdown
     by: str
     rewards: list[str]
     order: list[str]

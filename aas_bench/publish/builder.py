@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Final
 import datasets
 
 from aas_bench.tables.schema import IMAGE_COLUMNS, PAIR_ID, PROMPT_DISTORTED, PROMPT_ORIGINAL
-from aas_bench.tables.tasks import Task
+from aas_bench.tasks.task import Task
 
 _FRONT: Final = (*IMAGE_COLUMNS, PROMPT_DISTORTED, PROMPT_ORIGINAL)
 
@@ -63,7 +63,7 @@ class BenchBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
     `_info`; it runs when the builder is made, so it may read the columns of a source, not its rows.
 
     Attributes:
-        TASK: Its row in `aas_bench.tables.tasks`; `TASK.hub_id` is the id on the Hub.
+        TASK: Its row in `aas_bench.tasks.catalog`; `TASK.hub_id` is the id on the Hub.
         ITEMS_PER_SHARD: So many items make one Parquet file; aim at 100 to 500 MB.
     """
 

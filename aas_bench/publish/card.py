@@ -1,8 +1,8 @@
 """The dataset card: README.md, LICENSE, the picture grid and croissant.json of a build folder.
 
-What is said of one dataset stands in `cards/<task>.md`: front matter (metadata, a sentence for
-every column, what Croissant's RAI vocabulary asks) and blocks of `cards/base.md`. Figures come from
-the Parquet files. Text from data is printed through `markdown.inline`, always.
+What is said of one dataset stands in `tasks/cards/<task>.md`: front matter (metadata, a sentence
+for every column, what Croissant's RAI vocabulary asks) and blocks of `base.md` beside this file.
+Figures come from the Parquet files. Text from data is printed through `markdown.inline`, always.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import yaml
@@ -27,6 +27,7 @@ from aas_bench.publish.grid import Grid
 from aas_bench.publish.markdown import Safe, code, rendered
 from aas_bench.publish.statistics import Statistics, statistics
 from aas_bench.tables.schema import IMAGE_COLUMNS
+from aas_bench.tasks.task import Task
 
 if TYPE_CHECKING:
     import jinja2
@@ -48,6 +49,7 @@ _KEYS: Final = (
     "pretty_name",
 )
 _TAGS: Final = ("aas-bench", "benchmark")
+_BASE: Final = Path(__file__).with_name("base.md")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,10 +81,10 @@ def write_card(built: Build, builders: Sequence[BenchBuilder]) -> None:
     """Write the files that describe a build into its folder.
 
     Raises:
-        SchemaError: `cards/<task>.md` lacks the sentence for a column or a configuration; all of
-            them are named.
+        SchemaError: There is no card, or it lacks the sentence for a column or a configuration;
+            all of them are named.
     """
-    front = _front_matter(built.task.name)
+    front = _front_matter(built.task)
     configs = _configs(built, builders, front)
     context = {
         "front": _own(front),
@@ -93,10 +95,10 @@ def write_card(built: Build, builders: Sequence[BenchBuilder]) -> None:
         "grid": _write_grid(built, builders, front),
         "grid_alt": Safe(f"Examples of {front['pretty_name']}"),
     }
-    environment = _environment()
+    environment = _environment(built.task)
     body = environment.get_template(f"{built.task.name}.md").render(context)
     _write(built, README, _card(built, builders, front, configs, _tidy(body)))
-    if f"{built.task.name}.{LICENSE}" in environment.list_templates():
+    if (built.task.cards / f"{built.task.name}.{LICENSE}").is_file():
         text = environment.get_template(f"{built.task.name}.{LICENSE}")
         plain = text.environment.overlay(finalize=None).get_template(text.name or "")
         _write(built, LICENSE, _tidy(plain.render(context)))
@@ -134,9 +136,12 @@ def _write(built: Build, name: str, text: str) -> None:
     write_atomically(built.path / name, text.encode())
 
 
-def _front_matter(task: str) -> dict[str, Any]:
-    text = (files("aas_bench.publish") / "cards" / f"{task}.md").read_text(encoding="utf-8")
-    front: dict[str, Any] = yaml.safe_load(text.split("---\n", 2)[1])
+def _front_matter(task: Task) -> dict[str, Any]:
+    file = task.cards / f"{task.name}.md"
+    if not file.is_file():
+        msg = f"there is no card {file}. Write it as docs/publish-a-dataset.md says."
+        raise SchemaError(msg)
+    front: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8").split("---\n", 2)[1])
     return front
 
 
@@ -147,26 +152,19 @@ def _own(value: Any) -> Any:
     return Safe(value) if isinstance(value, str) else value
 
 
-def _source(name: str) -> str | None:
-    """The body of a template, without front matter."""
-    file = files("aas_bench.publish") / "cards" / name
-    if not file.is_file():
-        return None
-    text = file.read_text(encoding="utf-8")
-    return text.split("---\n", 2)[2] if text.startswith("---\n") else text
-
-
-def _environment() -> jinja2.Environment:
+def _environment(task: Task) -> jinja2.Environment:
     import jinja2
 
-    names = sorted(file.name for file in (files("aas_bench.publish") / "cards").iterdir())
-
-    class Cards(jinja2.FunctionLoader):
-        def list_templates(self) -> list[str]:
-            return names
+    def source(name: str) -> str | None:
+        """The body of a template, without front matter."""
+        file = (_BASE.parent if name == _BASE.name else task.cards) / name
+        if not file.is_file():
+            return None
+        text = file.read_text(encoding="utf-8")
+        return text.split("---\n", 2)[2] if text.startswith("---\n") else text
 
     environment = jinja2.Environment(  # noqa: S701 - `rendered` escapes for Markdown and HTML
-        loader=Cards(_source),
+        loader=jinja2.FunctionLoader(source),
         finalize=rendered,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -196,7 +194,7 @@ def _configs(
     ]
     if lacking:
         msg = (
-            f"cards/{built.task.name}.md says nothing of {', '.join(lacking)}. "
+            f"tasks/cards/{built.task.name}.md says nothing of {', '.join(lacking)}. "
             "Add a sentence for each under columns: or configs:."
         )
         raise SchemaError(msg)

@@ -11,7 +11,6 @@ Sources: hub-docs, `docs/hub/eval-results.md` and `eval_results.yaml`; huggingfa
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import yaml
@@ -20,8 +19,9 @@ from pydantic import model_validator as validated
 
 from aas_bench.errors import SchemaError
 from aas_bench.measure.measures import MEASURES
-from aas_bench.records.record import Kind, Measurement, Record
-from aas_bench.tables.tasks import TASKS
+from aas_bench.records.record import Measurement, Record
+from aas_bench.tasks.catalog import TASKS
+from aas_bench.tasks.task import HubBenchmark
 
 if TYPE_CHECKING:
     from huggingface_hub import EvalResultEntry
@@ -30,56 +30,6 @@ FRAMEWORK: Final = "aas-bench"
 RESULTS_REPO: Final = "weathon/aas_bench_results"
 EVAL_YAML: Final = "eval.yaml"
 MODEL_FILE: Final = ".eval_results/aas-bench.yaml"
-
-
-@dataclass(frozen=True, kw_only=True)
-class EvalTask:
-    """One leaderboard on the Hub.
-
-    Attributes:
-        id: Its name within the benchmark.
-        task: The dataset, a name of `TASKS`.
-        kind: What is ranked.
-        measure: By what; `reward` is the reward model that measures a generator.
-        config: Configuration of the dataset that it runs on.
-    """
-
-    id: str
-    task: str
-    kind: Kind
-    measure: str
-    reward: str | None = None
-    config: str = "pairs"
-
-    def of(self, record: Record) -> Measurement | None:
-        """The number of a record for this leaderboard; None where it has none."""
-        if (record.task, record.subject.kind) != (self.task, self.kind):
-            return None
-        found = record.get(self.measure, reward=self.reward)
-        return None if found is None or found.value is None else found
-
-
-EVAL_TASKS: Final = (
-    *(
-        EvalTask(id="reward_preference", task=task, kind="reward_model", measure="accuracy")
-        for task in ("counterfactual", "wide_spectrum", "emotion_bias", "ava_photos")
-    ),
-    EvalTask(
-        id="generation_compliance",
-        task="counterfactual",
-        kind="generator",
-        measure="chosen",
-        reward="effect-match",
-    ),
-    EvalTask(
-        id="generation_compliance",
-        task="wide_spectrum",
-        kind="generator",
-        measure="chosen",
-        reward="blip-l-itm",  # of the paper's Table D.2 the one that agrees best with the judge
-        config="prompts",
-    ),
-)
 
 
 class _Strict(BaseModel):
@@ -116,17 +66,17 @@ class EvalYaml(_Strict):
 
 def eval_yaml(task: str) -> str | None:
     """`eval.yaml` of the dataset of a task; None where it has no leaderboard."""
-    tasks = [each for each in EVAL_TASKS if each.task == task]
-    if not tasks:
+    row = TASKS[task]
+    if not row.benchmarks:
         return None
     document = {
         "name": f"AAS-Bench: {task.replace('_', ' ')}",
         "description": (
             "Do reward models and generators honour a prompt that asks for an unpretty image? "
-            f"Here: {TASKS[task].summary}."
+            f"Here: {row.summary}."
         ),
         "evaluation_framework": FRAMEWORK,
-        "tasks": [{"id": t.id, "config": t.config, "split": "test"} for t in tasks],
+        "tasks": [{"id": b.id, "config": b.config, "split": "test"} for b in row.benchmarks],
     }
     text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=1000)
     parse_eval_yaml(text)
@@ -156,19 +106,28 @@ def eval_entries(record: Record) -> list[EvalResultEntry]:
     from huggingface_hub import EvalResultEntry
 
     assert record.created is not None
+    task = TASKS[record.task]
     return [
         EvalResultEntry(
-            dataset_id=TASKS[task.task].hub_id,
-            task_id=task.id,
+            dataset_id=task.hub_id,
+            task_id=benchmark.id,
             value=found.value,
             date=record.created.isoformat(),
             source_url=f"https://huggingface.co/datasets/{RESULTS_REPO}/blob/main/{path(record)}",
             source_name="AAS-Bench, recomputed from its per-pair scores",
-            notes=_notes(task, found),
+            notes=_notes(benchmark, found),
         )
-        for task in EVAL_TASKS
-        if (found := task.of(record)) is not None
+        for benchmark in task.benchmarks
+        if (found := figure_for(benchmark, record)) is not None
     ]
+
+
+def figure_for(benchmark: HubBenchmark, record: Record) -> Measurement | None:
+    """The number of a record of its task for this leaderboard; None where it has none."""
+    if record.subject.kind != benchmark.kind:
+        return None
+    found = record.get(benchmark.measure, reward=benchmark.reward)
+    return None if found is None or found.value is None else found
 
 
 def path(record: Record) -> str:
@@ -240,10 +199,10 @@ def _why_not(
     return None
 
 
-def _notes(task: EvalTask, found: Measurement) -> str:
+def _notes(benchmark: HubBenchmark, found: Measurement) -> str:
     """Interval, n and coverage, since the Hub shows one bare number."""
-    label = MEASURES[task.measure].label.lower()
-    by = f" by {task.reward}" if task.reward else ""
+    label = MEASURES[benchmark.measure].label.lower()
+    by = f" by {benchmark.reward}" if benchmark.reward else ""
     text: list[Any] = [f"{label}{by}"]
     if found.low is not None and found.high is not None:
         text.append(f"95 % interval {found.low:.3f} to {found.high:.3f}")

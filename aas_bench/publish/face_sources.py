@@ -16,7 +16,6 @@ from aas_bench.sources.own_prompts import NEGATIVE, EmotionPrompt, emotion_promp
 from aas_bench.tables.authors import is_cell, split_score
 from aas_bench.tables.convert import LABEL_SOURCE
 from aas_bench.tables.embedded import image_fault, is_image
-from aas_bench.tables.forms import HAPPY
 from aas_bench.tables.row_pairs import RowPairs, open_row_pairs
 from aas_bench.tables.schema import (
     DIDP,
@@ -36,7 +35,7 @@ from aas_bench.tables.schema import (
     pair_name,
     score_column,
 )
-from aas_bench.tables.taxonomy import EMOTIONS
+from aas_bench.tasks.taxonomy import EMOTIONS, HAPPY
 
 Row: TypeAlias = dict[str, Any]
 

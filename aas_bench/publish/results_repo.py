@@ -27,7 +27,7 @@ from aas_bench.publish.sync import (
 from aas_bench.records.accept import check_folder
 from aas_bench.records.record import Record, json_schema
 from aas_bench.records.store import Results, collect, load_results
-from aas_bench.tables.tasks import TASKS
+from aas_bench.tasks.catalog import TASKS
 
 RESULTS: Final = "results"
 BENCHMARKS: Final = "benchmarks"

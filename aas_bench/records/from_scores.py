@@ -7,24 +7,22 @@ count as a choice of the original), so that all records compare and each can be 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import cache
 from typing import Any, Final
 
 import numpy as np
 
-from aas_bench.counterfactual.build import DOSES
-from aas_bench.counterfactual.effects import EFFECTS
-from aas_bench.counterfactual.scenes import SCENES
 from aas_bench.measure.results import Group, RewardSummary
 from aas_bench.measure.rows import group_masks, members
 from aas_bench.measure.summary import summarise
-from aas_bench.records.record import Kind, Measurement
+from aas_bench.records.record import Measurement
 from aas_bench.stats.estimate import Estimate, Mask
 from aas_bench.stats.gap import paired_gap
 from aas_bench.stats.preference import chosen
 from aas_bench.tables.schema import DIMENSIONS, INDEX, LABEL, MODEL, PAIR_ID
 from aas_bench.tables.score_frame import score_columns
 from aas_bench.tables.scores import ScoreTable
+from aas_bench.tasks.catalog import TASKS
+from aas_bench.tasks.task import Kind
 
 ANALYSIS: Final[dict[str, Any]] = {
     "n_resamples": 1000,
@@ -33,13 +31,6 @@ ANALYSIS: Final[dict[str, Any]] = {
     "ties": "original",
     "on_missing": "drop",
 }
-_NAMED: Final = {
-    "emotion_bias": "emotion",
-    "ava_photos": "category",
-    "critical_comparison": "topic",
-}
-"""What the groups in the column `dimensions` are, where they are not dimensions."""
-
 _GROUPINGS: Final = (DIMENSIONS, "emotion", "category", "topic")
 """Columns that figures are broken down by; the first with any group is taken."""
 
@@ -75,25 +66,12 @@ def measurements(table: ScoreTable, *, kind: Kind, task: str) -> tuple[Measureme
     """
     column = next((name for name in _GROUPINGS if _has_groups(table, name)), None)
     summaries = summarise(table, by=column, **ANALYSIS).rewards
-    by = _NAMED.get(task, DIMENSIONS)
+    by = TASKS[task].groups
     if kind == "generator":
         return tuple(_generator(table, summaries, by))
     (name,) = table.rewards
-    gaps = _gaps(table, column, by) if task == "ava_photos" else ()
+    gaps = _gaps(table, column, by) if "gap" in TASKS[task].measures else ()
     return (*_reward_model(summaries[name], by), *gaps)
-
-
-@cache
-def expected_pairs(task: str, kind: Kind) -> int | None:
-    """How many pairs a whole result of the task rests on; None where that is not fixed."""
-    if task != "counterfactual":
-        return {("wide_spectrum", "generator"): 300, ("emotion_bias", "reward_model"): 300}.get(
-            (task, kind)
-        )
-    asked = [e for e in EFFECTS.values() for scene in SCENES if scene not in e.excluded]
-    if kind == "generator":
-        return len(asked)
-    return sum(len(DOSES) - 1 + len(effect.requests) for effect in asked)
 
 
 def _has_groups(table: ScoreTable, column: str) -> bool:

@@ -15,9 +15,8 @@ from aas_bench.records.from_scores import ANALYSIS, measurements, scores_only
 from aas_bench.records.published import reward_subject
 from aas_bench.records.record import SCHEMA_VERSION, Record, Scores, Subject
 from aas_bench.records.store import save_record
-from aas_bench.run.prompts import PUBLISHED
 from aas_bench.tables.scores import ScoreTable, load_scores
-from aas_bench.tables.tasks import TASKS
+from aas_bench.tasks.catalog import TASKS
 
 MEASURED: Final = "measured"
 
@@ -183,9 +182,10 @@ def _task(given: str | None, source: str | None) -> str:
     """The task asked for, or that of the source by its name or its id on the Hub."""
     if given is not None:
         return TASKS[given].name
-    names = {name: t.name for t in TASKS.values() for name in (t.name, t.hub_id, t.authors_id)}
-    if source in (names := names | {PUBLISHED: "wide_spectrum"}):
-        return names[source]
+    for task in TASKS.values():
+        prompts = None if task.prompts is None else task.prompts.hub_id
+        if source in {task.name, task.hub_id, task.authors_id, prompts} - {None}:
+            return task.name
     msg = f"the run was made from {source!r}, which names no task. Give one with --task."
     raise InputError(msg)
 

@@ -15,6 +15,7 @@ from typing import Any, Final
 from aas_bench.generators.spec import Submission, load_submission
 from aas_bench.records.record import SCHEMA_VERSION, Measurement, Record, Source, Status, Subject
 from aas_bench.rewards.catalog import REWARDS
+from aas_bench.tasks.catalog import TASKS
 
 NO_INTERVAL: Final = "published without an interval"
 
@@ -120,12 +121,15 @@ def reward_subject(subject_id: str, name: str) -> Subject:
 class _Entry:
     """One record before what is known of its subject."""
 
-    task: str
     subject: str
     name: str | None
     """None for a generator: its submission says."""
     table: str
     found: tuple[Measurement, ...]
+
+    @property
+    def task(self) -> str:
+        return next(task.name for task in TASKS.values() if self.table in task.paper)
 
     @property
     def status(self) -> Status:
@@ -140,8 +144,8 @@ def _entries() -> Iterator[_Entry]:
     yield from _generators()
     yield from _rewards()
     yield from _emotions()
-    yield _hpsv3("ava_photos", "photographs", _photographs())
-    yield _hpsv3("lapis_art", "paintings", _paintings())
+    yield _hpsv3("photographs", _photographs())
+    yield _hpsv3("paintings", _paintings())
 
 
 def _generators() -> Iterator[_Entry]:
@@ -152,7 +156,7 @@ def _generators() -> Iterator[_Entry]:
             for key, column in GENERATOR_COLUMNS.items()
             if row[key] is not None
         )
-        yield _Entry(task="wide_spectrum", subject=name, name=None, table="generators", found=found)
+        yield _Entry(subject=name, name=None, table="generators", found=found)
 
 
 def _rewards() -> Iterator[_Entry]:
@@ -162,13 +166,7 @@ def _rewards() -> Iterator[_Entry]:
             for key, column in REWARD_COLUMNS.items()
             if row[key] is not None
         )
-        yield _Entry(
-            task="wide_spectrum",
-            subject=subject,
-            name=row["name"],
-            table="reward_models",
-            found=found,
-        )
+        yield _Entry(subject=subject, name=row["name"], table="reward_models", found=found)
 
 
 def _emotions() -> Iterator[_Entry]:
@@ -178,9 +176,7 @@ def _emotions() -> Iterator[_Entry]:
             _figure("accuracy", row[emotion], by="emotion", group=emotion, n=n)
             for emotion in EMOTIONS
         )
-        yield _Entry(
-            task="emotion_bias", subject=subject, name=row["name"], table="emotions", found=found
-        )
+        yield _Entry(subject=subject, name=row["name"], table="emotions", found=found)
 
 
 def _photographs() -> Iterator[Measurement]:
@@ -198,8 +194,8 @@ def _paintings() -> Iterator[Measurement]:
         yield _figure(measure, value, by=by, group=painting, n=n)
 
 
-def _hpsv3(task: str, table: str, found: Iterator[Measurement]) -> _Entry:
-    return _Entry(task=task, subject="hpsv3", name="HPSv3", table=table, found=tuple(found))
+def _hpsv3(table: str, found: Iterator[Measurement]) -> _Entry:
+    return _Entry(subject="hpsv3", name="HPSv3", table=table, found=tuple(found))
 
 
 def _figure(measure: str, value: float, *, reason: str = NO_INTERVAL, **where: Any) -> Measurement:

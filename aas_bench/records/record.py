@@ -18,13 +18,13 @@ from pydantic import (
 )
 
 from aas_bench.measure.measures import MEASURES
-from aas_bench.tables.tasks import TASKS
+from aas_bench.tasks.catalog import TASKS
+from aas_bench.tasks.task import Kind
 
 SCHEMA_VERSION: Final = 1
 MOST_MEASUREMENTS: Final = 5000
 _JSON: Final[dict[str, Any]] = {"allow_nan": False, "ensure_ascii": False}
 
-Kind: TypeAlias = Literal["reward_model", "generator"]
 Status: TypeAlias = Literal["measured", "published", "pending"]
 
 
@@ -203,7 +203,7 @@ class Record(Strict):
     subject: Subject
     """What the record is about."""
     task: TaskName
-    """The dataset, by its name in `aas_bench.tables.tasks`."""
+    """The dataset, by its name (`aas-bench list tasks`)."""
     measurements: tuple[Measurement, ...] = Field(default=(), max_length=MOST_MEASUREMENTS)
     """The numbers."""
     source: Source | None = None

@@ -14,8 +14,9 @@ from pydantic_core import from_json
 
 from aas_bench.errors import InputError
 from aas_bench.files import whole_file
-from aas_bench.records.from_scores import expected_pairs
-from aas_bench.records.record import SCHEMA_VERSION, Kind, Record, Status
+from aas_bench.records.record import SCHEMA_VERSION, Record, Status
+from aas_bench.tasks.catalog import TASKS
+from aas_bench.tasks.task import Kind
 
 SCHEMA_FILE: Final = "schema.json"
 MAX_BYTES: Final = 4 * 1024 * 1024
@@ -169,7 +170,7 @@ def _fault(fault: Mapping[str, Any]) -> str:
 
 def flags_of(record: Record) -> Iterator[Flagged]:
     """The flaws of a record: too few pairs of its task, and its lowest coverage."""
-    expected = expected_pairs(record.task, record.subject.kind)
+    expected = TASKS[record.task].expected_pairs(record.subject.kind)
     n_pairs = record.scores.n_pairs if record.scores else None
     if expected and n_pairs and n_pairs < LEAST_COVERAGE * expected:
         text = f"{n_pairs:,} of the task's {expected:,} pairs"

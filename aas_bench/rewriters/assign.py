@@ -7,7 +7,7 @@ from collections import Counter
 from typing import Final
 
 from aas_bench.errors import InputError
-from aas_bench.tables.taxonomy import DIMENSIONS
+from aas_bench.tasks.taxonomy import DIMENSIONS
 
 ASKED: Final = tuple(name for name in DIMENSIONS if name != "symmetry")
 """The eleven dimensions that prompts ask for."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from aas_bench.errors import BackendError, InputError
-from aas_bench.tables.taxonomy import DIMENSIONS
+from aas_bench.tasks.taxonomy import DIMENSIONS
 
 MAX_WORDS: Final = 70
 """The longest wide-spectrum prompt, in words: what text encoders of 77 tokens read mostly."""

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from aas_bench.rewriters.base import MAX_WORDS, RewriteRequest
 from aas_bench.rewriters.phrases import PHRASES
-from aas_bench.tables.taxonomy import DIMENSIONS
+from aas_bench.tasks.taxonomy import DIMENSIONS
 
 VERSION: Final = 1
 

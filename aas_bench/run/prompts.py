@@ -19,14 +19,13 @@ from aas_bench.tables.cells import cell
 from aas_bench.tables.schema import DIMENSIONS, INDEX, PROMPT_DISTORTED, PROMPT_ORIGINAL
 from aas_bench.tables.sources import Options, open_source
 from aas_bench.tables.tables import raise_faults
+from aas_bench.tasks.catalog import DEFAULT, PROMPTS, TASKS
 
-BUILT_IN: Final = "counterfactual"
-PUBLISHED: Final = "weathon/anti_aesthetics_dataset"
-N_PUBLISHED: Final = 300
-"""How many of the published prompts the benchmark uses: the first."""
+BUILT_IN: Final = DEFAULT.name
+PUBLISHED: Final = PROMPTS.hub_id
+N_PUBLISHED: Final = PROMPTS.n
 
 _NEGATIVE: Final = "negative_prompt"
-_SPLIT: Final = "train"
 _CONFIG: Final = "prompts"
 _MEND: Final = "Mend these rows, or leave them out."
 
@@ -88,10 +87,10 @@ def load_prompts(
     """Load pairs of prompts.
 
     Args:
-        source: "counterfactual": one prompt for each built-in scene and effect, no network; a
+        source: The built-in task, with one prompt for each scene and effect, no network; a
             Parquet, JSONL, JSON or CSV file; or a Hub id or a folder like one, of which the
-            configuration `prompts` is read where there is one, and of the published prompts the
-            first 300 of the split `train`. Needs the columns `prompt_original` and
+            configuration `prompts` is read where there is one, and of a task's published prompts
+            the first that are used, 300. Needs the columns `prompt_original` and
             `prompt_distorted` or the authors' names for them; `index` (else the row number),
             `dimensions` and `negative_prompt` are read where present.
         limit: At most so many, the first; None for all.
@@ -107,9 +106,12 @@ def load_prompts(
         msg = f"limit is {limit}. Give at least 1, or None for all."
         raise InputError(msg)
     if name != BUILT_IN:
-        if name == PUBLISHED:
-            limit = min(limit or N_PUBLISHED, N_PUBLISHED)
-        return Prompts(name, _read(name, revision, limit))
+        known = (task.prompts for task in TASKS.values())
+        table = next((each for each in known if each and each.hub_id == name), None)
+        if table is not None:
+            limit = min(limit or table.n, table.n)
+        split = None if table is None else table.split
+        return Prompts(name, _read(name, revision, split, limit))
     if revision is not None:
         msg = f"{name} has no revision. Leave it out."
         raise InputError(msg)
@@ -139,10 +141,12 @@ def _built_in() -> tuple[Prompt, ...]:
     )
 
 
-def _read(name: str, revision: str | None, most: int | None) -> tuple[Prompt, ...]:
+def _read(
+    name: str, revision: str | None, split: str | None, most: int | None
+) -> tuple[Prompt, ...]:
     options = Options(
         config=None,
-        split=_SPLIT if name == PUBLISHED else None,
+        split=split,
         streaming=False,
         revision=revision,
         preferred=_CONFIG,

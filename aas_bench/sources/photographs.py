@@ -20,7 +20,7 @@ from aas_bench.sources.curation import (
 )
 from aas_bench.sources.style_words import leaked_words
 from aas_bench.tables.image_folder import image_key
-from aas_bench.tables.taxonomy import elements as known_elements
+from aas_bench.tasks.taxonomy import elements as known_elements
 
 _ROUNDING: Final = 0.00501
 """The authors' tables give mean ratings to two decimals."""

@@ -45,11 +45,6 @@ RENAMED: Final = MappingProxyType(
 )
 """Their column -> ours; applied where ours is absent, the first of several wins."""
 
-TOPICS: Final = MappingProxyType(
-    {"censorship": "freedom of expression", "tech-overuse": "digital overload"}
-)
-"""Their word for a topic -> ours, where the two differ."""
-
 JUDGE_COLUMNS: Final = ("llm_selected", "sec_llm_selected", "third_llm_selected")
 LABEL_COLUMNS: Final = (*JUDGE_COLUMNS, "blip_selected")
 """Votes in {1, 0, -1}, in the order in which one of them becomes the label."""

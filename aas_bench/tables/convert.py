@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from aas_bench.errors import SchemaError
 from aas_bench.tables import authors, cells
 from aas_bench.tables.cells import Reader, Row
-from aas_bench.tables.forms import HAPPY, View
+from aas_bench.tables.forms import View
 from aas_bench.tables.schema import (
     DIMENSIONS,
     IMAGE_COLUMNS,
@@ -29,6 +29,7 @@ from aas_bench.tables.schema import (
     PROMPT_ORIGINAL,
     pair_features,
 )
+from aas_bench.tasks.taxonomy import HAPPY
 
 if TYPE_CHECKING:
     from datasets import Features

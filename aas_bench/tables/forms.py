@@ -16,9 +16,7 @@ from aas_bench.tables.schema import (
     UNKNOWN_MODEL,
     Label,
 )
-from aas_bench.tables.taxonomy import EMOTIONS
-
-HAPPY: Final = "happy"
+from aas_bench.tasks.taxonomy import EMOTIONS, HAPPY
 
 
 @dataclass(frozen=True, kw_only=True)

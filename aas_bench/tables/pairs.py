@@ -61,7 +61,7 @@ def load_pairs(
     and may not lead out of it.
 
     Args:
-        source: "counterfactual" or another task (`aas-bench list tasks`); a Parquet, JSONL, JSON
+        source: A task by its name (`aas-bench list tasks`); a Parquet, JSONL, JSON
             or CSV table; a folder of images with `metadata.jsonl` or `metadata.csv`, or with
             `<id>_original.png`, `<id>_distorted.png` and one table of prompts; a `save_to_disk`
             folder; a folder laid out like a Hub dataset; or a Hub id `owner/name`.

@@ -17,7 +17,8 @@ from aas_bench.loggers import silence_loggers
 from aas_bench.registry import import_object
 from aas_bench.tables.schema import IMAGE_DISTORTED, IMAGE_ORIGINAL, INDEX, PAIR_ID
 from aas_bench.tables.tables import TABLE_SUFFIXES, raise_faults, read_frame, table_path
-from aas_bench.tables.tasks import TASKS, Task
+from aas_bench.tasks.catalog import TASKS
+from aas_bench.tasks.task import Task
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,7 +11,7 @@ from aas_bench.counterfactual.effects import EFFECTS
 from aas_bench.counterfactual.requests import REQUESTS
 from aas_bench.counterfactual.scenes import SCENES, SIZES, photograph
 from aas_bench.errors import InputError, UnknownNameError
-from aas_bench.tables.taxonomy import DIMENSIONS
+from aas_bench.tasks.taxonomy import DIMENSIONS
 
 PAIRS = [(e, s) for e in EFFECTS.values() for s in SCENES.values() if s.name not in e.excluded]
 EACH_PAIR = pytest.mark.parametrize(("effect", "scene"), PAIRS, ids=lambda row: row.name)

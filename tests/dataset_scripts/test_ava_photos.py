@@ -19,7 +19,7 @@ from aas_bench.errors import InputError
 from aas_bench.generators.spec import Submission
 from aas_bench.publish.build import build
 from aas_bench.tables.pairs import load_pairs
-from aas_bench.tables.taxonomy import elements
+from aas_bench.tasks.taxonomy import elements
 
 SCRIPT = theirs.SCRIPTS / "ava_photos.py"
 SUBMISSION = Submission.model_validate(

@@ -10,10 +10,9 @@ from aas_bench.errors import InputError
 from aas_bench.publish.build import build
 from aas_bench.run.prompts import Prompt, Prompts, load_prompts
 from aas_bench.sources.own_prompts import critical_prompts
-from aas_bench.tables.authors import TOPICS as AUTHORS_TOPICS
 from aas_bench.tables.pairs import load_pairs
 from aas_bench.tables.schema import PAIR_COLUMNS, pair_features
-from aas_bench.tables.taxonomy import TOPICS
+from aas_bench.tasks.taxonomy import AUTHORS_TOPICS, TOPICS
 
 INDICES = (0, 21, 42)
 

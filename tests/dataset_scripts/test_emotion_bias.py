@@ -12,7 +12,7 @@ from aas_bench.run.prompts import Prompts, load_prompts
 from aas_bench.sources.own_prompts import NEGATIVE, emotion_prompts
 from aas_bench.tables.pairs import load_pairs
 from aas_bench.tables.schema import PAIR_COLUMNS
-from aas_bench.tables.taxonomy import EMOTIONS
+from aas_bench.tasks.taxonomy import EMOTIONS
 
 REWARDS = {"hpsv2": "hpsv2", "hpsv3": "hpsv3", "img_reward": "image_reward", "blip": "blip"}
 

@@ -16,7 +16,7 @@ from aas_bench.rewriters.checks import prompt_faults
 from aas_bench.run.prompts import load_prompts
 from aas_bench.tables.pairs import load_pairs
 from aas_bench.tables.schema import PAIR_COLUMNS
-from aas_bench.tables.taxonomy import DIMENSIONS
+from aas_bench.tasks.taxonomy import DIMENSIONS
 
 SECRET = "sk-secret-0123456789abcdef"
 REFUSED = {(1, "distorted"): ("refused", "blood"), (2, "original"): ("failed", "HTTP 500")}

@@ -10,7 +10,6 @@ from support.result_records import measured, record
 from aas_bench.errors import SchemaError
 from aas_bench.measure.measures import MEASURES
 from aas_bench.publish.eval_results import (
-    EVAL_TASKS,
     FRAMEWORK,
     eval_entries,
     eval_yaml,
@@ -19,8 +18,9 @@ from aas_bench.publish.eval_results import (
 )
 from aas_bench.records.record import Measurement, Subject
 from aas_bench.rewards.catalog import REWARDS
-from aas_bench.tables.tasks import TASKS
+from aas_bench.tasks.catalog import TASKS
 
+BENCHMARKS = dict.fromkeys(b for task in TASKS.values() for b in task.benchmarks)
 CHOSEN = Measurement(
     measure="chosen", reward="effect-match", value=0.25, low=0.2, high=0.3125, n=98, coverage=1.0
 )
@@ -38,17 +38,26 @@ def result(name="model-1", *, repo="org/model", base=None, day=3, kind="generato
     return measured(**(facts | changes))
 
 
-@pytest.mark.parametrize("task", EVAL_TASKS, ids=lambda t: f"{t.task}-{t.id}")
-def test_the_hub_ranks_by_value_so_higher_must_be_better(task):
-    assert MEASURES[task.measure].higher_is_better is True
-    assert task.task in TASKS
-    assert task.reward is None or task.reward in REWARDS
+@pytest.mark.parametrize("benchmark", BENCHMARKS, ids=lambda b: f"{b.measure}-{b.reward}")
+def test_the_hub_ranks_by_value_so_higher_must_be_better(benchmark):
+    assert MEASURES[benchmark.measure].higher_is_better is True
+    assert benchmark.reward is None or benchmark.reward in REWARDS
+
+
+def test_four_tasks_rank_reward_models_and_two_rank_generators():
+    ranked = [(name, each.kind) for name, task in TASKS.items() for each in task.benchmarks]
+    assert {name for name, kind in ranked if kind == "reward_model"} == {
+        *("counterfactual", "wide_spectrum", "emotion_bias", "ava_photos")
+    }
+    assert {name for name, kind in ranked if kind == "generator"} == {
+        *("counterfactual", "wide_spectrum")
+    }
 
 
 def test_every_benchmark_file_is_valid_and_holds_its_leaderboards():
     for task in TASKS:
         text = eval_yaml(task)
-        expected = [each.id for each in EVAL_TASKS if each.task == task]
+        expected = [each.id for each in TASKS[task].benchmarks]
         if text is None:
             assert expected == []
             continue

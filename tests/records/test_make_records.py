@@ -12,13 +12,13 @@ from support.score_runs import SCRIPT, score_frame
 from aas_bench.errors import InputError, StoreError
 from aas_bench.generators.spec import load_submission
 from aas_bench.pages.generator import measure_generator
-from aas_bench.records.from_scores import expected_pairs
 from aas_bench.records.make_records import add_run, redacted, slug
 from aas_bench.records.published import generator_subject
 from aas_bench.records.store import load_results
 from aas_bench.run.generate import generate
 from aas_bench.run.prompts import load_prompts
 from aas_bench.tables.scores import load_scores
+from aas_bench.tasks.catalog import TASKS
 
 
 def test_one_record_for_each_reward_model_with_its_own_scores(reward_run, tmp_path):
@@ -164,9 +164,9 @@ def test_a_generator_run_gives_one_record(generator_run, tmp_path, submissions):
 
 
 def test_what_a_whole_result_rests_on():
-    assert expected_pairs("counterfactual", "generator") == len(load_prompts().prompts)
-    assert expected_pairs("wide_spectrum", "generator") == 300
-    assert expected_pairs("critical_comparison", "reward_model") is None
+    assert TASKS["counterfactual"].expected_pairs("generator") == len(load_prompts().prompts)
+    assert TASKS["wide_spectrum"].expected_pairs("generator") == 300
+    assert TASKS["critical_comparison"].expected_pairs("reward_model") is None
 
 
 @pytest.mark.parametrize(

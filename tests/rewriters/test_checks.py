@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aas_bench.rewriters.checks import content_words, lost_words, prompt_faults, unmentioned
-from aas_bench.tables.taxonomy import DIMENSIONS
+from aas_bench.tasks.taxonomy import DIMENSIONS
 
 CAPTION = "A man plays frisbee on a beach by the ocean."
 GOOD = "A man plays frisbee on a beach by the ocean, all of it badly blurred and gloomy."

@@ -12,7 +12,7 @@ from aas_bench.rewriters.base import RewriteError, RewriteRequest, n_words
 from aas_bench.rewriters.catalog import load_rewriter
 from aas_bench.rewriters.checks import prompt_faults
 from aas_bench.rewriters.phrases import JOINTS, LEADS, PHRASES
-from aas_bench.tables.taxonomy import DIMENSIONS
+from aas_bench.tasks.taxonomy import DIMENSIONS
 
 CAPTIONS = [
     "A man plays frisbee on a beach by the ocean.",

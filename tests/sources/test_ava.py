@@ -11,7 +11,7 @@ from aas_bench.sources.ava import read_votes
 from aas_bench.sources.curation import read_captions, read_curation
 from aas_bench.sources.photographs import read_photographs
 from aas_bench.sources.style_words import leaked_words
-from aas_bench.tables.taxonomy import elements
+from aas_bench.tasks.taxonomy import elements
 
 COUNTS = st.lists(st.integers(0, 400), min_size=10, max_size=10).filter(any)
 

@@ -3,7 +3,7 @@ import re
 import pytest
 
 from aas_bench.sources.own_prompts import NEGATIVE, critical_prompts, emotion_prompts
-from aas_bench.tables.taxonomy import EMOTIONS, TOPICS
+from aas_bench.tasks.taxonomy import EMOTIONS, TOPICS
 
 
 def test_a_hundred_critical_prompts_twenty_on_each_topic():

@@ -22,7 +22,7 @@ from aas_bench.publish.build import build
 from aas_bench.publish.builder import BadItem, BenchBuilder, BenchConfig, for_viewer, option
 from aas_bench.publish.command import command
 from aas_bench.tables.schema import pair_features
-from aas_bench.tables.tasks import TASKS
+from aas_bench.tasks.catalog import TASKS
 
 SIZE = 24
 

@@ -9,7 +9,7 @@ from support import author_tables, toy_pairs
 
 from aas_bench.errors import InputError, UnknownNameError
 from aas_bench.tables.pairs import load_pairs
-from aas_bench.tables.tasks import TASKS
+from aas_bench.tasks.catalog import TASKS
 
 
 def parquet(table):

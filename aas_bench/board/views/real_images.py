@@ -11,9 +11,9 @@ from aas_bench.board.cells import (
     coverage_cell,
     figure_cell,
     figure_column,
-    figures_of,
     name_cell,
     on_axis,
+    on_shelf,
     status_cell,
 )
 from aas_bench.board.tables import Cell, Column, Row, Table, facet
@@ -30,8 +30,8 @@ _ART: Final = ("art_rank", "art_entries", "art_relative", "art_mean")
 
 def real_images(results: Results) -> View:
     """The view of the gap by category and of where paintings rank."""
-    photographs = figures_of(results, kind="reward_model", task="ava_photos")
-    paintings = figures_of(results, kind="reward_model", task="lapis_art")
+    photographs = on_shelf(results, "photographs")
+    paintings = on_shelf(results, "paintings")
     rows = _gap_rows(photographs)
     return View(
         name=NAME,

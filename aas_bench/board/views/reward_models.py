@@ -16,6 +16,7 @@ from aas_bench.board.cells import (
     figure_column,
     figures_of,
     name_cell,
+    on_shelf,
     outcome_cell,
     rank_cell,
     shared_ranks,
@@ -23,14 +24,13 @@ from aas_bench.board.cells import (
 )
 from aas_bench.board.tables import Cell, Column, Row, Table, facet
 from aas_bench.board.view import Figure, Panel, View
-from aas_bench.board.words import TASK_NAMES, leaders, named, statuses, subjects, sure
-from aas_bench.pages.words import percent
+from aas_bench.board.words import leaders, named, statuses, subjects, sure
 from aas_bench.records.record import Measurement
 from aas_bench.records.store import Results
+from aas_bench.tasks.catalog import TASKS
+from aas_bench.words import percent
 
 NAME: Final = "reward-models"
-EMOTIONS: Final = "emotion_bias"
-NOT_PAIRS: Final = ("ava_photos", "lapis_art", EMOTIONS)
 MOST_PANELS: Final = 12
 _CHANCE_ENDS: Final = ("0", "chance", "100 %")
 _SHARE_ENDS: Final = ("0", "", "100 %")
@@ -47,9 +47,8 @@ _REST: Final = (
 
 def reward_models(results: Results) -> View:
     """The view of all reward models' records."""
-    found = figures_of(results, kind="reward_model")
-    pairs = [each for each in found if each.record.task not in NOT_PAIRS]
-    emotions = [each for each in found if each.record.task == EMOTIONS]
+    pairs = on_shelf(results, "pairs")
+    emotions = on_shelf(results, "faces")
     rows = _rows(pairs)
     return View(
         name=NAME,
@@ -119,7 +118,7 @@ def _rows(found: Sequence[Figures]) -> tuple[Row, ...]:
                 count_cell(each.first("accuracy", "chosen")),
                 coverage_cell(each.first("accuracy", "chosen")),
                 status_cell(each.record),
-                Cell(text=TASK_NAMES[each.record.task]),
+                Cell(text=TASKS[each.record.task].title),
                 *(figure_cell(each.get(measure)) for measure in _REST),
             ),
             facets={"task": each.record.task, "status": each.record.status},
@@ -160,10 +159,10 @@ def _lede(found: Sequence[Figures]) -> tuple[str, ...]:
     )
     if task is None:
         return (question,)
-    what = f"{subjects(on, 'reward model')} on {TASK_NAMES[task]} ({statuses(on)})."
+    what = f"{subjects(on, 'reward model')} on {TASKS[task].title} ({statuses(on)})."
     others = [e for e in found if e.record.task != task and e.record.status != "pending"]
     if others:
-        more = named(sorted({TASK_NAMES[each.record.task] for each in others}))
+        more = named(sorted({TASKS[each.record.task].title for each in others}))
         what += f" {len(others)} more on {more}: choose them under Pairs."
     if _overriding_task(on) is not None:
         return question, f"{what} Here {_most_overriding(on)}"
@@ -184,10 +183,10 @@ def headline(results: Results) -> str:
     said = [f"{who}: {statuses(found)} results."]
     of_task = [each for each in models if each.record.task == _overriding_task(models)]
     if of_task:
-        said.append(f"On {TASK_NAMES[of_task[0].record.task]}, {_most_overriding(of_task)}")
+        said.append(f"On {TASKS[of_task[0].record.task].title}, {_most_overriding(of_task)}")
     least = _least_accurate([e for e in models if e.record.task == _main_task(models)])
     if least:
-        said.append(f"On {TASK_NAMES[_main_task(models) or '']}, {least}")
+        said.append(f"On {TASKS[_main_task(models) or ''].title}, {least}")
     return " ".join(said)
 
 

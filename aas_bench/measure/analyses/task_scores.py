@@ -10,12 +10,13 @@ import numpy as np
 import pandas as pd
 
 from aas_bench.errors import SchemaError
+from aas_bench.measure.analyses.generator_means import GeneratorTable
+from aas_bench.measure.analyses.task_report import Breakdown, ByReward, Unit
 from aas_bench.measure.rows import members
-from aas_bench.measure.tasks.generators import GeneratorTable
-from aas_bench.measure.tasks.result import ByReward, Groups
 from aas_bench.stats.estimate import Estimate, Labels, Mask, Ties
 from aas_bench.tables.schema import score_column
 from aas_bench.tables.scores import Cells, ScoreTable
+from aas_bench.tasks.task import Task
 
 Masks: TypeAlias = Mapping[str, Mask]
 Measure: TypeAlias = Callable[[str, Mask], Estimate]
@@ -27,7 +28,7 @@ class TaskScores:
     """The scores of a task.
 
     Attributes:
-        task: Name of the task.
+        task: The task.
         table: The score table.
         rows: The rows behind every figure, shape (n,): each pair once.
         rewards: Reward models to report.
@@ -36,7 +37,7 @@ class TaskScores:
         generators: Tables of generators' means, for the art rank.
     """
 
-    task: str
+    task: Task
     table: ScoreTable
     rows: Mask
     rewards: tuple[str, ...]
@@ -77,16 +78,36 @@ class TaskScores:
             return [[] for _ in self.everything]
         return [members(value) for value in self.frame[column]]
 
-    def overall(self, measure: Measure) -> ByReward:
-        """A figure over all rows, by reward model."""
-        return {reward: measure(reward, self.everything) for reward in self.rewards}
+    def breakdown(
+        self,
+        measure: Measure,
+        groupings: Mapping[str, Masks],
+        *,
+        name: str,
+        title: str,
+        unit: Unit,
+        neutral: float | None = None,
+        neutral_name: str = "",
+        note: str = "",
+    ) -> Breakdown:
+        """A figure over all rows and by each group; see `Breakdown` for the words."""
 
-    def by(self, measure: Measure, groups: Masks) -> Groups:
-        """A figure by group, then by reward model."""
-        return {
-            group: {reward: measure(reward, mask) for reward in self.rewards}
-            for group, mask in groups.items()
-        }
+        def of(mask: Mask) -> ByReward:
+            return {reward: measure(reward, mask) for reward in self.rewards}
+
+        return Breakdown(
+            name=name,
+            title=title,
+            unit=unit,
+            neutral=neutral,
+            neutral_name=neutral_name,
+            note=note,
+            overall=of(self.everything),
+            by={
+                by: {group: of(mask) for group, mask in groups.items()}
+                for by, groups in groupings.items()
+            },
+        )
 
     def has(self, *cells: str) -> bool:
         """Whether any reward model scored these cells at all."""
@@ -97,14 +118,15 @@ class TaskScores:
 
     def require_scores(self, *cells: str) -> None:
         """Raise SchemaError where no reward model has one of these cells."""
+        task = self.task.name
         for cell in cells:
             if not self.has(cell):
                 column = score_column(self.rewards[0], cell)
                 image = "I_a" if cell.startswith("d") else "I_o"
                 msg = (
-                    f"{self.task} is analysed on the score of {image} under the distorted prompt, "
+                    f"{task} is analysed on the score of {image} under the distorted prompt, "
                     f"and the table has no column {column!r} with values. Score the pairs: "
-                    f"aas-bench score --data {self.task} --reward {self.rewards[0]} --out RUN."
+                    f"aas-bench score --data {task} --reward {self.rewards[0]} --out RUN."
                 )
                 raise SchemaError(msg)
 
@@ -118,10 +140,10 @@ class TaskScores:
             found = self.lists(column)
             if any(found):
                 return found
-        named = " or ".join(map(repr, columns))
+        task, named = self.task.name, " or ".join(map(repr, columns))
         msg = (
-            f"{self.task} is analysed by {what}, and the table has no column {named} with names "
-            f'in it. Score pairs that keep it, as load_pairs("{self.task}") gives them, or add it.'
+            f"{task} is analysed by {what}, and the table has no column {named} with names "
+            f'in it. Score pairs that keep it, as load_pairs("{task}") gives them, or add it.'
         )
         raise SchemaError(msg)
 

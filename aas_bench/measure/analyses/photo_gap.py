@@ -1,26 +1,20 @@
-"""`ava_photos`: how far a clean generation is scored above the photograph that was described."""
+"""How far a clean generation is scored above the photograph that was described."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final
 
-from aas_bench.measure.tasks.result import Analysis, TaskReport
-from aas_bench.measure.tasks.scores import Masks, Measure, TaskScores, masks
-from aas_bench.pages.words import number_in, percent_in
+from aas_bench.measure.analyses.task_report import Breakdown, TaskReport
+from aas_bench.measure.analyses.task_scores import Masks, TaskScores, masks
 from aas_bench.stats.estimate import Estimate, Mask
 from aas_bench.stats.gap import PairedGap, paired_gap
 from aas_bench.tables.schema import DIMENSIONS
-from aas_bench.tables.taxonomy import PHOTO_ELEMENTS, elements
-
-QUESTION: Final = (
-    "A real photograph and a clean generation of the same content stand under the caption that "
-    "describes the photograph, flaws and all. How much higher does the clean image score?"
-)
+from aas_bench.tasks.taxonomy import PHOTO_ELEMENTS, elements
+from aas_bench.words import number_in, percent_in
 
 
-def ava_photos(scores: TaskScores) -> TaskReport:
+def photo_gap(scores: TaskScores) -> TaskReport:
     """Gap of clean image and photograph, over all photographs, by category and by element.
 
     Under the anti-aesthetic caption P_a, which is how the paper's figures were made, the gap is
@@ -40,44 +34,50 @@ def ava_photos(scores: TaskScores) -> TaskReport:
         a, b = (cells.oiop, cells.diop) if clean_caption else (cells.oidp, cells.didp)
         return paired_gap(a[mask], b[mask], **scores.keywords(mask))
 
-    analyses = [
-        _analysis(
-            scores,
-            groupings,
+    breakdowns = [
+        scores.breakdown(
             lambda reward, mask: gap(reward, mask).gap,
+            groupings,
             name="gap",
             title="Clean image minus photograph, under the photograph's own caption",
+            unit="score",
+            neutral=0.0,
+            neutral_name="no gap",
             note="Right of the line the clean image scores higher, though the caption asks for "
             "the photograph. In units of each reward.",
         ),
-        _analysis(
-            scores,
-            groupings,
+        scores.breakdown(
             lambda reward, mask: gap(reward, mask).b_wins,
+            groupings,
             name="photo_wins",
             title="How often the photograph wins",
+            unit="share",
+            neutral=0.5,
+            neutral_name="chance",
             note="Share of pairs in which the photograph scores higher under its own caption.",
         ),
     ]
     notes = []
     if scores.has("oiop") and scores.has("diop"):
-        analyses.append(
-            _analysis(
-                scores,
-                groupings,
+        breakdowns.append(
+            scores.breakdown(
                 lambda reward, mask: gap(reward, mask, clean_caption=True).gap,
+                groupings,
                 name="gap_clean_caption",
                 title="Clean image minus photograph, under the clean caption",
+                unit="score",
+                neutral=0.0,
+                neutral_name="no gap",
                 note="The same two images when nothing unpolished is asked for: taste alone.",
             )
         )
     else:
         notes.append("The clean caption was not scored: there is no gap under it.")
     return TaskReport(
-        task=scores.task,
-        question=QUESTION,
-        analyses=tuple(analyses),
-        findings={reward: _finding(analyses, reward) for reward in scores.rewards},
+        task=scores.task.name,
+        question=scores.task.question,
+        analyses=tuple(breakdowns),
+        findings={reward: _finding(breakdowns, reward) for reward in scores.rewards},
         notes=tuple(notes),
     )
 
@@ -98,30 +98,8 @@ def _categories(names: Sequence[Sequence[str]]) -> list[list[str]]:
     return [[name.partition(".")[0] for name in of_row] for of_row in names]
 
 
-def _analysis(
-    scores: TaskScores,
-    groupings: Mapping[str, Masks],
-    measure: Measure,
-    *,
-    name: str,
-    title: str,
-    note: str,
-) -> Analysis:
-    share = name == "photo_wins"
-    return Analysis(
-        name=name,
-        title=title,
-        unit="share" if share else "score",
-        neutral=0.5 if share else 0.0,
-        neutral_name="chance" if share else "no gap",
-        note=note,
-        overall=scores.overall(measure),
-        by={by: scores.by(measure, groups) for by, groups in groupings.items()},
-    )
-
-
-def _finding(analyses: Sequence[Analysis], reward: str) -> str:
-    gap, wins = (analysis.overall[reward] for analysis in analyses[:2])
+def _finding(breakdowns: Sequence[Breakdown], reward: str) -> str:
+    gap, wins = (each.overall[reward] for each in breakdowns[:2])
     if gap.value is None:
         return f"could not be judged: {gap.reason}."
     higher = "clean image" if gap.value >= 0 else "photograph"

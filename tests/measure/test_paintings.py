@@ -7,9 +7,9 @@ import pytest
 from support import task_tables as tables
 
 from aas_bench.errors import InputError, MissingScoresError
+from aas_bench.measure.analyses.generator_means import HPSV3_LEADERBOARD, read_generators
+from aas_bench.measure.analyses.paintings import rank_words
 from aas_bench.measure.summary import summarise
-from aas_bench.measure.tasks.generators import HPSV3_LEADERBOARD, read_generators
-from aas_bench.measure.tasks.lapis_art import rank_words
 from aas_bench.tables.scores import ScoreTable
 
 FAST = {"n_resamples": 100}

@@ -1,4 +1,4 @@
-"""`lapis_art`: where real paintings stand among generators in a reward model's eyes."""
+"""Where real paintings stand among generators in a reward model's eyes."""
 
 from __future__ import annotations
 
@@ -8,17 +8,13 @@ from typing import Final
 
 import numpy as np
 
-from aas_bench.measure.tasks.generators import GeneratorTable, means_for
-from aas_bench.measure.tasks.result import Analysis, ByReward, Groups, TaskReport
-from aas_bench.measure.tasks.scores import Masks, TaskScores, masks
-from aas_bench.pages.words import number_in
+from aas_bench.measure.analyses.generator_means import GeneratorTable, means_for
+from aas_bench.measure.analyses.task_report import Breakdown, ByReward, Groups, TaskReport
+from aas_bench.measure.analyses.task_scores import Masks, TaskScores, masks
 from aas_bench.stats.estimate import Estimate, Mask
 from aas_bench.stats.rank import ArtRank, art_rank
+from aas_bench.words import number_in, rank
 
-QUESTION: Final = (
-    "Each painting stands under its own caption. Where does the mean score of real art fall among "
-    "the mean scores of image generators?"
-)
 _GROUPINGS: Final = ("style", "genre")
 # Any two means give a scale; without a table only the mean of the paintings is kept.
 _NO_TABLE: Final = {"lowest": 0.0, "highest": 1.0}
@@ -49,7 +45,7 @@ class ArtReport(TaskReport):
         return "" if place is None else rank_words(place)
 
 
-def lapis_art(scores: TaskScores) -> ArtReport:
+def paintings(scores: TaskScores) -> ArtReport:
     """Mean score of the paintings, their rank and relative position, also by style and genre.
 
     The mean is that of didp, each painting under its caption. Rank and relative position are those
@@ -72,7 +68,7 @@ def lapis_art(scores: TaskScores) -> ArtReport:
     overall = _places(scores, everything, tables)["all"]
     by = {name: _places(scores, groups, tables) for name, groups in groupings.items()}
     analyses = [
-        Analysis(
+        Breakdown(
             name="mean",
             title="Mean score of the paintings",
             unit="score",
@@ -83,7 +79,7 @@ def lapis_art(scores: TaskScores) -> ArtReport:
     ]
     if tables:
         analyses.append(
-            Analysis(
+            Breakdown(
                 name="relative",
                 title="Relative position among the generators",
                 unit="position",
@@ -96,9 +92,9 @@ def lapis_art(scores: TaskScores) -> ArtReport:
             )
         )
     return ArtReport(
-        task=scores.task,
-        question=QUESTION,
-        paired=False,
+        task=scores.task.name,
+        question=scores.task.question,
+        paired=scores.task.paired,
         analyses=tuple(analyses),
         findings={r: _finding(overall[r], tables.get(r)) for r in scores.rewards},
         notes=_notes(scores.rewards, tables, groupings),
@@ -143,15 +139,8 @@ def _relative(places: Mapping[str, ArtRank], tables: Mapping[str, GeneratorTable
 
 
 def rank_words(place: ArtRank) -> str:
-    """A rank with what its interval leaves open: `10 of 12 (9 to 10)`; "" where there is none."""
-    if place.rank is None:
-        return ""
-    text = f"{place.rank} of {place.n_ranked}"
-    if place.rank_best is None or place.rank_worst is None:
-        return text
-    if place.rank_best == place.rank_worst:
-        return f"{text} (anywhere in the interval)"
-    return f"{text} ({place.rank_best} to {place.rank_worst})"
+    """A rank with what its interval leaves open; "" where there is none."""
+    return rank(place.rank, place.n_ranked, place.rank_best, place.rank_worst)
 
 
 def _finding(place: ArtRank, table: GeneratorTable | None) -> str:

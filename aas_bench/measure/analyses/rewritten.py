@@ -1,4 +1,4 @@
-"""`wide_spectrum`: accuracy and override by dimension and generator, and how a judge agrees."""
+"""Accuracy and override by dimension and generator, and how a judge agrees."""
 
 from __future__ import annotations
 
@@ -7,20 +7,15 @@ from typing import Any, Final
 
 import numpy as np
 
-from aas_bench.measure.tasks.measures import accuracy_measure, override_analysis
-from aas_bench.measure.tasks.result import Analysis, TaskReport
-from aas_bench.measure.tasks.scores import Masks, TaskScores, masks
-from aas_bench.pages.words import number_in, percent_in, plain_name
+from aas_bench.measure.analyses.shared import accuracy_measure, override_breakdown
+from aas_bench.measure.analyses.task_report import Breakdown, TaskReport
+from aas_bench.measure.analyses.task_scores import Masks, TaskScores, masks
 from aas_bench.stats.agreement import spearman
 from aas_bench.stats.estimate import Estimate, Mask, Scores
 from aas_bench.tables.schema import DIMENSIONS, MODEL, UNKNOWN_MODEL
-from aas_bench.tables.taxonomy import DIMENSIONS as MEANINGS
+from aas_bench.tasks.taxonomy import DIMENSIONS as MEANINGS
+from aas_bench.words import number_in, percent_in, plain_name
 
-QUESTION: Final = (
-    "The caption was rewritten to ask for something unpretty. Does the reward prefer the image "
-    "made from the rewritten prompt, for which requests and whose images, and does it rise where "
-    "a judge sees the request met?"
-)
 JUDGED: Final = {
     "special_effects": "the requested effects",
     "main_concepts": "the main content",
@@ -28,7 +23,7 @@ JUDGED: Final = {
 """What the graded judge marks from 0 to 100, for each image of a pair."""
 
 
-def wide_spectrum(scores: TaskScores) -> TaskReport:
+def rewritten(scores: TaskScores) -> TaskReport:
     """Accuracy and override rate by dimension and generator; Spearman of reward on judge.
 
     The correlation is that of the margin didp - oidp with what the judge gives the distorted image
@@ -45,8 +40,9 @@ def wide_spectrum(scores: TaskScores) -> TaskReport:
     generators = [[n for n in of_row if n != UNKNOWN_MODEL] for of_row in scores.lists(MODEL)]
     if any(generators):
         groupings["generator"] = masks(generators)
-    measure = accuracy_measure(scores)
-    accuracy = Analysis(
+    accuracy = scores.breakdown(
+        accuracy_measure(scores),
+        groupings,
         name="chosen" if scores.label is None else "accuracy",
         title="Share that chose the image asked for"
         if scores.label is None
@@ -54,10 +50,8 @@ def wide_spectrum(scores: TaskScores) -> TaskReport:
         unit="share",
         neutral=0.5,
         neutral_name="chance",
-        overall=scores.overall(measure),
-        by={name: scores.by(measure, groups) for name, groups in groupings.items()},
     )
-    override = override_analysis(scores, groupings)
+    override = override_breakdown(scores, groupings)
     agreements = [
         _agreement(scores, groupings["dimension"], what, gain)
         for what, gain in judge_gains(scores).items()
@@ -67,8 +61,8 @@ def wide_spectrum(scores: TaskScores) -> TaskReport:
         notes.append("No judge's marks (llm_distorted_special_effects, ...) and no labels.")
     analyses = (accuracy, *([override] if override else []), *agreements)
     return TaskReport(
-        task=scores.task,
-        question=QUESTION,
+        task=scores.task.name,
+        question=scores.task.question,
         analyses=analyses,
         findings={r: _finding(accuracy, agreements, r) for r in scores.rewards},
         notes=tuple(notes),
@@ -111,7 +105,7 @@ def _mark(struct: Any, name: str) -> float:
     return float("nan") if value is None else float(value)
 
 
-def _agreement(scores: TaskScores, groups: Masks, what: str, gain: Scores) -> Analysis:
+def _agreement(scores: TaskScores, groups: Masks, what: str, gain: Scores) -> Breakdown:
     def measure(reward: str, mask: Mask) -> Estimate:
         cells = scores.cells(reward)
         # Judges leave pairs out by their nature; that never stops an analysis.
@@ -119,19 +113,19 @@ def _agreement(scores: TaskScores, groups: Masks, what: str, gain: Scores) -> An
         return spearman((cells.didp - cells.oidp)[mask], gain[mask], **keywords)
 
     on = "the judge's choice" if what == "label" else f"the judge's marks of {JUDGED[what]}"
-    return Analysis(
+    return scores.breakdown(
+        measure,
+        {"dimension": groups},
         name=f"spearman_{what}",
         title=f"Spearman correlation of the margin with {on}",
         unit="correlation",
         neutral=0.0,
         neutral_name="none",
         note="Both are the distorted image less the original. 1: the reward rises with the judge.",
-        overall=scores.overall(measure),
-        by={"dimension": scores.by(measure, groups)},
     )
 
 
-def _finding(accuracy: Analysis, agreements: list[Analysis], reward: str) -> str:
+def _finding(accuracy: Breakdown, agreements: list[Breakdown], reward: str) -> str:
     whole = accuracy.overall[reward]
     if whole.value is None:
         return f"could not be judged: {whole.reason}."

@@ -1,6 +1,6 @@
 import itertools
 
-from aas_bench.tables import taxonomy
+from aas_bench.tasks import taxonomy
 
 # arXiv 2512.11883: the eleven VisionReward dimensions that were asked for.
 USED = [

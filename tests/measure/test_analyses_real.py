@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from aas_bench.measure.analyses.generator_means import HPSV3_LEADERBOARD
 from aas_bench.measure.summary import summarise
-from aas_bench.measure.tasks.generators import HPSV3_LEADERBOARD
 from aas_bench.tables.scores import ScoreTable
 
 pytestmark = pytest.mark.real

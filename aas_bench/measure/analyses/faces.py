@@ -1,24 +1,16 @@
-"""`emotion_bias`: whether the face that was asked for beats the happy one, by emotion."""
+"""Whether the face that was asked for beats the happy one, by emotion."""
 
 from __future__ import annotations
 
-from typing import Final
-
-from aas_bench.measure.tasks.measures import choice_measure, override_analysis
-from aas_bench.measure.tasks.result import Analysis, TaskReport
-from aas_bench.measure.tasks.scores import TaskScores, masks
-from aas_bench.pages.words import listing, percent_in
-from aas_bench.tables.forms import HAPPY
+from aas_bench.measure.analyses.shared import choice_measure, override_breakdown
+from aas_bench.measure.analyses.task_report import Breakdown, TaskReport
+from aas_bench.measure.analyses.task_scores import TaskScores, masks
 from aas_bench.tables.schema import DIMENSIONS
-from aas_bench.tables.taxonomy import EMOTIONS
-
-QUESTION: Final = (
-    "The prompt asks for a sad, an angry or a fearful face. How often does that face score higher "
-    "than the happy face of the same person?"
-)
+from aas_bench.tasks.taxonomy import EMOTIONS, HAPPY
+from aas_bench.words import listing, percent_in
 
 
-def emotion_bias(scores: TaskScores) -> TaskReport:
+def faces(scores: TaskScores) -> TaskReport:
     """Share of prompts whose requested face outscores the happy face, by emotion.
 
     mean(didp > oidp) within each emotion. The pairs of one prompt (`index`) are one cluster of the
@@ -30,28 +22,27 @@ def emotion_bias(scores: TaskScores) -> TaskReport:
     scores.require_scores("oidp", "didp")
     names = scores.require_groups("emotion", DIMENSIONS, "emotion")
     groupings = {"emotion": masks(names, order=[e for e in EMOTIONS if e != HAPPY])}
-    measure = choice_measure(scores)
-    accuracy = Analysis(
+    accuracy = scores.breakdown(
+        choice_measure(scores),
+        groupings,
         name="accuracy",
         title="How often the requested face beats the happy one",
         unit="share",
         neutral=0.5,
         neutral_name="chance",
         note="The pairs of one prompt are resampled together.",
-        overall=scores.overall(measure),
-        by={"emotion": scores.by(measure, groupings["emotion"])},
     )
-    override = override_analysis(scores, groupings)
+    override = override_breakdown(scores, groupings)
     return TaskReport(
-        task=scores.task,
-        question=QUESTION,
+        task=scores.task.name,
+        question=scores.task.question,
         analyses=(accuracy, override) if override else (accuracy,),
         findings={reward: _finding(accuracy, reward) for reward in scores.rewards},
         notes=() if override else ("The happy prompt was not scored: no override rate.",),
     )
 
 
-def _finding(accuracy: Analysis, reward: str) -> str:
+def _finding(accuracy: Breakdown, reward: str) -> str:
     if accuracy.overall[reward].value is None:
         return f"could not be judged: {accuracy.overall[reward].reason}."
     each = [f"{percent_in(by[reward])} of {name}" for name, by in accuracy.by["emotion"].items()]

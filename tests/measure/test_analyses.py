@@ -9,10 +9,11 @@ from support import task_tables as tables
 from support.reference import bootstrap_by_loop
 
 from aas_bench.errors import MissingScoresError, SchemaError, UnknownNameError
+from aas_bench.measure.analyses.recognise import recognised
 from aas_bench.measure.summary import summarise
-from aas_bench.measure.tasks.table import TASK_REPORTS, recognised
+from aas_bench.registry import import_object
 from aas_bench.tables.scores import ScoreTable
-from aas_bench.tables.tasks import TASKS
+from aas_bench.tasks.catalog import TASKS
 
 FAST = {"n_resamples": 50}
 FRAMES = {
@@ -42,14 +43,16 @@ def value(group, reward="hpsv3"):
     return group[reward].value
 
 
-def test_every_task_has_a_row():
-    assert set(TASK_REPORTS) == set(TASKS)
+def test_every_analysis_named_is_there():
+    named = {name: import_object(t.analysis) for name, t in TASKS.items() if t.analysis}
+    assert set(named) == set(FRAMES)
+    assert all(map(callable, named.values()))
 
 
 @pytest.mark.parametrize("task", FRAMES)
 def test_a_task_is_recognised_from_its_columns_and_the_document_is_json(task):
     frame = FRAMES[task]()
-    assert recognised(ScoreTable.from_frame(frame)) == task
+    assert recognised(ScoreTable.from_frame(frame)) is TASKS[task]
     summary = summarise(ScoreTable.from_frame(frame), on_missing="drop", **FAST)
     document = json.loads(summary.to_json(), parse_constant=pytest.fail)["task"]
     assert document["task"] == task

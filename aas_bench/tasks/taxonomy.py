@@ -82,9 +82,11 @@ PHOTO_ELEMENTS: Final = MappingProxyType(
 )
 """Five photo categories and their 28 elements; an element is written `category.element`."""
 
+HAPPY: Final = "happy"
+
 EMOTIONS: Final = MappingProxyType(
     {
-        "happy": "The default face; stands on the other side of every emotion pair.",
+        HAPPY: "The default face; stands on the other side of every emotion pair.",
         "sad": "A face in sorrow.",
         "angry": "A face in anger.",
         "fearful": "A face in fear.",
@@ -101,6 +103,11 @@ TOPICS: Final = MappingProxyType(
     }
 )
 """The five topics of the critical-comparison pairs."""
+
+AUTHORS_TOPICS: Final = MappingProxyType(
+    {"censorship": "freedom of expression", "tech-overuse": "digital overload"}
+)
+"""The authors' word for a topic -> ours, where the two differ."""
 
 
 def elements() -> tuple[str, ...]:

@@ -14,7 +14,7 @@ Groups: TypeAlias = Mapping[str, ByReward]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Analysis(Result):
+class Breakdown(Result):
     """One figure of a task: over everything, and by group.
 
     Attributes:
@@ -45,8 +45,8 @@ class TaskReport(Result):
     """The analysis that belongs to one task.
 
     Attributes:
-        task: A name of `data.tasks.TASKS`.
-        question: What the task asks, in a sentence.
+        task: Its name.
+        question: What it asks, in a sentence.
         paired: Whether the rows are pairs; where they are not, the preference figures do not apply.
         analyses: The figures, the most important first.
         findings: What each reward model did, in a sentence without its name.
@@ -56,7 +56,7 @@ class TaskReport(Result):
     task: str
     question: str
     paired: bool = True
-    analyses: tuple[Analysis, ...] = ()
+    analyses: tuple[Breakdown, ...] = ()
     findings: Mapping[str, str]
     notes: tuple[str, ...] = ()
 

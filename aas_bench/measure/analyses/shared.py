@@ -1,4 +1,4 @@
-"""The figures that several tasks share."""
+"""The figures that several analyses share."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from aas_bench.measure.tasks.result import Analysis
-from aas_bench.measure.tasks.scores import Masks, Measure, TaskScores
+from aas_bench.measure.analyses.task_report import Breakdown
+from aas_bench.measure.analyses.task_scores import Masks, Measure, TaskScores
 from aas_bench.stats.estimate import Estimate, Mask
 from aas_bench.stats.override import override
 from aas_bench.stats.preference import chosen, preference
@@ -39,7 +39,7 @@ def accuracy_measure(scores: TaskScores) -> Measure:
     return measure
 
 
-def override_analysis(scores: TaskScores, groupings: Mapping[str, Masks]) -> Analysis | None:
+def override_breakdown(scores: TaskScores, groupings: Mapping[str, Masks]) -> Breakdown | None:
     """The override rate; None where no reward model was scored under the original prompt."""
     if not scores.has("oiop") or not scores.has("diop"):
         return None
@@ -51,11 +51,11 @@ def override_analysis(scores: TaskScores, groupings: Mapping[str, Masks]) -> Ana
             return Estimate(value=None, n=0, coverage=0.0, reason="original prompt not scored")
         return override(*four, **scores.keywords(mask)).override_rate
 
-    return Analysis(
+    return scores.breakdown(
+        measure,
+        groupings,
         name="override_rate",
         title="Override rate",
         unit="share",
         note="Of the requests that were understood, the share that lost to taste.",
-        overall=scores.overall(measure),
-        by={name: scores.by(measure, groups) for name, groups in groupings.items()},
     )
