@@ -22,7 +22,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TypeAlias
 
@@ -125,14 +125,18 @@ def override_rate(rng: np.random.Generator, cluster: Codes) -> Claims:
     response, taste = 1 + latent(rng, cluster), latent(rng, cluster)
     d_a, zero = taste + response / 2, np.zeros(len(cluster))
     result = override(zero, zero, d_a - response, d_a, clusters=cluster)
-    x, weight = np.polynomial.legendre.leggauss(200)
-    grid = 4.5 * (x + 1)  # responses from 0 to 9
-    density = np.exp(-((grid - 1) ** 2) / 2) / np.sqrt(2 * np.pi) * weight * 4.5
-    both = float((density * ndtr(-grid / 2)).sum())
     return {
-        "rate": Interval(result.override_rate, both / float(ndtr(1.0))),
+        "rate": Interval(result.override_rate, override_truth()),
         "strength": Interval(result.override_strength, 0.0),
     }
+
+
+@cache
+def override_truth() -> float:
+    """P(taste <= -I / 2 | I > 0), with taste standard normal and I of mean 1 and variance 1."""
+    response = np.linspace(0, 9, 20_001)
+    density = np.exp(-((response - 1) ** 2) / 2)
+    return float((density * ndtr(-response / 2)).sum() / density.sum())
 
 
 # Preference
@@ -194,7 +198,9 @@ def two(rng: np.random.Generator, cluster: Codes, *, area: float, better: float 
     """Equal models whose errors are partly shared; `better` adds to the first one's margins."""
     margin, label = labels(rng, cluster, area=area)
     common, signal = margin * np.sqrt(0.5), np.sqrt(2) * ndtri(area) * (label - 0.5)
-    side = [common + np.sqrt(0.5) * latent(rng, cluster) + (1 - np.sqrt(0.5)) * signal for _ in "ab"]
+    side = [
+        common + np.sqrt(0.5) * latent(rng, cluster) + (1 - np.sqrt(0.5)) * signal for _ in "ab"
+    ]
     side[0] = side[0] + better * (label - 0.5)
     found = compare_rewards(*side, label, clusters=cluster)
     if better:

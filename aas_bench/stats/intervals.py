@@ -96,7 +96,7 @@ class Clusters:
 
     Attributes:
         n: Rows.
-        codes: Shape (n,), whole numbers from 0; not all need occur. None: each row is its own.
+        codes: Shape (n,), whole numbers from 0. None: each row is its own.
 
     Example:
         >>> Clusters(3, np.array([0, 0, 1])).sums(np.array([1.0, 2.0, 4.0])).tolist()
@@ -107,7 +107,7 @@ class Clusters:
     codes: Codes | None = None
 
     def sums(self, column: Scores) -> Scores:
-        """Sum of a column (n,) in each cluster; 0 for a code that does not occur."""
+        """Sum of a column (n,) in each cluster, shape (n_clusters,)."""
         if self.codes is None:
             return column
         return np.bincount(self.codes, column).astype(np.float64, copy=False)
@@ -202,7 +202,7 @@ class Intervals:
 
     def __init__(self, sample: Sample, analysis: Analysis) -> None:
         self.n = sample.n
-        self.clusters = Clusters(sample.n, sample.clusters)
+        self.clusters = Clusters(sample.n, _compact(sample.clusters))
         self._coverage = sample.coverage
         self._upper = (1 + analysis.confidence_level) / 2
 
@@ -371,6 +371,14 @@ class Intervals:
             coverage=self._coverage,
             reason=reason,
         )
+
+
+def _compact(codes: Codes | None) -> Codes | None:
+    """The codes without gaps, so that a part of a table costs and gives what it would alone."""
+    if codes is None:
+        return None
+    occurs = np.bincount(codes) > 0
+    return codes if occurs.all() else (np.cumsum(occurs) - 1)[codes]
 
 
 def _cut(low: float, high: float, bounds: Bounds | None) -> Ends:

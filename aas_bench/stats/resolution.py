@@ -10,11 +10,12 @@ from numpy.typing import ArrayLike, NDArray
 from aas_bench.stats.estimate import Scores
 from aas_bench.stats.inputs import read_sample
 
-# Spacing of numbers between 1 and 2, coarsest first. Scores of 64 bits are sums themselves: two of
-# their bits are left to the additions that made them.
+# Spacing of numbers between 1 and 2: of bfloat16 and float16, of float32, of float64.
 _HALVES: Final = (2.0**-7, 2.0**-10)
 _SINGLE: Final = 2.0**-23
-_DOUBLE: Final = 2.0**-50
+_DOUBLE: Final = 2.0**-52
+# Fine scores are sums themselves, whose additions round as well; a step of a coarse one may count.
+_SPARE: Final = 2.0
 
 
 def resolution(*scores: ArrayLike) -> Scores:
@@ -23,7 +24,7 @@ def resolution(*scores: ArrayLike) -> Scores:
     k / 2 spacings of the largest of the k scores of a row: each score is off by up to half a
     spacing. The spacing is that of the coarsest floating format that holds every score given:
     bfloat16 or float16 (only if small scores are finer than large ones, since ratings on a fixed
-    grid are exact), float32, else float64 less two bits.
+    grid are exact), else float32 or float64, where it counts twice for the additions before.
 
     Args:
         scores: Columns of shape (n,), float; NaN or None where a score is missing.
@@ -39,7 +40,7 @@ def resolution(*scores: ArrayLike) -> Scores:
 
     Example:
         >>> resolution([0.1, 3000.0], [0.3, 1.0]).round(14).tolist()
-        [0.0, 1.82e-12]
+        [0.0, 9.1e-13]
     """
     names = [f"scores {i}" for i in range(len(scores))]
     sample = read_sample(dict(zip(names, scores, strict=True)), on_missing="drop")
@@ -87,7 +88,7 @@ def _format(*scores: Scores) -> float:
         if all(_held(column, spacing) for column in scores) and _floats(scores, spacing):
             return spacing
     single = all(_held(column, _SINGLE) for column in scores)
-    return _SINGLE if single else _DOUBLE
+    return _SPARE * (_SINGLE if single else _DOUBLE)
 
 
 def _held(column: Scores, spacing: float) -> bool:
