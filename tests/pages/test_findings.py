@@ -24,7 +24,7 @@ def summary(**choices):
         d_a, d_o = np.array(listed, dtype=float).T
         for cell, values in (("oiop", 0), ("oidp", 0), ("diop", d_o), ("didp", d_a)):
             frame[f"{name}_{cell}"] = values
-    return summarise(ScoreTable.from_frame(frame), n_resamples=200)
+    return summarise(ScoreTable.from_frame(frame))
 
 
 def test_a_finding_reads_as_a_sentence():
@@ -52,7 +52,7 @@ def test_a_model_that_never_reads_the_prompt_is_told_from_one_that_misreads_it()
         frame[f"deaf_{cell}"] = frame[f"deaf_{cell.replace('dp', 'op')}"]
         frame[f"contrary_{cell}"] = 0.0
     frame["contrary_diop"], frame["contrary_oiop"] = 1.0, 0.0
-    found = summarise(ScoreTable.from_frame(frame), n_resamples=50)
+    found = summarise(ScoreTable.from_frame(frame))
     deaf, contrary = (found.rewards[name] for name in ("deaf", "contrary"))
     assert findings.prompt_blind(deaf.override)
     assert not findings.prompt_blind(contrary.override)
