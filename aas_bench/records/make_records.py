@@ -16,7 +16,7 @@ from aas_bench.measure.summary import Summary, standard
 from aas_bench.records.published import reward_subject
 from aas_bench.records.record import SCHEMA_VERSION, Measurement, Record, Scores, Subject
 from aas_bench.records.scores_file import scores_only
-from aas_bench.records.store import save_record
+from aas_bench.records.store import load_results, save_record
 from aas_bench.tables.scores import ScoreTable, load_scores
 from aas_bench.tasks.catalog import TASKS, task_of
 
@@ -58,6 +58,34 @@ def add_run(
         "Give the folder that `aas-bench evaluate` or leaderboard/run.py wrote."
     )
     raise InputError(msg)
+
+
+def remeasure(folder: Path) -> tuple[Record, ...]:
+    """Measure every measured record of a folder again, from the scores beside it.
+
+    For records that an earlier version of the package made, whose numbers no longer follow from
+    their scores. Subject, task, scores and provenance stay as they are.
+
+    Raises:
+        InputError: There is no such folder, or a record's scores are not beside it.
+        StoreError: The scores are not those that a record names.
+    """
+    return tuple(_again(record, folder) for record in load_results(folder).of(status="measured"))
+
+
+def _again(record: Record, folder: Path) -> Record:
+    assert record.scores is not None
+    file = (folder / record.id).parent / record.scores.file
+    table = load_scores(file)
+    if hashlib.sha256(file.read_bytes()).hexdigest() != record.scores.sha256:
+        msg = f"{file} is not the file that {record.id} was measured from. Add its run anew."
+        raise StoreError(msg)
+    summary = standard(table, task=record.task)
+    found = map(Measurement.of, summary.measurements(record.subject.kind))
+    provenance = {**(record.provenance or {}), "analysis": asdict(summary.analysis)}
+    again = record.model_copy(update={"measurements": tuple(found), "provenance": provenance})
+    save_record(again, folder)
+    return again
 
 
 def redacted(value: Any) -> Any:
