@@ -68,6 +68,16 @@ def write_report(
 
     Raises:
         InputError: `out` is a file, or a folder that holds something other than a report.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> import pandas as pd
+        >>> from aas_bench import summarise
+        >>> frame = pd.DataFrame({"mine_oidp": [0.1, 0.4], "mine_didp": [0.3, 0.2]})
+        >>> table = ScoreTable.from_frame(frame)
+        >>> with TemporaryDirectory() as folder:
+        ...     write_report(summarise(table), table, out=f"{folder}/report").name
+        'index.html'
     """
     target = Path(out).resolve()
     _refuse_foreign(target)
