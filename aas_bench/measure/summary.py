@@ -32,6 +32,7 @@ from aas_bench.registry import import_object
 from aas_bench.stats.analysis import Analysis
 from aas_bench.stats.estimate import Mask, OnMissing, Ties
 from aas_bench.stats.override import OUTCOMES, outcomes
+from aas_bench.stats.resolution import difference
 from aas_bench.tables.schema import PAIR_ID, score_column
 from aas_bench.tables.scores import ScoreTable
 from aas_bench.tasks.catalog import TASKS
@@ -215,7 +216,7 @@ def verdicts(table: ScoreTable, reward: str) -> list[str | None]:
     """
     cells = table.cells(reward)
     codes = outcomes(cells.oiop, cells.oidp, cells.diop, cells.didp)
-    margin = cells.didp - cells.oidp
+    margin = difference(cells.didp, cells.oidp)
     plain = np.where(margin > 0, "asked", "polished")
     return [
         OUTCOMES[code] if code >= 0 else (None if np.isnan(m) else str(choice))
