@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from aas_bench.errors import SchemaError
+from aas_bench.errors import InputError, SchemaError
 from aas_bench.measure.results import Headline
 from aas_bench.measure.rows import headline_rows
 from aas_bench.stats.analysis import Analysis
@@ -129,9 +129,13 @@ def match_generators(
         GeneratorComparison; None where the tables share no pair.
 
     Raises:
+        InputError: `shift` is none of these.
         UnknownNameError: A table has no scores of the reward model.
         SchemaError: A key names two pairs of a table, or pairs of two base prompts.
     """
+    if shift not in SHIFTS:
+        msg = f"shift={shift!r} is not an option. Use {' or '.join(map(repr, SHIFTS))}."
+        raise InputError(msg)
     a, b = (_shifts(table, reward, shift) for table in (ours, theirs))
     joined = a.add_suffix("_a").join(b.add_suffix("_b"), how="outer")
     both = joined.dropna(subset=["cluster_a", "cluster_b"])

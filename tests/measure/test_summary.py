@@ -9,7 +9,8 @@ from sklearn import metrics
 from support.report_tables import score_frame, score_table
 
 from aas_bench.errors import InputError, MissingScoresError, SchemaError
-from aas_bench.measure.summary import summarise, verdicts
+from aas_bench.measure.compare import match_generators
+from aas_bench.measure.summary import STANDARD, standard, summarise, verdicts
 from aas_bench.tables.scores import ScoreTable, load_scores
 
 
@@ -264,3 +265,25 @@ def test_published_scores_give_the_published_figures(real_scores):
     shift = summary.rewards["hpsv3"].generator
     assert round(shift.delta.value, 3) == -4.702
     assert round(shift.after.value, 3) == 6.159
+
+
+CHOICES = {
+    "task": (lambda table: summarise(table, task="wide_spectra"), "Did you mean wide_spectrum"),
+    "by": (lambda table: summarise(table, by="nope"), r"Group by one of: .*dimensions"),
+    "ties": (lambda table: summarise(table, ties="nope"), "Use 'original' or 'half'"),
+    "missing": (lambda table: summarise(table, on_missing="nope"), "Use 'raise' or 'drop'"),
+    "rewards": (lambda table: summarise(table, rewards=["nope"]), "It has: alpha, beta"),
+    "kind": (lambda table: summarise(table).measurements("nope"), "Use 'reward_model' or 'genera"),
+    "several": (lambda table: summarise(table).measurements("reward_model"), r"rewards=\[name\]"),
+    "standard": (lambda table: standard(table, task="nope"), "aas-bench list tasks"),
+    "shift": (
+        lambda table: match_generators(table, table, "alpha", "nope", STANDARD),
+        "Use 'delta' or 'after'",
+    ),
+}
+
+
+@pytest.mark.parametrize(("call", "message"), CHOICES.values(), ids=CHOICES)
+def test_a_choice_that_does_not_exist_is_answered_with_those_that_do(call, message):
+    with pytest.raises(InputError, match=message):
+        call(score_table())
