@@ -49,7 +49,7 @@ def test_faithful_follows_and_polish_does_not(leaderboard, builtin, tmp_path):
         assert set(figures(record)) == set(REWARDS)
         assert record["prompts"]["source"] == "counterfactual"
     follows, polishes = figures(faithful), figures(polish)
-    assert follows["effect-match"]["chosen"]["value"] == 1
+    assert follows["effect-match"]["chosen"]["value"] > 0.9
     assert follows["effect-match"]["chosen"]["low"] > 0.5
     assert polishes["effect-match"]["chosen"]["value"] == 0
     assert follows["polish"]["delta"]["high"] < 0
