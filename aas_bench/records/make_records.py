@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from aas_bench.errors import InputError, StoreError
+from aas_bench.files import file_sha256
 from aas_bench.measure.summary import Summary, standard
 from aas_bench.records.published import reward_subject
 from aas_bench.records.record import SCHEMA_VERSION, Measurement, Record, Scores, Subject
@@ -77,7 +77,7 @@ def _again(record: Record, folder: Path) -> Record:
     assert record.scores is not None
     file = (folder / record.id).parent / record.scores.file
     table = load_scores(file)
-    if hashlib.sha256(file.read_bytes()).hexdigest() != record.scores.sha256:
+    if file_sha256(file) != record.scores.sha256:
         msg = f"{file} is not the file that {record.id} was measured from. Add its run anew."
         raise StoreError(msg)
     summary = standard(table, task=record.task)
@@ -203,7 +203,7 @@ def to_record(
         measurements=tuple(map(Measurement.of, summary.measurements(subject.kind))),
         scores=Scores(
             file=scores.name,
-            sha256=hashlib.sha256(scores.read_bytes()).hexdigest(),
+            sha256=file_sha256(scores),
             n_pairs=summary.n_rows,
         ),
         provenance={**redacted(found), "analysis": asdict(summary.analysis)},
