@@ -1,5 +1,8 @@
 """The public names are listed, resolve, and nothing else leaks."""
 
+import doctest
+import sys
+
 import pytest
 
 import aas_bench
@@ -25,6 +28,18 @@ def test_public_names_are_pinned():
 def test_every_public_name_resolves_and_is_documented(name):
     value = getattr(aas_bench, name)
     assert name == "__version__" or value.__doc__
+
+
+@pytest.mark.parametrize("name", sorted(set(aas_bench.__all__) - {"__version__"}))
+def test_every_public_name_has_an_example_that_runs(name):
+    value = getattr(aas_bench, name)
+    module = sys.modules[value.__module__]
+    tests = doctest.DocTestFinder(recurse=False).find(value, name, module=module)
+    assert sum(len(each.examples) for each in tests) > 0, f"{name} has no example"
+    for each in tests:
+        told: list[str] = []
+        failed, _ = doctest.DocTestRunner().run(each, out=told.append)
+        assert not failed, "".join(told)
 
 
 def test_unknown_attribute_is_an_attribute_error():

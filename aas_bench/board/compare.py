@@ -10,11 +10,12 @@ from itertools import combinations
 from aas_bench.board.cells import Figures, figure_cell, figure_text, in_percent, interval_text
 from aas_bench.board.paired import ScoreFiles
 from aas_bench.board.tables import Cell
+from aas_bench.measure.compare import SHIFTS, test_name
 from aas_bench.measure.measures import MEASURES
-from aas_bench.pages.words import number
 from aas_bench.records.record import Measurement, Record
 from aas_bench.records.store import Results
 from aas_bench.tasks.catalog import TASKS
+from aas_bench.words import number
 
 _KINDS = {"reward_model": "Reward models", "generator": "Generators"}
 
@@ -175,13 +176,14 @@ def _reward_tests(
     found = scores.reward_models(a, b)
     if found is None:
         return None
-    p_value = found.mcnemar.p_value
+    name, p_value = test_name(found), found.accuracy_test.p_value
     tests: dict[tuple[str, str | None], str] = {}
-    for name, each in (("accuracy", found.accuracy_difference), ("auroc", found.auroc_difference)):
-        ends = interval_text(name, each.low, each.high)
+    paired = {"accuracy": found.accuracy_difference, "auroc": found.auroc_difference}
+    for measure, each in paired.items():
+        ends = interval_text(measure, each.low, each.high)
         if ends:
-            tests[name, None] = f"paired 95 % interval {ends}"
-    tests["accuracy", None] = f"{tests.get(('accuracy', None), '')}; McNemar {_p(p_value)}".lstrip(
+            tests[measure, None] = f"paired 95 % interval {ends}"
+    tests["accuracy", None] = f"{tests.get(('accuracy', None), '')}; {name}, {_p(p_value)}".lstrip(
         "; "
     )
     more = found.accuracy_difference.value or 0.0
@@ -190,7 +192,7 @@ def _reward_tests(
     return tests, (
         f"On the {found.n:,} labelled pairs that both scored, {better.subject.name} agrees with "
         f"the label {points} points more often than {worse.subject.name} "
-        f"(McNemar's exact test, {_p(p_value)})."
+        f"({name}, {_p(p_value)})."
     )
 
 
@@ -201,17 +203,18 @@ def _generator_tests(
     tests: dict[tuple[str, str | None], str] = {}
     said = []
     for reward in rewards:
-        for measure in ("delta", "after"):
+        for measure in SHIFTS:
             found = scores.generators(a, b, reward, measure)
-            if found is None or found.p_value is None:
+            if found is None or found.mean_test.p_value is None:
                 continue
-            median = figure_text(measure, found.median_difference)
-            tests[measure, reward] = f"median {median}, Wilcoxon {_p(found.p_value)}"
+            mean = figure_text(measure, found.mean_difference.value)
+            p_value = _p(found.mean_test.p_value)
+            tests[measure, reward] = f"mean {mean}, sign flips by prompt {p_value}"
             if measure == "delta":
-                said.append(f"{reward} {_p(found.p_value)} on {found.n:,} prompts")
+                said.append(f"{reward} {p_value} on {found.n:,} pairs")
     if not tests:
         return None
-    return tests, f"Wilcoxon's signed-rank test of Δ, prompt by prompt: {'; '.join(said)}."
+    return tests, f"Sign flips by prompt of the mean difference of Δ: {'; '.join(said)}."
 
 
 def _p(value: float | None) -> str:

@@ -19,7 +19,6 @@ MOST_CARDS: Final = 60
 REWARDS: Final = ("effect-match", "average-taste", "polish", "random")
 SCENES: Final = ("coffee", "chelsea", "china", "astronaut")
 DOSE: Final = 0.75
-_RESAMPLES: Final = 20  # the cards show no interval
 _FOLDER: Final = "gallery"
 
 
@@ -49,7 +48,7 @@ def make_gallery(source: str | None, folder: Path) -> Shown:
         InputError: The source cannot be read, or holds no pair with both images.
     """
     rows, table, what = _read(source)
-    summary = summarise(table, n_resamples=_RESAMPLES, on_missing="drop").ordered()
+    summary = summarise(table, on_missing="drop").ordered()
     gallery = build_gallery(summary, table, rows, folder=folder / _FOLDER, max_gallery=MOST_CARDS)
     return Shown(cards=gallery.cards, rewards=tuple(summary.rewards), sentence=_said(gallery, what))
 

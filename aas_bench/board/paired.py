@@ -7,20 +7,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-import numpy as np
-
 from aas_bench.errors import InputError
-from aas_bench.measure.rows import headline_rows
+from aas_bench.measure.compare import match_generators, match_rewards
+from aas_bench.measure.summary import STANDARD
 from aas_bench.records.record import Record
-from aas_bench.stats.compare import (
-    RewardComparison,
-    SignedRank,
-    compare_generators,
-    compare_rewards,
-)
-from aas_bench.stats.estimate import Scores
-from aas_bench.tables.schema import PAIR_ID
-from aas_bench.tables.scores import Cells, ScoreTable, load_scores
+from aas_bench.stats.compare import GeneratorComparison, RewardComparison
+from aas_bench.tables.scores import ScoreTable, load_scores
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,49 +34,35 @@ class ScoreFiles:
 
     def generators(
         self, aligned: Record, base: Record, reward: str, measure: str
-    ) -> SignedRank | None:
-        """Wilcoxon's test of aligned minus base on the prompts that both have; None without scores.
+    ) -> GeneratorComparison | None:
+        """Compare aligned with base on the prompts that both have; None without scores.
 
         Args:
             aligned: One generator.
             base: The other, on the same task.
             reward: The reward model that scored both.
-            measure: "delta" (diop - oiop) or "after" (diop).
+            measure: A name of `measure.compare.SHIFTS`.
         """
         ours, theirs = self.open(aligned), self.open(base)
         if ours is None or theirs is None or aligned.task != base.task:
             return None
         if reward not in ours.rewards or reward not in theirs.rewards:
             return None
-        a, b = _by_prompt(ours, reward, measure), _by_prompt(theirs, reward, measure)
-        shared = sorted(a.keys() & b.keys())
-        if not shared:
+        try:
+            return match_generators(ours, theirs, reward, measure, STANDARD)
+        except InputError:
             return None
-        return compare_generators(
-            np.array([a[i] for i in shared]), np.array([b[i] for i in shared]), on_missing="drop"
-        )
 
     def reward_models(self, a: Record, b: Record) -> RewardComparison | None:
-        """McNemar's test and paired differences on the pairs that both scored; None without."""
+        """Compare two reward models on the labelled pairs that both scored; None without."""
         ours, theirs = self.open(a), self.open(b)
         if ours is None or theirs is None or a.task != b.task:
             return None
-        rows = {name: i for i, name in enumerate(theirs.frame[PAIR_ID])}
-        counted = headline_rows(ours.frame)  # as in the figures, of each wording but one
-        here = [i for i, n in enumerate(ours.frame[PAIR_ID]) if counted[i] and n in rows]
-        if not here or ours.label is None:
-            return None
-        there = [rows[ours.frame[PAIR_ID].iloc[i]] for i in here]
         try:
-            return compare_rewards(
-                _margin(ours.cells(ours.rewards[0]))[here],
-                _margin(theirs.cells(theirs.rewards[0]))[there],
-                ours.label[here],
-                clusters=ours.clusters[here],
-                on_missing="drop",
-            )
+            found = match_rewards(ours, theirs, ours.rewards[0], theirs.rewards[0], STANDARD)
         except InputError:
             return None
+        return found.comparison if found is not None and found.measure == "accuracy" else None
 
 
 @lru_cache(maxsize=64)
@@ -95,16 +73,3 @@ def _read(path: Path, sha256: str) -> ScoreTable | None:
         return load_scores(path)
     except (OSError, InputError):
         return None
-
-
-def _margin(cells: Cells) -> Scores:
-    return cells.didp - cells.oidp
-
-
-def _by_prompt(table: ScoreTable, reward: str, measure: str) -> dict[int, float]:
-    """The measure on each base prompt: the mean where several pairs share one."""
-    cells = table.cells(reward)
-    value = cells.diop - cells.oiop if measure == "delta" else cells.diop
-    clusters, place = np.unique(table.clusters, return_inverse=True)
-    means = np.bincount(place, weights=value) / np.bincount(place)
-    return dict(zip(clusters.tolist(), means.tolist(), strict=True))

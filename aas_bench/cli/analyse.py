@@ -81,40 +81,33 @@ def compare(
     resamples: Resamples = 1000,
     seed: Seed = 0,
     confidence: Confidence = 0.95,
+    ties: Ties = "original",
     on_missing: OnMissing = "raise",
     as_json: Json = False,
 ) -> None:
-    """Compare two reward models on the same pairs (exact McNemar test, paired bootstrap)."""
+    """Compare two reward models on the same pairs (paired intervals, sign flips by prompt)."""
     if a == b:
         msg = f"both reward models are {a!r}. Name two of the table."
         raise InputError(msg)
-    import numpy as np
-
-    from aas_bench.stats.compare import compare_rewards
+    from aas_bench.measure.compare import match_rewards
+    from aas_bench.stats.analysis import Analysis
 
     _, scores = _read(table, [a, b])
-    labelled = scores.label is not None
-    # Without labels the pairs are compared on who chooses what was asked: every label counts as 1.
-    everyone = np.ones(len(scores.frame), dtype=np.int8)
-    label = everyone if scores.label is None else scores.label
-    first, second = scores.cells(a), scores.cells(b)
-    result = compare_rewards(
-        first.didp - first.oidp,
-        second.didp - second.oidp,
-        label,
-        clusters=scores.clusters,
-        on_missing=on_missing,
+    analysis = Analysis(
         confidence_level=confidence,
+        ties=ties,
+        on_missing=on_missing,
         n_resamples=resamples,
         seed=seed,
     )
+    match = match_rewards(scores, scores, a, b, analysis)
+    assert match is not None  # a table shares its pairs with itself
     if as_json:
-        measure = "accuracy" if labelled else "chosen"
-        emit({"a": a, "b": b, "measure": measure, **result.to_dict()})
+        emit({"a": a, "b": b, "measure": match.measure, **match.comparison.to_dict()})
         return
     from aas_bench.cli.text import comparison_table
 
-    comparison_table(a, b, result, labelled=labelled)
+    comparison_table(a, b, match)
 
 
 def report(

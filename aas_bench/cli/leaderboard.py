@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from aas_bench.generators.spec import Submission
 
 FAMILIES: Final = "families.json"
+SHOWN: Final = ("delta", "after", "chosen", "override_rate")
+"""The measures of the table that a run prints."""
 
 app = typer.Typer(
     name="leaderboard",
@@ -104,7 +106,8 @@ def run(
     from datasets import disable_progress_bars
 
     from aas_bench.files import json_bytes, write_atomically
-    from aas_bench.measure.families import alignment_tax
+    from aas_bench.measure.compare import alignment_tax
+    from aas_bench.measure.summary import STANDARD
     from aas_bench.pages.generator import REWARDS, measure_generator
     from aas_bench.run.generate import generate
     from aas_bench.run.prompts import BUILT_IN, load_prompts
@@ -139,7 +142,7 @@ def run(
                     generated, rewards or REWARDS, device=device, progress=not as_json
                 )
             )
-        tax = alignment_tax(results)
+        tax = alignment_tax([r.made for r in results if r.made is not None], STANDARD)
         write_atomically(out / FAMILIES, json_bytes(tax))
     if as_json:
         emit({"results": [result.record for result in results], **tax})
@@ -220,8 +223,8 @@ def _print_results(records: Sequence[Mapping[str, Any]]) -> None:
 
     console = _console()
     grid = Table(box=None, pad_edge=False, header_style="bold")
-    scored = any("rewards" in record for record in records)
-    names = ("delta", "after", "chose asked", "override rate") if scored else ("mean",)
+    scored = any("measurements" in record for record in records)
+    names = tuple(name.replace("_", " ") for name in SHOWN) if scored else ("mean",)
     for name in ("submission", "reward" if scored else "measure"):
         grid.add_column(name, no_wrap=True)
     for name in (*names, "images"):
@@ -229,10 +232,12 @@ def _print_results(records: Sequence[Mapping[str, Any]]) -> None:
     for record in records:
         complete = f"{record['coverage']['n_complete']}/{record['coverage']['n_prompts']}"
         name = record["submission"]["id"]
-        for reward, row in record.get("rewards", {}).items():
-            rate = row["override"] and row["override"]["override_rate"]
-            numbers = (row["delta"], row["after"], row["chosen"], rate)
-            grid.add_row(name, reward, *map(_number, numbers), complete)
+        rewards: dict[str, dict[str, Mapping[str, Any]]] = {}
+        for each in record.get("measurements", ()):
+            if each["reward"] is not None and each["by"] is None and each["at"] is None:
+                rewards.setdefault(each["reward"], {})[each["measure"]] = each
+        for reward, found in rewards.items():
+            grid.add_row(name, reward, *(_number(found.get(each)) for each in SHOWN), complete)
         for measure, mean in record.get("clean_up", {}).get("means", {}).items():
             grid.add_row(name, measure, _number(mean), complete)
     console.print(grid)
@@ -244,12 +249,12 @@ def _print_tax(tax: Mapping[str, Any]) -> None:
     console = _console()
     for family, comparisons in tax["families"].items():
         grid = Table(box=None, pad_edge=False, header_style="bold", title=f"family {family}")
-        for name in ("aligned", "base", "reward", "measure", "median", "effect", "p (Holm)"):
+        for name in ("aligned", "base", "reward", "measure", "difference", "p (Holm)"):
             grid.add_column(name, no_wrap=True)
         for row in comparisons:
-            shown = [row[name] for name in ("median_difference", "rank_biserial", "p_holm")]
-            texts = ["-" if value is None else f"{value:.3g}" for value in shown]
-            grid.add_row(*(row[n] for n in ("aligned", "base", "reward", "measure")), *texts)
+            p_value = "-" if row["mean_p_holm"] is None else f"{row['mean_p_holm']:.3g}"
+            names = (row[name] for name in ("aligned", "base", "reward", "measure"))
+            grid.add_row(*names, _number(row["mean_difference"]), p_value)
         console.print(grid)
 
 

@@ -30,9 +30,10 @@ Generators = Annotated[
     typer.Option(help="CSV or JSON with name and mean: ranks paintings among these generators."),
 ]
 Resamples = Annotated[
-    int, typer.Option(min=0, max=1_000_000, help="Bootstrap resamples for the intervals.")
+    int,
+    typer.Option(min=0, max=1_000_000, help="Random sign flips of a test; intervals need none."),
 ]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of the sign flips.")]
 Confidence = Annotated[float, typer.Option(help="Confidence level of the intervals, in (0, 1).")]
 OnMissing = Annotated[
     Literal["raise", "drop"],

@@ -64,6 +64,17 @@ def add(
 
 
 @results.command()
+def remeasure(
+    folder: Annotated[Path, typer.Argument(help="A folder of records.")],
+) -> None:
+    """Measure the records of an earlier version again, from the scores beside them."""
+    from aas_bench.records.make_records import remeasure as measure_again
+
+    for record in measure_again(folder):
+        typer.echo(f"{record.id}: {len(record.measurements)} measurements")
+
+
+@results.command()
 def check(
     place: Annotated[Path, typer.Argument(help="A folder of records, or one record file.")],
     *,

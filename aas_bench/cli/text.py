@@ -9,8 +9,8 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from aas_bench.measure.analyses.task_report import Breakdown, TaskReport
+    from aas_bench.measure.compare import Match
     from aas_bench.measure.summary import Summary
-    from aas_bench.stats.compare import RewardComparison
     from aas_bench.stats.estimate import Estimate
 
 LONGEST_NAME: Final = 24
@@ -19,7 +19,7 @@ MOST_GROUPS: Final = 40
 
 def summary_table(summary: Summary, *, groups: bool = False) -> None:
     """One row per reward model, then one sentence per reward model, then the groups if wanted."""
-    from aas_bench.pages.words import finding
+    from aas_bench.pages.findings import finding
 
     console = Console(highlight=False, markup=False)
     if not summary.paired:
@@ -123,9 +123,12 @@ def _group_table(console: Console, summary: Summary, headline: str) -> None:
         console.print(f"and {len(names) - MOST_GROUPS:,} more groups; --json has them all")
 
 
-def comparison_table(a: str, b: str, result: RewardComparison, *, labelled: bool) -> None:
-    """Both reward models, their difference and the exact test."""
+def comparison_table(a: str, b: str, match: Match) -> None:
+    """Both reward models, their difference and its test."""
+    from aas_bench.measure.compare import test_name
+
     a, b = printable(a), printable(b)
+    result, labelled = match.comparison, match.measure == "accuracy"
     console = Console(highlight=False, markup=False)
     grid = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("", a, b, f"{a} minus {b}"):
@@ -136,9 +139,11 @@ def comparison_table(a: str, b: str, result: RewardComparison, *, labelled: bool
         areas = (result.auroc_a, result.auroc_b, result.auroc_difference)
         grid.add_row("AUROC", *map(interval, areas))
     console.print(grid)
+    test = result.accuracy_test
+    p_value = test.reason if test.p_value is None else f"p = {test.p_value:.3g}"
     console.print(
-        f"{result.n:,} pairs; only {a} right in {result.mcnemar.n_only_a:,}, only {b} in "
-        f"{result.mcnemar.n_only_b:,}; exact McNemar p = {result.mcnemar.p_value:.3g}"
+        f"{result.n:,} pairs; only {a} right in {result.n_only_a:,}, only {b} in "
+        f"{result.n_only_b:,}; {test_name(result)}: {p_value}"
     )
 
 

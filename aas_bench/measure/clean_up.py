@@ -15,8 +15,9 @@ from aas_bench.rewards.effect_match import measurable, strengths
 from aas_bench.run.generate import Generated
 from aas_bench.run.prompts import Prompt
 from aas_bench.run.seeds import seed_pair
+from aas_bench.stats.analysis import Analysis
 from aas_bench.stats.inputs import read_sample
-from aas_bench.stats.intervals import Bootstrap, Resampling
+from aas_bench.stats.intervals import Intervals
 
 MEASURES: Final = {
     "to_seed": "mean absolute difference of RGB values (0 to 255) between output and seed image",
@@ -31,13 +32,12 @@ MEASURES: Final = {
 }
 
 
-def clean_up(generated: Generated, *, n_resamples: int = 1000, seed: int = 0) -> dict[str, Any]:
+def clean_up(generated: Generated, analysis: Analysis) -> dict[str, Any]:
     """Means over the seed images, with intervals over scenes.
 
     Args:
         generated: A run with seed images.
-        n_resamples: Bootstrap resamples of the scenes.
-        seed: Seed of the bootstrap.
+        analysis: Its confidence level is what counts.
 
     Returns:
         `measures` says what each name means, `means` holds an Estimate for each: JSON values.
@@ -48,12 +48,14 @@ def clean_up(generated: Generated, *, n_resamples: int = 1000, seed: int = 0) ->
     columns = dict(zip(MEASURES, table.T, strict=True))
     clusters = np.array([prompt.cluster for prompt in prompts])
     sample = read_sample(columns, clusters=clusters, on_missing="drop").complete()
-    boot = Bootstrap(sample, Resampling(confidence_level=0.95, n_resamples=n_resamples, seed=seed))
-    values = np.stack([sample.scores[name] for name in MEASURES], axis=1)
-    means = boot.means(values, undefined="no image was made")
+    intervals = Intervals(sample, analysis)
+    means = {
+        name: intervals.mean(column, undefined="no image was made")
+        for name, column in sample.scores.items()
+    }
     return {
         "measures": dict(MEASURES),
-        "means": {name: mean.to_dict() for name, mean in zip(MEASURES, means, strict=True)},
+        "means": {name: mean.to_dict() for name, mean in means.items()},
     }
 
 

@@ -1,11 +1,44 @@
-"""What a leaderboard record can hold: one row per measure; pages and exports read labels here."""
+"""Every number that a report, a record or the leaderboard can show: one row per measure.
+
+A row says what the number is called and means, and how it is taken from a `View`; so a new measure
+is one row, and whatever reads a Summary, a record or the leaderboard has it.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
+from aas_bench.measure.view import View
 from aas_bench.registry import Registry
+from aas_bench.stats.estimate import Estimate
+from aas_bench.tasks.task import Kind
+
+Scope: TypeAlias = Literal["group", "whole", "table"]
+RANGES: Final[Mapping[str, tuple[float | None, float | None]]] = {
+    "share": (0.0, 1.0),
+    "kappa": (-1.0, 1.0),
+    "correlation": (-1.0, 1.0),
+    "points": (-100.0, 100.0),
+    "rank": (1.0, None),
+    "ratio": (None, None),
+    "score": (None, None),
+}
+"""Every unit that a measure can be in, with the least and the most of it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placed:
+    """An estimate and where it stands: nowhere in particular, in a group, at a strength or dose."""
+
+    estimate: Estimate
+    by: str | None = None
+    group: str | None = None
+    at: float | None = None
+
+
+Compute: TypeAlias = Callable[[View], Iterator[Placed]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,9 +52,15 @@ class Measure:
             prompt), d_a = didp - oidp, d_o = diop - oiop.
         higher_is_better: None where neither end is better by itself.
         chance: What a coin scores; None where that has no meaning.
-        unit: "share", "score" (units of the reward), "points" (of 100), "rank", "ratio", "kappa".
+        unit: What it counts in, a key of `RANGES`; "score" is in units of the reward.
         digits: Decimals to show.
         at: What a Measurement's `at` holds; None where it is unused.
+        compute: Takes it from a view; yields nothing where it does not apply. None: it is not
+            computed from scores but published.
+        scope: "group": over all pairs and within each group; "whole": over all pairs alone;
+            "table": once for all reward models together.
+        kinds: The subjects whose records hold it.
+        own: Whether it belongs to the tasks that name it alone (`Task.measures`).
     """
 
     name: str
@@ -32,6 +71,15 @@ class Measure:
     unit: str = "share"
     digits: int = 3
     at: str | None = None
+    compute: Compute | None = None
+    scope: Scope = "group"
+    kinds: tuple[Kind, ...] = ("reward_model", "generator")
+    own: bool = False
+
+    @property
+    def range(self) -> tuple[float | None, float | None]:
+        """The least and the most that it can be; None where nothing bounds it."""
+        return RANGES[self.unit]
 
     def text(self, value: float | None) -> str:
         """The value to the measure's digits with a true minus sign; a dash where there is none."""
@@ -39,6 +87,80 @@ class Measure:
             return "–"
         shown = f"{value:.{self.digits}f}"
         return f"−{shown[1:]}" if shown.startswith("-") else shown
+
+
+NO_FOUR: Final = Estimate(value=None, n=0, coverage=0.0, reason="no pair has all four scores")
+
+
+def _preference(name: str) -> Compute:
+    def compute(view: View) -> Iterator[Placed]:
+        if view.preference is not None:
+            yield Placed(estimate=getattr(view.preference, name))
+        yield from _by_wording(view, name)
+
+    return compute
+
+
+def _override(name: str) -> Compute:
+    def compute(view: View) -> Iterator[Placed]:
+        if view.override is not None:
+            yield Placed(estimate=getattr(view.override, name))
+
+    return compute
+
+
+def _chosen(view: View) -> Iterator[Placed]:
+    if view.preference is None:
+        yield Placed(estimate=view.chosen)
+    elif view.override is not None:
+        yield Placed(estimate=view.override.chosen)
+    yield from _by_wording(view, "chosen")
+
+
+def _knob(measure: str) -> Compute:
+    def compute(view: View) -> Iterator[Placed]:
+        if view.knob is not None and view.knob.measure == measure:
+            for at, point in zip(view.knob.strengths, view.knob.points, strict=True):
+                yield Placed(estimate=point, at=round(at, 9))
+
+    return compute
+
+
+def _by_wording(view: View, measure: str) -> Iterator[Placed]:
+    if view.whole and view.consistency is not None and view.consistency.measure == measure:
+        for wording, share in view.consistency.accuracy_by_wording.items():
+            yield Placed(estimate=share, by="wording", group=str(wording))
+
+
+def _unanimous(view: View) -> Iterator[Placed]:
+    if view.consistency is not None:
+        yield Placed(estimate=view.consistency.unanimous)
+
+
+def _win_rate(view: View) -> Iterator[Placed]:
+    for effect, response in view.dose.effects.items() if view.dose else ():
+        for dose, rate in response.win_rate.items():
+            yield Placed(estimate=rate, by="effect", group=effect, at=dose)
+
+
+def _dose_spearman(view: View) -> Iterator[Placed]:
+    for effect, response in view.dose.effects.items() if view.dose else ():
+        yield Placed(estimate=response.spearman, by="effect", group=effect)
+
+
+def _shift(name: str) -> Compute:
+    def compute(view: View) -> Iterator[Placed]:
+        yield Placed(estimate=NO_FOUR if view.shift is None else getattr(view.shift, name))
+
+    return compute
+
+
+def _gap(view: View) -> Iterator[Placed]:
+    yield Placed(estimate=view.gap.gap)
+
+
+def _complete(view: View) -> Iterator[Placed]:
+    yield Placed(estimate=view.views.complete)
 
 
 MEASURES: Final = Registry(
@@ -50,6 +172,7 @@ MEASURES: Final = Registry(
             formula="share of labelled pairs in which (d_a > 0) agrees with the label",
             higher_is_better=True,
             chance=0.5,
+            compute=_preference("accuracy"),
         ),
         Measure(
             name="balanced_accuracy",
@@ -57,12 +180,14 @@ MEASURES: Final = Registry(
             formula="mean of the hit rates on label 1 and on label 0",
             higher_is_better=True,
             chance=0.5,
+            compute=_preference("balanced_accuracy"),
         ),
         Measure(
             name="f1",
             label="F1",
             formula="2 tp / (2 tp + fp + fn), positive: the requested image wins",
             higher_is_better=True,
+            compute=_preference("f1"),
         ),
         Measure(
             name="auroc",
@@ -70,6 +195,7 @@ MEASURES: Final = Registry(
             formula="P(d_a of a pair labelled 1 > d_a of one labelled 0), ties a half",
             higher_is_better=True,
             chance=0.5,
+            compute=_preference("auroc"),
         ),
         Measure(
             name="cohen_kappa",
@@ -78,6 +204,7 @@ MEASURES: Final = Registry(
             higher_is_better=True,
             chance=0.0,
             unit="kappa",
+            compute=_preference("cohen_kappa"),
         ),
         Measure(
             name="chosen",
@@ -85,30 +212,35 @@ MEASURES: Final = Registry(
             formula="mean(d_a > 0): the requested image scores higher under its prompt",
             higher_is_better=True,
             chance=0.5,
+            compute=_chosen,
         ),
         Measure(
             name="followed",
             label="Followed",
             formula="share with d_a > d_o and d_a > 0",
             higher_is_better=True,
+            compute=_override("followed"),
         ),
         Measure(
             name="overridden",
             label="Overridden",
             formula="share with d_a > d_o and d_a <= 0: understood, and taste won",
             higher_is_better=False,
+            compute=_override("overridden"),
         ),
         Measure(
             name="missed",
             label="Missed",
             formula="share with d_a <= d_o and d_a <= 0: not understood",
             higher_is_better=False,
+            compute=_override("missed"),
         ),
         Measure(
             name="lucky",
             label="Lucky",
             formula="share with d_a <= d_o and d_a > 0: right without understanding",
             higher_is_better=None,
+            compute=_override("lucky"),
         ),
         Measure(
             name="understood",
@@ -116,12 +248,14 @@ MEASURES: Final = Registry(
             formula="share with d_a > d_o",
             higher_is_better=True,
             chance=0.5,
+            compute=_override("understood"),
         ),
         Measure(
             name="override_rate",
             label="Override rate",
             formula="overridden / understood: of what it understood, how often taste won",
             higher_is_better=False,
+            compute=_override("override_rate"),
         ),
         Measure(
             name="override_strength",
@@ -130,6 +264,7 @@ MEASURES: Final = Registry(
             higher_is_better=False,
             unit="ratio",
             digits=2,
+            compute=_override("override_strength"),
         ),
         Measure(
             name="prompt_response",
@@ -137,6 +272,7 @@ MEASURES: Final = Registry(
             formula="mean(d_a - d_o)",
             higher_is_better=True,
             unit="score",
+            compute=_override("prompt_response"),
         ),
         Measure(
             name="prior_pull",
@@ -144,6 +280,7 @@ MEASURES: Final = Registry(
             formula="mean((d_a + d_o) / 2); negative: towards the polished image",
             higher_is_better=None,
             unit="score",
+            compute=_override("prior_pull"),
         ),
         Measure(
             name="knob_accuracy",
@@ -152,6 +289,8 @@ MEASURES: Final = Registry(
             higher_is_better=True,
             chance=0.5,
             at="preference strength λ; 0 is the model as shipped",
+            compute=_knob("accuracy"),
+            scope="whole",
         ),
         Measure(
             name="knob_chosen",
@@ -160,6 +299,8 @@ MEASURES: Final = Registry(
             higher_is_better=True,
             chance=0.5,
             at="preference strength λ; 0 is the model as shipped",
+            compute=_knob("chosen"),
+            scope="whole",
         ),
         Measure(
             name="win_rate",
@@ -168,6 +309,9 @@ MEASURES: Final = Registry(
             higher_is_better=True,
             chance=0.5,
             at="dose of the effect, 0 to 1",
+            compute=_win_rate,
+            scope="whole",
+            kinds=("reward_model",),
         ),
         Measure(
             name="dose_spearman",
@@ -175,13 +319,19 @@ MEASURES: Final = Registry(
             formula="mean over scenes of Spearman's correlation of d_a with the dose",
             higher_is_better=True,
             chance=0.0,
-            unit="ratio",
+            unit="correlation",
+            compute=_dose_spearman,
+            scope="whole",
+            kinds=("reward_model",),
         ),
         Measure(
             name="unanimous",
             label="Same choice in every wording",
             formula="share of requests with one choice in all wordings",
             higher_is_better=True,
+            compute=_unanimous,
+            scope="whole",
+            kinds=("reward_model",),
         ),
         Measure(
             name="delta",
@@ -189,6 +339,9 @@ MEASURES: Final = Registry(
             formula="mean(diop - oiop): how far the images leave the polished look when asked to",
             higher_is_better=False,
             unit="score",
+            compute=_shift("delta"),
+            scope="whole",
+            kinds=("generator",),
         ),
         Measure(
             name="after",
@@ -196,12 +349,18 @@ MEASURES: Final = Registry(
             formula="mean(diop): how polished the images still are then",
             higher_is_better=False,
             unit="score",
+            compute=_shift("after"),
+            scope="whole",
+            kinds=("generator",),
         ),
         Measure(
             name="complete",
             label="Pairs made",
             formula="share of prompts with both images",
             higher_is_better=True,
+            compute=_complete,
+            scope="table",
+            kinds=("generator",),
         ),
         Measure(
             name="llm_win",
@@ -232,6 +391,9 @@ MEASURES: Final = Registry(
             higher_is_better=None,
             unit="score",
             digits=1,
+            compute=_gap,
+            kinds=("reward_model",),
+            own=True,
         ),
         Measure(
             name="art_mean",

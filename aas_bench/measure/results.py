@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
+from aas_bench.errors import InputError
 from aas_bench.measure.analyses.task_report import TaskReport
+from aas_bench.measure.measurement import Measurement
+from aas_bench.measure.measures import MEASURES, Placed
+from aas_bench.stats.analysis import Analysis
 from aas_bench.stats.consistency import Consistency
 from aas_bench.stats.dose import DoseResponse
 from aas_bench.stats.estimate import Estimate
@@ -15,8 +19,11 @@ from aas_bench.stats.generation import GeneratorShift
 from aas_bench.stats.override import OUTCOMES, Override
 from aas_bench.stats.preference import Preference
 from aas_bench.stats.strength import StrengthCurve
+from aas_bench.tasks.task import Kind
 
-Measure: TypeAlias = Literal["accuracy", "chosen"]
+Headline: TypeAlias = Literal["accuracy", "chosen"]
+Figures: TypeAlias = Mapping[str, tuple[Placed, ...]]
+"""What was computed, by the name of its row in `MEASURES`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,12 +36,14 @@ class Group:
         chosen: Share of pairs in which the image that was asked for scores higher; given only
             where no pair has a label.
         override: The four outcomes; None where the original prompt was not scored.
+        figures: Every measure of these pairs.
     """
 
     n: int
     preference: Preference | None
     chosen: Estimate | None
     override: Override | None
+    figures: Figures
 
     @property
     def headline(self) -> Estimate:
@@ -120,6 +129,16 @@ class RewardSummary(Group):
 class Summary:
     """All reward models on one score table.
 
+    Example:
+        >>> import pandas as pd
+        >>> from aas_bench import ScoreTable, summarise
+        >>> frame = pd.DataFrame({"r_oidp": [0.2, 0.9], "r_didp": [0.7, 0.4], "label": [1, 1]})
+        >>> summary = summarise(ScoreTable.from_frame(frame))
+        >>> summary.rewards["r"].headline.value, summary.n_pairs
+        (0.5, 2)
+        >>> [found.value for found in summary.measurements() if found.measure == "accuracy"]
+        [0.5]
+
     Attributes:
         rewards: Results by reward model, in the order asked for.
         measure: What the headline is: "accuracy" against labels, or "chosen" without them.
@@ -130,19 +149,25 @@ class Summary:
         n_wordings: Wordings of a request; 1 where the table does not tell wordings apart.
         models: What made the images.
         by: The column that groups are read from; None where there are none.
+        groups: What a Measurement calls these groups, such as "emotion"; None likewise.
+        shared: The measures of all reward models together.
         task: The analysis that belongs to the task; None where no task is known.
+        analysis: How the table was analysed.
         provenance: Versions, options, source and command.
     """
 
     rewards: Mapping[str, RewardSummary]
-    measure: Measure
+    measure: Headline
     n_rows: int
     n_pairs: int
     n_clusters: int
     n_wordings: int
     models: tuple[str, ...]
     by: str | None
+    groups: str | None
+    shared: Figures
     task: TaskReport | None
+    analysis: Analysis
     provenance: Mapping[str, Any]
 
     @property
@@ -166,6 +191,35 @@ class Summary:
         best_first = sorted(self.rewards.items(), key=lambda item: -(item[1].headline.value or 0.0))
         return replace(self, rewards=dict(best_first))
 
+    def measurements(self, kind: Kind | None = None) -> tuple[Measurement, ...]:
+        """Every number as a Measurement: what a record holds, and whatever is made from records.
+
+        Args:
+            kind: The subject that they are told of. "reward_model": of the one that there is,
+                which they do not name; "generator": of what made the images, each reward model
+                being named; None: all there is, each reward model being named.
+
+        Raises:
+            InputError: `kind` is "reward_model" and there are several, or it is none of these.
+        """
+        if kind not in (None, *get_args(Kind)):
+            kinds = " or ".join(map(repr, get_args(Kind)))
+            msg = f"kind={kind!r} is no subject of a record. Use {kinds}, or None for all."
+            raise InputError(msg)
+        if kind == "reward_model" and len(self.rewards) != 1:
+            msg = (
+                f"a record tells of one reward model, and {len(self.rewards)} are summarised. "
+                "Name one: summarise(table, rewards=[name])."
+            )
+            raise InputError(msg)
+        found = [*_measured(self.shared, kind)]
+        for name, reward in self.rewards.items():
+            told = None if kind == "reward_model" else name
+            found += _measured(reward.figures, kind, reward=told)
+            for group, numbers in reward.by.items():
+                found += _measured(numbers.figures, kind, reward=told, by=self.groups, group=group)
+        return tuple(found)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
         return {
@@ -179,6 +233,7 @@ class Summary:
             "by": self.by,
             "task": None if self.task is None else self.task.to_dict(),
             "ranks": self.ranks(),
+            "measurements": [each.to_dict() for each in self.measurements()],
             "provenance": dict(self.provenance),
         }
 
@@ -190,6 +245,27 @@ class Summary:
 def outcome_shares(override: Override) -> dict[str, Estimate]:
     """The four disjoint shares, in the order of `OUTCOMES`."""
     return {name: getattr(override, name) for name in OUTCOMES}
+
+
+def _measured(
+    figures: Figures,
+    kind: Kind | None,
+    *,
+    reward: str | None = None,
+    by: str | None = None,
+    group: str | None = None,
+) -> Iterator[Measurement]:
+    for name, placed in figures.items():
+        if kind is None or kind in MEASURES[name].kinds:
+            for each in placed:
+                yield Measurement(
+                    measure=name,
+                    reward=reward,
+                    by=each.by or by,
+                    group=each.group or group,
+                    at=each.at,
+                    **each.estimate.to_dict(),
+                )
 
 
 def _bounded(estimate: Estimate) -> bool:

@@ -7,9 +7,9 @@ the leaderboard read its `Summary`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -18,30 +18,30 @@ from aas_bench.measure.analyses.generator_means import HPSV3_LEADERBOARD, read_g
 from aas_bench.measure.analyses.recognise import recognised
 from aas_bench.measure.analyses.task_report import TaskReport
 from aas_bench.measure.analyses.task_scores import TaskScores
+from aas_bench.measure.measures import MEASURES, Scope
 from aas_bench.measure.origin import origin
-from aas_bench.measure.results import Group, Measure, RewardSummary, Summary, Truncation
+from aas_bench.measure.results import Figures, Group, RewardSummary, Summary, Truncation
 from aas_bench.measure.rows import (
     default_grouping,
-    group_masks,
-    headline_rows,
     models,
     n_wordings,
-    reworded_rows,
+    read_groups,
 )
+from aas_bench.measure.view import View, Views
 from aas_bench.registry import import_object
-from aas_bench.stats.consistency import Consistency, paraphrase_consistency
-from aas_bench.stats.dose import DoseResponse, dose_response
-from aas_bench.stats.estimate import Labels, Mask, OnMissing, Scores, Ties
-from aas_bench.stats.generation import generator_shift
-from aas_bench.stats.override import OUTCOMES, outcomes, override
-from aas_bench.stats.preference import chosen, preference
-from aas_bench.stats.strength import strength_curve
+from aas_bench.stats.analysis import Analysis
+from aas_bench.stats.estimate import Mask, OnMissing, Ties
+from aas_bench.stats.override import OUTCOMES, outcomes
+from aas_bench.stats.resolution import difference
 from aas_bench.tables.schema import PAIR_ID, score_column
-from aas_bench.tables.scores import Cells, ScoreTable
+from aas_bench.tables.scores import ScoreTable
 from aas_bench.tasks.catalog import TASKS
 from aas_bench.tasks.task import Task
 
-__all__ = ["Summary", "summarise", "verdicts"]
+__all__ = ["STANDARD", "Summary", "measure_scores", "standard", "summarise", "verdicts"]
+
+STANDARD: Final = Analysis(on_missing="drop")
+"""How records, generators' runs and the leaderboard are analysed, so that all of them compare."""
 
 
 def summarise(
@@ -98,42 +98,111 @@ def summarise(
         UnknownNameError: No task is called `task`.
         SchemaError: The table has no column `by`, or lacks what the analysis of the task needs.
         MissingScoresError: A pair has no score and `on_missing` is "raise".
+
+    Example:
+        >>> import pandas as pd
+        >>> from aas_bench import ScoreTable, summarise
+        >>> frame = pd.DataFrame({"r_oidp": [0.2, 0.9], "r_didp": [0.7, 0.4], "label": [1, 1]})
+        >>> summary = summarise(ScoreTable.from_frame(frame), confidence_level=0.9)
+        >>> found = summary.rewards["r"].headline
+        >>> found.value, found.n, found.low < 0.5 < found.high
+        (0.5, 2, True)
+    """
+    asked = recognised(table) if task is None else TASKS[task]
+    return measure_scores(
+        table,
+        Analysis(
+            confidence_level=confidence_level,
+            ties=ties,
+            on_missing=on_missing,
+            n_resamples=n_resamples,
+            seed=seed,
+        ),
+        by=by,
+        task=asked,
+        report=asked,
+        generators=generators,
+        rewards=rewards,
+        source=source,
+        command=command,
+        created=created,
+        run=run,
+    )
+
+
+def standard(
+    table: ScoreTable,
+    *,
+    task: str | None = None,
+    report: Task | None = None,
+    run: Mapping[str, Any] | None = None,
+) -> Summary:
+    """The Summary whose measurements a record of these scores holds.
+
+    Args:
+        table: The scores of one reward model, or of all that measured a generator.
+        task: The task of the pairs; says what the groups are called and what else is measured.
+        report: The task whose report to add; no measurement rests on it.
+        run: See `summarise`.
+
+    Raises:
+        InputError: The table is empty.
+        UnknownNameError: No task is called `task`.
+    """
+    facts = None if task is None else TASKS[task]
+    return measure_scores(table, STANDARD, task=facts, report=report, run=run)
+
+
+def measure_scores(
+    table: ScoreTable,
+    analysis: Analysis,
+    *,
+    task: Task | None,
+    report: Task | None,
+    by: str | None = None,
+    generators: str | Path | None = None,
+    rewards: Sequence[str] | None = None,
+    source: str | Path | None = None,
+    command: str | None = None,
+    created: str | None = None,
+    run: Mapping[str, Any] | None = None,
+) -> Summary:
+    """`summarise` with its options as one value, and the report of a task apart from its facts.
+
+    Args:
+        table: As in `summarise`, and so are the arguments that are not named here.
+        analysis: How the table is analysed.
+        task: The task whose facts apply: what groups are called, what else is measured.
+        report: The task whose report to add; None adds none.
+        by: As in `summarise`.
+        generators: As in `summarise`.
+        rewards: As in `summarise`.
+        source: As in `summarise`.
+        command: As in `summarise`.
+        created: As in `summarise`.
+        run: As in `summarise`.
     """
     names = _rewards(table, rewards)
-    asked = recognised(table) if task is None else TASKS[task]
-    rows = headline_rows(table.frame)
-    labelled = table.label is not None and bool(np.any(table.label[rows] >= 0))
-    by = by if by is not None else default_grouping(table.frame)
-    work = _Work(
-        table=table,
-        paired=asked is None or asked.paired,
-        rows=rows,
-        groups={} if by is None else group_masks(table.frame, by),
-        measure="accuracy" if labelled else "chosen",
-        ties=ties,
-        options={
-            "n_resamples": n_resamples,
-            "seed": seed,
-            "confidence_level": confidence_level,
-            "on_missing": on_missing,
-        },
-    )
+    facts = task or report
+    views = Views.of(table, analysis, paired=facts is None or facts.paired)
+    column = by if by is not None else default_grouping(table.frame)
+    groups = {} if column is None else _groups(views, column)
+    own = () if facts is None else facts.measures
     return Summary(
-        rewards={name: _reward(work, name) for name in names},
-        task=None if asked is None else _task(work, asked, names, generators),
-        measure=work.measure,
+        rewards={name: _reward(views, name, groups, own) for name in names},
+        task=None if report is None else _task(views, report, names, generators),
+        measure="chosen" if views.label is None else "accuracy",
         n_rows=len(table.frame),
-        n_pairs=int(rows.sum()),
-        n_clusters=len(np.unique(table.clusters[rows])),
+        n_pairs=int(views.rows.sum()),
+        n_clusters=len(np.unique(views.clusters[views.rows])),
         n_wordings=n_wordings(table.frame),
         models=models(table.frame),
-        by=by,
+        by=column,
+        groups=facts.groups if facts is not None and by is None and column else column,
+        shared=_figures(views.view(names[0]), ("table",), own),
+        analysis=analysis,
         provenance=origin(
-            source=source,
-            command=command,
-            created=created,
-            run=run,
-            options={**work.options, "ties": ties},
+            source=source, command=command, created=created, run=run, options=asdict(analysis)
         ),
     )
 
@@ -147,7 +216,7 @@ def verdicts(table: ScoreTable, reward: str) -> list[str | None]:
     """
     cells = table.cells(reward)
     codes = outcomes(cells.oiop, cells.oidp, cells.diop, cells.didp)
-    margin = cells.didp - cells.oidp
+    margin = difference(cells.didp, cells.oidp)
     plain = np.where(margin > 0, "asked", "polished")
     return [
         OUTCOMES[code] if code >= 0 else (None if np.isnan(m) else str(choice))
@@ -155,142 +224,85 @@ def verdicts(table: ScoreTable, reward: str) -> list[str | None]:
     ]
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Work:
-    """One table and how to read it."""
-
-    table: ScoreTable
-    paired: bool
-    rows: Mask
-    groups: Mapping[str, Mask]
-    measure: Measure
-    ties: Ties
-    options: dict[str, Any]
-
-    def label(self, rows: Mask) -> Labels | None:
-        label = self.table.label
-        return label[rows] if label is not None and self.measure == "accuracy" else None
-
-    def keywords(self, rows: Mask) -> dict[str, Any]:
-        # Where images stand alone, every margin is missing by nature and none by fault.
-        on_missing = self.options["on_missing"] if self.paired else "drop"
-        return {**self.options, "on_missing": on_missing, "clusters": self.table.clusters[rows]}
+def _groups(views: Views, column: str) -> dict[str, Mask]:
+    """The rows of each group that a headline can rest on."""
+    groups = read_groups(views.table.frame, column)
+    masks = {name: views.rows & groups.mask(name) for name in groups}
+    return {name: mask for name, mask in masks.items() if np.any(mask)}
 
 
 def _task(
-    work: _Work, task: Task, rewards: tuple[str, ...], generators: str | Path | None
+    views: Views, task: Task, rewards: tuple[str, ...], generators: str | Path | None
 ) -> TaskReport:
     if task.analysis is None:
         return TaskReport(task=task.name, question=task.question, paired=task.paired, findings={})
     scores = TaskScores(
         task=task,
-        table=work.table,
-        rows=work.rows,
+        views=views,
         rewards=rewards,
-        ties=work.ties,
-        options=work.options,
         generators=(HPSV3_LEADERBOARD,) if generators is None else read_generators(generators),
     )
     report: TaskReport = import_object(task.analysis)(scores)
     return report
 
 
-def _reward(work: _Work, name: str) -> RewardSummary:
-    cells = work.table.cells(name)
-    if work.options["on_missing"] == "raise":
-        _refuse_missing(work, name, cells)
-    rows = work.rows
-    head = _group(work, cells, rows)
-    margin = cells.didp - cells.oidp
-    four = head.override is not None
-    codes = outcomes(*_four(cells, rows))
+def _reward(
+    views: Views, name: str, groups: Mapping[str, Mask], own: tuple[str, ...]
+) -> RewardSummary:
+    if views.analysis.on_missing == "raise":
+        _refuse_missing(views, name)
+    view = views.view(name)
     return RewardSummary(
-        n=head.n,
-        preference=head.preference,
-        chosen=head.chosen,
-        override=head.override,
-        outcomes={o: int(np.sum(codes == i)) for i, o in enumerate(OUTCOMES)} if four else None,
-        knob=strength_curve(
-            margin[rows],
-            (cells.diop - cells.oiop)[rows],
-            work.label(rows),
-            **work.keywords(rows),
+        **_headline(view),
+        figures=_figures(view, ("group", "whole"), own),
+        outcomes=view.outcomes(),
+        knob=view.knob,
+        generator=view.shift,
+        by={group: _group(views.view(name, rows), own) for group, rows in groups.items()},
+        dose=view.dose,
+        consistency=view.consistency,
+        truncation=_truncation(views, name, own),
+        coverage=view.coverage(),
+    )
+
+
+def _group(view: View, own: tuple[str, ...]) -> Group:
+    return Group(**_headline(view), figures=_figures(view, ("group",), own))
+
+
+def _headline(view: View) -> dict[str, Any]:
+    chosen = view.chosen if view.preference is None else None
+    return {
+        "n": view.n,
+        "preference": view.preference,
+        "chosen": chosen,
+        "override": view.override,
+    }
+
+
+def _figures(view: View, scopes: tuple[Scope, ...], own: tuple[str, ...]) -> Figures:
+    found = {
+        row.name: tuple(
+            # A group that holds every pair is the same view; what has places of its own is not its.
+            placed
+            for placed in row.compute(view)
+            if placed.by is None or "whole" in scopes
         )
-        if four
-        else None,
-        generator=generator_shift(cells.oiop[rows], cells.diop[rows], **work.keywords(rows))
-        if four
-        else None,
-        by={
-            group: _group(work, cells, rows & mask)
-            for group, mask in work.groups.items()
-            if np.any(rows & mask)
-        },
-        dose=_dose(work, margin),
-        consistency=_consistency(work, margin),
-        truncation=_truncation(work, name, cells),
-        coverage=float(np.mean(~np.isnan((margin if work.paired else cells.didp)[rows]))),
-    )
+        for row in MEASURES.values()
+        if row.compute is not None and row.scope in scopes and (not row.own or row.name in own)
+    }
+    return {name: placed for name, placed in found.items() if placed}
 
 
-def _group(work: _Work, cells: Cells, rows: Mask) -> Group:
-    margin = (cells.didp - cells.oidp)[rows]
-    label = work.label(rows)
-    keywords = work.keywords(rows)
-    four = _has_four(cells, work.rows)
-    return Group(
-        n=int(rows.sum()),
-        preference=None if label is None else preference(margin, label, ties=work.ties, **keywords),
-        chosen=chosen(margin, **keywords) if label is None else None,
-        override=override(*_four(cells, rows), **keywords) if four else None,
-    )
-
-
-def _four(cells: Cells, rows: Mask) -> tuple[Scores, Scores, Scores, Scores]:
-    return cells.oiop[rows], cells.oidp[rows], cells.diop[rows], cells.didp[rows]
-
-
-def _has_four(cells: Cells, rows: Mask) -> bool:
-    """Whether the original prompt was scored at all (it is absent in some tasks)."""
-    return not np.all(np.isnan(cells.oiop[rows]) | np.isnan(cells.diop[rows]))
-
-
-def _truncation(work: _Work, name: str, cells: Cells) -> Truncation | None:
-    cuts = work.table.cuts(name)
+def _truncation(views: Views, name: str, own: tuple[str, ...]) -> Truncation | None:
+    cuts = views.table.cuts(name)
     if cuts is None:
         return None
-    whole = work.rows & ~(cuts.original | cuts.distorted)
+    whole = views.rows & ~(cuts.original | cuts.distorted)
     return Truncation(
-        n_cut_original=int(np.sum(cuts.original & work.rows)),
-        n_cut_distorted=int(np.sum(cuts.distorted & work.rows)),
-        untruncated=_group(work, cells, whole) if np.any(whole) else None,
-    )
-
-
-def _dose(work: _Work, margin: Scores) -> DoseResponse | None:
-    frame = work.table.frame[work.rows]
-    if not {"dose", "effect", "scene"} <= set(frame.columns):
-        return None
-    return dose_response(
-        margin[work.rows],
-        frame["dose"].to_numpy(dtype=np.float64),
-        frame["effect"].to_numpy(),
-        frame["scene"].to_numpy(),
-        **work.options,
-    )
-
-
-def _consistency(work: _Work, margin: Scores) -> Consistency | None:
-    frame = work.table.frame
-    rows = reworded_rows(frame)
-    if not np.any(rows):
-        return None
-    return paraphrase_consistency(
-        margin[rows],
-        frame["item"].to_numpy()[rows],
-        frame["wording"].to_numpy()[rows],
-        work.label(rows),
-        **work.keywords(rows),
+        n_cut_original=int(np.sum(cuts.original & views.rows)),
+        n_cut_distorted=int(np.sum(cuts.distorted & views.rows)),
+        untruncated=_group(views.view(name, whole), own) if np.any(whole) else None,
     )
 
 
@@ -308,14 +320,15 @@ def _rewards(table: ScoreTable, wanted: Sequence[str] | None) -> tuple[str, ...]
     return tuple(wanted) if wanted else table.rewards
 
 
-def _refuse_missing(work: _Work, name: str, cells: Cells) -> None:
-    missing = np.isnan(cells.didp) | (work.paired & np.isnan(cells.oidp))
-    if _has_four(cells, work.rows):
+def _refuse_missing(views: Views, name: str) -> None:
+    cells = views.cells(name)
+    missing = np.isnan(cells.didp) | (views.paired & np.isnan(cells.oidp))
+    if views.has_four(name):
         missing |= np.isnan(cells.oiop) | np.isnan(cells.diop)
     if not missing.any():
         return
-    _refuse_absent_columns(work, name)
-    first = work.table.frame.loc[missing, PAIR_ID].astype(str).head(3)
+    _refuse_absent_columns(views, name)
+    first = views.table.frame.loc[missing, PAIR_ID].astype(str).head(3)
     msg = (
         f"{int(missing.sum())} of {len(missing)} pairs lack a score of {name!r}, e.g. "
         f"{', '.join(first)}. Score them, or drop them and report the coverage: "
@@ -324,10 +337,10 @@ def _refuse_missing(work: _Work, name: str, cells: Cells) -> None:
     raise MissingScoresError(msg)
 
 
-def _refuse_absent_columns(work: _Work, name: str) -> None:
+def _refuse_absent_columns(views: Views, name: str) -> None:
     """Name the columns where a whole one is absent: the rows are not at fault then."""
-    there = set(work.table.frame.columns)
-    needed = ["oidp", "didp"] if work.paired else ["didp"]
+    there = set(views.table.frame.columns)
+    needed = ["oidp", "didp"] if views.paired else ["didp"]
     absent = [c for cell in needed if (c := score_column(name, cell)) not in there]
     if absent:
         msg = f"the table has no column {' and no '.join(absent)}. Add the scores of all pairs."

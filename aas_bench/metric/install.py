@@ -29,6 +29,10 @@ def metric_path(name: str = "aas_preference") -> str:
     Raises:
         UnknownNameError: No metric has this name.
         StoreError: The installation lacks the metric scripts.
+
+    Example:
+        >>> metric_path().endswith("aas_preference")
+        True
     """
     if name not in NAMES:
         hint = f"The metrics are {' and '.join(NAMES)}."

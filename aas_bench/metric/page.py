@@ -18,7 +18,6 @@ from aas_bench.metric.view import View, render
 STYLE = Path(__file__).with_name("page.css")
 UPLOADS = [".csv", ".json", ".jsonl", ".parquet"]
 LARGEST_FILE = "32mb"
-MOST_RESAMPLES = 10_000
 TEAL, DARK = "#0a6c74", "#08545a"
 
 
@@ -29,8 +28,6 @@ def compute(
     reward: str | None,
     group: str | None,
     confidence_level: float,
-    n_resamples: float,
-    seed: float,
     ties: str,
     drop: bool,  # noqa: FBT001 - gradio passes inputs by position
 ) -> tuple[str, dict[str, Any]]:
@@ -39,8 +36,6 @@ def compute(
 
     options = {
         "confidence_level": float(confidence_level),
-        "n_resamples": min(int(n_resamples), MOST_RESAMPLES),
-        "seed": int(seed),
         "on_missing": "drop" if drop else "raise",
     } | ({"ties": ties} if view.has_ties else {})
     try:
@@ -96,8 +91,6 @@ def _inputs(view: View) -> list[Any]:
     group = gr.Dropdown(_optional(example.groups), value="", label="Repeat by group")
     with gr.Accordion("Options", open=False):
         level = gr.Slider(0.5, 0.99, 0.95, step=0.01, label="Confidence level")
-        resamples = gr.Number(1000, label="Resamples", precision=0, minimum=0)
-        seed = gr.Number(0, label="Seed", precision=0, minimum=0)
         ties = gr.Radio(
             [("counts for the original", "original"), ("counts half", "half")],
             value="original",
@@ -105,7 +98,7 @@ def _inputs(view: View) -> list[Any]:
             visible=view.has_ties,
         )
         drop = gr.Checkbox(label="Leave out pairs without scores")
-    return [text, file, reward, group, level, resamples, seed, ties, drop]
+    return [text, file, reward, group, level, ties, drop]
 
 
 def _choices(text: str, file: str | None) -> tuple[Any, Any]:

@@ -5,23 +5,25 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from aas_bench.files import json_bytes, write_atomically
+from aas_bench.measure.analyses.recognise import recognised
 from aas_bench.measure.clean_up import clean_up
-from aas_bench.measure.results import RewardSummary
-from aas_bench.measure.summary import summarise
+from aas_bench.measure.compare import Made
+from aas_bench.measure.results import Summary
+from aas_bench.measure.summary import STANDARD, standard
 from aas_bench.pages.report import write_report
+from aas_bench.records.make_records import RESULT, SCORES
 from aas_bench.run.generate import Generated
 from aas_bench.run.images import MEASURED
 from aas_bench.run.provenance import provenance, versions
 from aas_bench.run.score import score
-from aas_bench.stats.estimate import Estimate
 from aas_bench.tables.scores import ScoreTable
+from aas_bench.tasks.catalog import task_of
 
-RESULT: Final = "result.json"
 REWARDS: Final = ("effect-match", "average-taste", "polish")
 """Built-in reward models, none of which needs weights."""
 
@@ -36,24 +38,36 @@ class GeneratorResult:
 
     Attributes:
         record: What `result.json` holds.
-        table: Its scores; None in image-to-image mode.
-        report: The report's page; None in image-to-image mode.
+        summary: What was measured; None in image-to-image mode.
+        table: Its scores, as in `scores.parquet`; None likewise.
+        report: The report's page; None likewise.
     """
 
     record: dict[str, Any]
-    table: ScoreTable | None
-    report: Path | None
+    summary: Summary | None = None
+    table: ScoreTable | None = None
+    report: Path | None = None
+
+    @property
+    def made(self) -> Made | None:
+        """What it is compared with its base by; None without scores."""
+        if self.table is None:
+            return None
+        facts = self.record["submission"]
+        return Made(id=facts["id"], family=facts["family"], base=facts["base"], table=self.table)
 
 
 def measure_generator(
     generated: Generated,
     rewards: Sequence[str] = REWARDS,
     *,
-    n_resamples: int = 1000,
     device: str | None = None,
     progress: bool = True,
 ) -> GeneratorResult:
-    """Score what was made, write `result.json` and, unless it started from seed images, `report/`.
+    """Score what was made and measure it.
+
+    Writes `result.json` and, unless it started from seed images, `scores.parquet`, from which the
+    `measurements` of the result follow, and `report/`.
 
     Pairs that lack an image lack scores: they lower every coverage and are never filled in.
     Apart from `measured` and `provenance`, equal images give an equal record.
@@ -61,7 +75,6 @@ def measure_generator(
     Args:
         generated: What `generate` returned.
         rewards: Reward models to score with; with seed images none is used.
-        n_resamples: Bootstrap resamples for the intervals.
         device: Where reward models run; see `load_reward`.
         progress: Show the scoring's rate and remaining time, where stderr is a terminal.
 
@@ -71,21 +84,19 @@ def measure_generator(
         StoreError: The run directory is in use or damaged.
     """
     record = _facts(generated)
-    table = report = None
+    summary = table = report = None
     if generated.variants == ("distorted",):
-        record["clean_up"] = clean_up(generated, n_resamples=n_resamples, seed=generated.seed)
+        record["clean_up"] = clean_up(generated, STANDARD)
     else:
         pairs = generated.pairs()
         out = generated.path / "scores" / _scores_key(generated, rewards)
         table = score(pairs, list(rewards), out=out, progress=progress, device=device)
-        summary = summarise(
-            table,
-            n_resamples=n_resamples,
-            seed=generated.seed,
-            on_missing="drop",
-            run={name: record[name] for name in _TOLD},
-        )
-        record["rewards"] = {name: _reward(each) for name, each in summary.rewards.items()}
+        table.save(generated.path / SCORES)
+        told = {name: record[name] for name in _TOLD}
+        task = task_of(generated.prompts.source)
+        summary = standard(table, task=task, report=recognised(table), run=told)
+        record["analysis"] = asdict(summary.analysis)
+        record["measurements"] = [each.to_dict() for each in summary.measurements("generator")]
         title = f"{generated.submission.name}: does it honour the request?"
         folder = generated.path / "report"
         complete = generated.complete()  # the gallery shows pairs side by side
@@ -93,7 +104,7 @@ def measure_generator(
         report = write_report(summary, table, pairs=shown, out=folder, title=title)
     record["provenance"] = provenance(seed=generated.seed)
     write_atomically(generated.path / RESULT, json_bytes(record))
-    return GeneratorResult(record=record, table=table, report=report)
+    return GeneratorResult(record=record, summary=summary, table=table, report=report)
 
 
 def _facts(generated: Generated) -> dict[str, Any]:
@@ -115,19 +126,6 @@ def _facts(generated: Generated) -> dict[str, Any]:
         "mode": "text-to-image" if len(generated.variants) > 1 else "image-to-image",
         "coverage": generated.coverage(),
         MEASURED: generated.measured(),
-    }
-
-
-def _reward(summary: RewardSummary) -> dict[str, Any]:
-    """The shift, the choice and the four outcomes under one reward model."""
-    none = Estimate(value=None, n=0, coverage=0.0, reason="no pair has all four scores")
-    shift, override = summary.generator, summary.override
-    return {
-        "delta": (none if shift is None else shift.delta).to_dict(),
-        "after": (none if shift is None else shift.after).to_dict(),
-        "chosen": summary.headline.to_dict(),
-        "override": None if override is None else override.to_dict(),
-        "coverage": summary.coverage,
     }
 
 

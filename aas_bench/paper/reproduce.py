@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 
 from aas_bench.errors import SchemaError
 from aas_bench.measure.results import RewardSummary
-from aas_bench.measure.summary import summarise
+from aas_bench.measure.summary import STANDARD, measure_scores
+from aas_bench.measure.view import Views
 from aas_bench.paper.author_table import read_columns
 from aas_bench.paper.comparison import Comparison, compare
-from aas_bench.records.from_scores import ANALYSIS
 from aas_bench.records.published import (
     EMOTION_DIGITS,
     EMOTIONS,
@@ -27,17 +27,13 @@ from aas_bench.records.published import (
     REWARD_COLUMNS,
     figures,
 )
-from aas_bench.stats.estimate import Estimate, Mask, Scores
-from aas_bench.stats.generation import generator_shift
-from aas_bench.stats.preference import chosen, preference
+from aas_bench.stats.estimate import Codes, Estimate, Labels, Mask, Scores
 from aas_bench.tables.authors import is_cell, is_null, split_score
-from aas_bench.tables.schema import INDEX, LABEL, MODEL
+from aas_bench.tables.schema import INDEX, LABEL, MODEL, score_column
 from aas_bench.tables.scores import ScoreTable
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_OPTIONS: Final = {k: v for k, v in ANALYSIS.items() if k != "ties"}
 
 _OURS: Final = {
     "hpsv2": "hpsv2.1",
@@ -49,6 +45,10 @@ _OURS: Final = {
     "img_reward": "image-reward",
 }
 """The authors' names of reward models in table D.2, where ours differ."""
+
+Columns: TypeAlias = Mapping[str, Scores]
+_SHIFT: Final = ("oiop", "diop")
+_CHOICE: Final = ("oidp", "didp")
 
 _STRUCTS: Final = ("llm_judge", "rater")
 _VOTES: Final = ("llm_selected", "sec_llm_selected", "third_llm_selected", "blip_selected", LABEL)
@@ -80,7 +80,7 @@ class Reproduction:
         return {
             "source": self.source,
             "n_rows": self.n_rows,
-            "analysis": dict(ANALYSIS),
+            "analysis": asdict(STANDARD),
             "tables": [each.to_dict() for each in self.comparisons],
             "rewards": {name: summary.to_dict() for name, summary in self.rewards.items()},
         }
@@ -109,7 +109,7 @@ def reproduce(
     """
     frame = read_columns(data, _is_score, revision=revision)
     table = ScoreTable.from_frame(frame, label=label, source=os.fspath(data))
-    summary = summarise(table, **ANALYSIS)
+    summary = measure_scores(table, STANDARD, task=None, report=None)
     comparisons = [_generators(table), _reward_models(table, summary.rewards)]
     if emotion is not None:
         comparisons.append(emotions(emotion))
@@ -124,20 +124,33 @@ def reproduce(
 def emotions(source: str | os.PathLike[str]) -> Comparison:
     """Table D.3: how often the face that was asked for outscores the happy one."""
     frame = read_columns(source, _is_emotion_score)
-    shares: dict[str, dict[str, Estimate]] = {}
+    columns: dict[tuple[str, str], Columns] = {}
     for theirs, ours in _EMOTION_REWARDS.items():
         for emotion in EMOTIONS:
             asked, happy = f"{emotion}_{theirs}", f"{emotion}_{theirs}_happy_image"
             if {asked, happy} <= set(frame.columns):
-                margin = _numbers(frame[asked]) - _numbers(frame[happy])
-                shares.setdefault(ours, {})[emotion] = chosen(margin, **_OPTIONS)
-    if not shares:
+                scores = {"oidp": _numbers(frame[happy]), "didp": _numbers(frame[asked])}
+                columns[ours, emotion] = scores
+    if not columns:
         msg = f"{source}: no column such as sad_hpsv3 and sad_hpsv3_happy_image. Check the table."
         raise SchemaError(msg)
-    columns = dict.fromkeys(EMOTIONS, EMOTION_DIGITS)
+    views = _views(np.arange(len(frame)), {" ".join(key): each for key, each in columns.items()})
+    shares: dict[str, dict[str, Estimate]] = {}
+    for ours, emotion in columns:
+        shares.setdefault(ours, {})[emotion] = views.view(f"{ours} {emotion}").chosen
     title = "emotions: share of prompts whose requested face outscores the happy one"
-    found = compare(figures("emotions"), shares, columns)
+    found = compare(figures("emotions"), shares, dict.fromkeys(EMOTIONS, EMOTION_DIGITS))
     return Comparison(name="D.3", title=title, figures=found)
+
+
+def _views(index: Codes, columns: Mapping[str, Columns], label: Labels | None = None) -> Views:
+    """Loose columns as a score table, opened: whose scores they are -> cell -> scores."""
+    import pandas as pd
+
+    frame = pd.DataFrame({INDEX: index} | ({} if label is None else {LABEL: label}))
+    scores = {score_column(n, cell): s for n, cells in columns.items() for cell, s in cells.items()}
+    table = ScoreTable(frame=frame.assign(**scores), rewards=tuple(columns))
+    return Views.of(table, STANDARD)
 
 
 def _is_score(name: str) -> bool:
@@ -151,10 +164,11 @@ def _is_emotion_score(name: str) -> bool:
 
 def _generators(table: ScoreTable) -> Comparison:
     frame = table.frame
+    rewards, judged = Views.of(table, STANDARD), _views(table.clusters, dict(_judged(frame)))
     found: dict[str, dict[str, Estimate]] = {}
     for model in dict.fromkeys(frame[MODEL]):
         rows = (frame[MODEL] == model).to_numpy()
-        found[model] = dict(_generator(table, rows))
+        found[model] = dict(_generator(rewards, judged, rows))
     columns = {name: column.digits for name, column in GENERATOR_COLUMNS.items()}
     title = "generators: distorted minus original image, both under the original prompt"
     return Comparison(
@@ -162,35 +176,38 @@ def _generators(table: ScoreTable) -> Comparison:
     )
 
 
-def _generator(table: ScoreTable, rows: Mask) -> Iterator[tuple[str, Estimate]]:
-    """Column of table D.1 -> estimate, for the rows of one generator."""
-    frame, options = table.frame[rows], {"clusters": table.clusters[rows], **_OPTIONS}
-    for reward, delta, after in (
-        ("hpsv2", "delta_hpsv2", None),
-        ("hpsv3", "delta_hpsv3", "hpsv3_after"),
-        ("image_reward", "delta_image_reward", None),
-    ):
-        if reward in table.rewards:
-            cells = table.cells(reward)
-            shift = generator_shift(cells.oiop[rows], cells.diop[rows], **options)
-            yield delta, shift.delta
-            if after:
-                yield after, shift.after
+def _judged(frame: pd.DataFrame) -> Iterator[tuple[str, Columns]]:
+    """What raters and judges gave, as the scores of so many reward models."""
     if "rater" in frame:
-        shift = generator_shift(
-            _rated(frame["rater"], "original"), _rated(frame["rater"], "distorted"), **options
-        )
-        yield from (("delta_rater", shift.delta), ("rater_after", shift.after))
+        images = (_rated(frame["rater"], image) for image in ("original", "distorted"))
+        yield "rater", dict(zip(_SHIFT, images, strict=True))
     if "llm_selected" in frame:
-        votes = _numbers(frame["llm_selected"])
-        wins = np.where(np.isnan(votes), np.nan, np.where(votes == 1, 1.0, -1.0))
-        yield "llm_win", chosen(wins, **options)
+        yield "llm_win", _votes(frame["llm_selected"])
     for quality in ("special_effects", "main_concepts") if "llm_judge" in frame else ():
-        original, distorted = (
+        marks = (
             _field(frame["llm_judge"], f"llm_{image}_{quality}")
             for image in ("original", "distorted")
         )
-        yield f"{quality}_diff", generator_shift(original, distorted, **options).delta
+        yield f"{quality}_diff", dict(zip(_SHIFT, marks, strict=True))
+
+
+def _generator(rewards: Views, judged: Views, rows: Mask) -> Iterator[tuple[str, Estimate]]:
+    """Column of table D.1 -> estimate, for the rows of one generator."""
+    for views, name, delta, after in (
+        (rewards, "hpsv2", "delta_hpsv2", None),
+        (rewards, "hpsv3", "delta_hpsv3", "hpsv3_after"),
+        (rewards, "image_reward", "delta_image_reward", None),
+        (judged, "rater", "delta_rater", "rater_after"),
+        (judged, "special_effects_diff", "special_effects_diff", None),
+        (judged, "main_concepts_diff", "main_concepts_diff", None),
+    ):
+        shift = views.view(name, rows).shift if name in views.table.rewards else None
+        if shift is not None:
+            yield delta, shift.delta
+            if after:
+                yield after, shift.after
+    if "llm_win" in judged.table.rewards:
+        yield "llm_win", judged.view("llm_win", rows).chosen
 
 
 def _reward_models(table: ScoreTable, rewards: Mapping[str, RewardSummary]) -> Comparison:
@@ -215,17 +232,22 @@ def _blip(table: ScoreTable) -> dict[str, Estimate]:
     frame, label = table.frame, table.label
     if label is None:
         return {}
-    options = {"clusters": table.clusters, **ANALYSIS}
     if set(_BLIP) <= set(frame.columns):
-        original, distorted = (_numbers(frame[name]) for name in _BLIP)
-        result = preference(distorted - original, label, **options)
-        return {column: getattr(result, column) for column in REWARD_COLUMNS}
-    if "blip_selected" not in frame:
+        scores: Columns = dict(zip(_CHOICE, (_numbers(frame[name]) for name in _BLIP), strict=True))
+        names = tuple(REWARD_COLUMNS)
+    elif "blip_selected" in frame:
+        scores, names = _votes(frame["blip_selected"]), ("accuracy", "f1")
+    else:
         return {}
-    votes = _numbers(frame["blip_selected"])
-    margin = np.where(np.isnan(votes), np.nan, np.where(votes == 1, 1.0, -1.0))
-    result = preference(margin, label, **options)
-    return {"accuracy": result.accuracy, "f1": result.f1}
+    found = _views(table.clusters, {"blip": scores}, label).view("blip").preference
+    return {} if found is None else {name: getattr(found, name) for name in names}
+
+
+def _votes(column: pd.Series[Any]) -> Columns:
+    """Choices as scores: the image that was chosen gets 1, the other 0."""
+    votes = _numbers(column)
+    distorted = np.where(np.isnan(votes), np.nan, votes == 1)
+    return dict(zip(_CHOICE, (1 - distorted, distorted), strict=True))
 
 
 def _numbers(column: pd.Series[Any]) -> Scores:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from aas_bench.publish.shards import Note
-from aas_bench.tables.tasks import Task
+from aas_bench.tasks.task import Task
 
 if TYPE_CHECKING:
     from datasets import Features

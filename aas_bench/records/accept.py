@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from aas_bench.errors import AasBenchError, StoreError
-from aas_bench.records.from_scores import measurements, scores_only
+from aas_bench.measure.measurement import Measurement
+from aas_bench.measure.summary import standard
 from aas_bench.records.make_records import redacted
 from aas_bench.records.published import published_measurements
-from aas_bench.records.record import Measurement, Record
+from aas_bench.records.record import Record
+from aas_bench.records.scores_file import scores_only
 from aas_bench.records.store import flags_of, load_results, read_record
 from aas_bench.tables.schema import MODEL
 from aas_bench.tables.scores import ScoreTable, load_scores
@@ -108,7 +110,7 @@ def _against_scores(record: Record, folder: Path) -> Iterator[str]:
         return
     try:
         table = _read(file)
-        found = measurements(table, kind=record.subject.kind, task=record.task)
+        found = standard(table, task=record.task).measurements(record.subject.kind)
     except AasBenchError as error:
         yield f"its scores cannot be used: {' '.join(str(error).replace(str(file), '').split())}"
         return
@@ -157,7 +159,7 @@ def _differences(told: tuple[Measurement, ...], found: tuple[Measurement, ...]) 
         f"{_name(key)}: left out; it is {ours[key].value}" for key in ours if key not in theirs
     ]
     for key in theirs.keys() & ours.keys():
-        lines += _differing(theirs[key].model_dump(), ours[key].model_dump(), _name(key))
+        lines += _differing(theirs[key].to_dict(), ours[key].to_dict(), _name(key))
     yield from sorted(lines)[:_MOST_SHOWN]
     if len(lines) > _MOST_SHOWN:
         yield f"and {len(lines) - _MOST_SHOWN} more differences"

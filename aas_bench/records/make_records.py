@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
 from aas_bench.errors import InputError, StoreError
-from aas_bench.records.from_scores import ANALYSIS, measurements, scores_only
+from aas_bench.files import file_sha256
+from aas_bench.measure.summary import Summary, standard
 from aas_bench.records.published import reward_subject
-from aas_bench.records.record import SCHEMA_VERSION, Record, Scores, Subject
-from aas_bench.records.store import save_record
+from aas_bench.records.record import SCHEMA_VERSION, Measurement, Record, Scores, Subject
+from aas_bench.records.scores_file import scores_only
+from aas_bench.records.store import load_results, save_record
 from aas_bench.tables.scores import ScoreTable, load_scores
-from aas_bench.tasks.catalog import TASKS
+from aas_bench.tasks.catalog import TASKS, task_of
 
 MEASURED: Final = "measured"
+RESULT: Final = "result.json"
+SCORES: Final = "scores.parquet"
 
 _TOLD: Final = (
     *("command", "git_revision", "machine", "python", "seed", "time", "versions"),
@@ -45,15 +49,43 @@ def add_run(
         InputError: The folder is no such run, or its task is unknown.
         StoreError: A file of the run is damaged.
     """
-    if (run / "result.json").is_file():
+    if (run / RESULT).is_file():
         return (_add_generator(run, folder, task, tag),)
-    if (run / "scores.parquet").is_file():
+    if (run / SCORES).is_file():
         return _add_rewards(run, folder, task, tag)
     msg = (
-        f"{run} holds neither scores.parquet nor result.json. "
+        f"{run} holds neither {SCORES} nor {RESULT}. "
         "Give the folder that `aas-bench evaluate` or leaderboard/run.py wrote."
     )
     raise InputError(msg)
+
+
+def remeasure(folder: Path) -> tuple[Record, ...]:
+    """Measure every measured record of a folder again, from the scores beside it.
+
+    For records that an earlier version of the package made, whose numbers no longer follow from
+    their scores. Subject, task, scores and provenance stay as they are.
+
+    Raises:
+        InputError: There is no such folder, or a record's scores are not beside it.
+        StoreError: The scores are not those that a record names.
+    """
+    return tuple(_again(record, folder) for record in load_results(folder).of(status="measured"))
+
+
+def _again(record: Record, folder: Path) -> Record:
+    assert record.scores is not None
+    file = (folder / record.id).parent / record.scores.file
+    table = load_scores(file)
+    if file_sha256(file) != record.scores.sha256:
+        msg = f"{file} is not the file that {record.id} was measured from. Add its run anew."
+        raise StoreError(msg)
+    summary = standard(table, task=record.task)
+    found = map(Measurement.of, summary.measurements(record.subject.kind))
+    provenance = {**(record.provenance or {}), "analysis": asdict(summary.analysis)}
+    again = record.model_copy(update={"measurements": tuple(found), "provenance": provenance})
+    save_record(again, folder)
+    return again
 
 
 def redacted(value: Any) -> Any:
@@ -85,7 +117,7 @@ def _add_rewards(run: Path, folder: Path, task: str | None, tag: str) -> tuple[R
     pairs = _json(run / "pairs.json") if (run / "pairs.json").is_file() else {}
     task = _task(task, pairs.get("source"))
     described = {each["name"]: each for each in manifest["spec"]["rewards"]}
-    table = load_scores(run / "scores.parquet", rewards=list(about["rewards"]))
+    table = load_scores(run / SCORES, rewards=list(about["rewards"]))
     return tuple(
         _add(
             scores_only(table, (name,)),
@@ -100,23 +132,18 @@ def _add_rewards(run: Path, folder: Path, task: str | None, tag: str) -> tuple[R
 
 
 def _add_generator(run: Path, folder: Path, task: str | None, tag: str) -> Record:
-    result = _json(run / "result.json")
-    if "rewards" not in result:
+    result = _json(run / RESULT)
+    if "measurements" not in result:
         msg = f"{run}: an image-to-image run has no scores. Run it without --seed-images."
         raise InputError(msg)
-    found = [load_scores(file) for file in sorted(run.glob("scores/*/scores.parquet"))]
-    wanted = set(result["rewards"])
-    tables = [table for table in found if set(table.rewards) == wanted]
-    if len(tables) != 1:
-        msg = f"{run}: {len(tables)} score tables of {', '.join(sorted(wanted))}. Run it afresh."
-        raise StoreError(msg)
+    table = load_scores(run / SCORES)
     about = result["provenance"] | {
         "generator": result["generator"],
         "coverage": result["coverage"],
         "prompts": result["prompts"],
     }
     return _add(
-        scores_only(tables[0], tables[0].rewards),
+        scores_only(table, table.rewards),
         folder,
         subject=_generator_subject(result["submission"]),
         task=_task(task, result["prompts"]["source"]),
@@ -141,28 +168,47 @@ def _add(
         raise InputError(msg)
     place.mkdir(parents=True, exist_ok=True)
     file = table.save(place / f"{tag}.parquet")
-    record = Record(
+    summary = standard(load_scores(file), task=task)
+    record = to_record(summary, file, subject=subject, task=task, tag=tag, about=about)
+    save_record(record, folder)
+    return record
+
+
+def to_record(
+    summary: Summary,
+    scores: Path,
+    *,
+    subject: Subject,
+    task: str,
+    tag: str,
+    about: Mapping[str, Any],
+) -> Record:
+    """The record of a subject, from what was measured and the file of its scores.
+
+    Args:
+        summary: What `standard` gives for the scores.
+        scores: The file that they were read from.
+        subject: What the record is about.
+        task: The task of the pairs.
+        tag: Last part of the record's id.
+        about: How the scores were made, with the `time`; what a record tells of it is kept.
+    """
+    found = {name: about[name] for name in _TOLD if name in about}
+    return Record(
         schema_version=SCHEMA_VERSION,
         id=f"{task}/{subject.id}/{tag}",
         status="measured",
         subject=subject,
         task=task,
-        measurements=measurements(load_scores(file), kind=subject.kind, task=task),
+        measurements=tuple(map(Measurement.of, summary.measurements(subject.kind))),
         scores=Scores(
-            file=file.name,
-            sha256=hashlib.sha256(file.read_bytes()).hexdigest(),
-            n_pairs=len(table),
+            file=scores.name,
+            sha256=file_sha256(scores),
+            n_pairs=summary.n_rows,
         ),
-        provenance=_provenance(about),
+        provenance={**redacted(found), "analysis": asdict(summary.analysis)},
         created=date.fromisoformat(about["time"][:10]),
     )
-    save_record(record, folder)
-    return record
-
-
-def _provenance(about: Mapping[str, Any]) -> dict[str, Any]:
-    found = {name: about[name] for name in _TOLD if name in about}
-    return {**redacted(found), "analysis": dict(ANALYSIS)}
 
 
 def _generator_subject(facts: Mapping[str, Any]) -> Subject:
@@ -182,10 +228,8 @@ def _task(given: str | None, source: str | None) -> str:
     """The task asked for, or that of the source by its name or its id on the Hub."""
     if given is not None:
         return TASKS[given].name
-    for task in TASKS.values():
-        prompts = None if task.prompts is None else task.prompts.hub_id
-        if source in {task.name, task.hub_id, task.authors_id, prompts} - {None}:
-            return task.name
+    if (found := task_of(source)) is not None:
+        return found
     msg = f"the run was made from {source!r}, which names no task. Give one with --task."
     raise InputError(msg)
 

@@ -16,7 +16,9 @@ from pydantic import (
     WithJsonSchema,
     model_validator,
 )
+from pydantic.dataclasses import dataclass
 
+from aas_bench.measure import measurement
 from aas_bench.measure.measures import MEASURES
 from aas_bench.tasks.catalog import TASKS
 from aas_bench.tasks.task import Kind
@@ -75,16 +77,15 @@ MeasureName: TypeAlias = Annotated[
 TaskName: TypeAlias = Annotated[str, AfterValidator(_task), WithJsonSchema({"enum": list(TASKS)})]
 
 
+_STRICT: Final = ConfigDict(
+    extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+)
+
+
 class Strict(BaseModel):
     """Frozen; refuses unknown keys, other types and numbers that are not finite."""
 
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        strict=True,
-        allow_inf_nan=False,
-        use_attribute_docstrings=True,
-    )
+    model_config = ConfigDict(frozen=True, **_STRICT)
 
 
 class Subject(Strict):
@@ -122,7 +123,8 @@ class Subject(Strict):
         return self
 
 
-class Measurement(Strict):
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class Measurement(measurement.Measurement):
     """One number with its interval and what it rests on: one row of the collected table."""
 
     measure: MeasureName
@@ -141,11 +143,11 @@ class Measurement(Strict):
     """Lower end of the 95 % interval."""
     high: float | None = None
     """Upper end of the 95 % interval."""
-    n: int | None = Field(default=None, ge=0)
+    n: Annotated[int, Field(ge=0)] | None = None
     """Pairs that it rests on."""
-    n_clusters: int | None = Field(default=None, ge=0)
+    n_clusters: Annotated[int, Field(ge=0)] | None = None
     """Independent base prompts or scenes among them."""
-    coverage: float | None = Field(default=None, ge=0, le=1)
+    coverage: Annotated[float, Field(ge=0, le=1)] | None = None
     """Share of the pairs that could be used; null where a source does not say."""
     reason: Text | None = None
     """Why there is no value or no interval."""
@@ -163,10 +165,10 @@ class Measurement(Strict):
             raise ValueError(msg)
         return self
 
-    @property
-    def key(self) -> tuple[str, str | None, str | None, str | None, float | None]:
-        """What tells it from the record's other measurements."""
-        return self.measure, self.reward, self.by, self.group, self.at
+    @classmethod
+    def of(cls, found: measurement.Measurement) -> Measurement:
+        """A number that was computed, as a record holds it."""
+        return cls(**found.to_dict())
 
 
 class Source(Strict):

@@ -212,7 +212,7 @@ def rows(records: Iterable[Record]) -> Iterator[dict[str, Any]]:
             "flag": flagged or None,
         }
         for each in record.measurements or (None,):
-            yield facts | (dict.fromkeys(_MEASUREMENT) if each is None else each.model_dump())
+            yield facts | (dict.fromkeys(_MEASUREMENT) if each is None else each.to_dict())
 
 
 def collect(results: Results, path: str | os.PathLike[str]) -> Path:

@@ -46,6 +46,19 @@ class RewardModel(ABC):
     Attributes:
         name: The name under which its scores are stored.
         batch_size: Images, and prompts, of one call where the caller sets no other number.
+
+    Example:
+        >>> from PIL import Image
+        >>> class Darkness(RewardModel):
+        ...     name = "darkness"
+        ...     def encode_images(self, images):
+        ...         return [255.0 - np.asarray(image).mean() for image in images]
+        ...     def encode_prompts(self, prompts):
+        ...         return ["night" in prompt for prompt in prompts]
+        ...     def combine(self, images, prompts):
+        ...         return np.array(images) * np.array(prompts)
+        >>> Darkness().score([Image.new("RGB", (8, 8))], ["a dark night"]).tolist()
+        [255.0]
     """
 
     name: str

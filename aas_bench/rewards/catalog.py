@@ -140,6 +140,12 @@ def load_reward(
         UnknownNameError: No row has this name.
         MissingExtraError: The model needs packages that are not installed.
         InputError: `spec` is of another kind, or `weights` is given to what loads none.
+
+    Example:
+        >>> from PIL import Image
+        >>> model = load_reward(lambda images, prompts: [len(p) for p in prompts], name="longest")
+        >>> model.name, model.score([Image.new("RGB", (8, 8))], ["a cat"]).tolist()
+        ('longest', [5.0])
     """
     model = _resolve(spec, device, dtype, weights)
     if name is not None:

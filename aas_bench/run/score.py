@@ -89,6 +89,20 @@ def score(
         BackendError: A reward model gave a score that is not finite, or ran out of memory with a
             single item.
         StoreError: `out` is in use, or was made by another configuration.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> from datasets import Dataset
+        >>> from PIL import Image
+        >>> row = {"image_original": Image.new("RGB", (8, 8), "white")}
+        >>> row |= {"image_distorted": Image.new("RGB", (8, 8)), "prompt_distorted": "a dark night"}
+        >>> def darkness(images, prompts):
+        ...     return [255 - image.getpixel((0, 0))[0] for image in images]
+        >>> with TemporaryDirectory() as folder:
+        ...     written = Dataset.from_list([row]).to_parquet(f"{folder}/pairs.parquet")
+        ...     table = score(f"{folder}/pairs.parquet", darkness, progress=False)
+        >>> table.cells("darkness").oidp, table.cells("darkness").didp
+        (array([0.]), array([255.]))
     """
     source = PairSource(_open_pairs(pairs))
     models = _load_models(reward_models, device, dtype)

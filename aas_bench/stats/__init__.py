@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from aas_bench.stats.agreement import krippendorff_alpha, quadratic_kappa, spearman
+from aas_bench.stats.analysis import Analysis
+from aas_bench.stats.by_family import GroupTest, compare_by_group
 from aas_bench.stats.compare import (
-    McNemar,
+    GeneratorComparison,
     RewardComparison,
     SignedRank,
     compare_generators,
@@ -14,36 +16,41 @@ from aas_bench.stats.compare import (
 from aas_bench.stats.consistency import Consistency, paraphrase_consistency
 from aas_bench.stats.dose import DoseResponse, EffectResponse, dose_response
 from aas_bench.stats.estimate import Estimate
-from aas_bench.stats.family import GroupTest, signed_rank_by_group
 from aas_bench.stats.gap import PairedGap, paired_gap
 from aas_bench.stats.generation import GeneratorShift, generator_shift
 from aas_bench.stats.intervals import wilson
 from aas_bench.stats.override import OUTCOMES, Override, outcomes, override, override_by_group
+from aas_bench.stats.paintings_rank import ArtRank, art_rank
 from aas_bench.stats.preference import Preference, chosen, preference, preference_by_group
-from aas_bench.stats.rank import ArtRank, art_rank
+from aas_bench.stats.resolution import difference, resolution
+from aas_bench.stats.sign_flip import SignFlip, sign_flip
 from aas_bench.stats.strength import STRENGTHS, StrengthCurve, strength_curve
 
 __all__ = [
     "OUTCOMES",
     "STRENGTHS",
+    "Analysis",
     "ArtRank",
     "Consistency",
     "DoseResponse",
     "EffectResponse",
     "Estimate",
+    "GeneratorComparison",
     "GeneratorShift",
     "GroupTest",
-    "McNemar",
     "Override",
     "PairedGap",
     "Preference",
     "RewardComparison",
+    "SignFlip",
     "SignedRank",
     "StrengthCurve",
     "art_rank",
     "chosen",
+    "compare_by_group",
     "compare_generators",
     "compare_rewards",
+    "difference",
     "dose_response",
     "generator_shift",
     "holm",
@@ -56,7 +63,8 @@ __all__ = [
     "preference",
     "preference_by_group",
     "quadratic_kappa",
-    "signed_rank_by_group",
+    "resolution",
+    "sign_flip",
     "spearman",
     "strength_curve",
     "wilson",

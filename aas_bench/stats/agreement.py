@@ -7,12 +7,12 @@ from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.sparse import csr_array
 
-from aas_bench.stats.estimate import Codes, Estimate, OnMissing, Scores
+from aas_bench.stats import midranks
+from aas_bench.stats.analysis import Analysis
+from aas_bench.stats.estimate import Estimate, OnMissing, Scores
 from aas_bench.stats.inputs import check_choice, read_ratings, read_sample
-from aas_bench.stats.intervals import Bootstrap, Resampling
-from aas_bench.stats.ranks import Spearman
+from aas_bench.stats.intervals import SIGNED, Intervals
 
 Level: TypeAlias = Literal["nominal", "ordinal", "interval"]
 
@@ -24,8 +24,6 @@ def spearman(
     clusters: ArrayLike | None = None,
     on_missing: OnMissing = "raise",
     confidence_level: float = 0.95,
-    n_resamples: int = 1000,
-    seed: int = 0,
 ) -> Estimate:
     """Spearman's rank correlation, such as of a judge's scores and a reward.
 
@@ -37,8 +35,6 @@ def spearman(
         clusters: Shape (n,): the base prompt of each pair. None counts pairs as independent.
         on_missing: "raise", or "drop" the pairs without both and lower the coverage.
         confidence_level: Nominal coverage of the interval, in (0, 1).
-        n_resamples: Bootstrap resamples; 0 leaves bootstrap intervals out.
-        seed: Seed of the resamples.
 
     Returns:
         Estimate in [-1, 1]; None where a column is constant.
@@ -55,13 +51,14 @@ def spearman(
         >>> spearman([1.0, 2.0, 3.0], [10.0, 30.0, 20.0]).value
         0.5
     """
-    options = Resampling(confidence_level=confidence_level, n_resamples=n_resamples, seed=seed)
+    analysis = Analysis(confidence_level=confidence_level, on_missing=on_missing)
     sample = read_sample({"x": x, "y": y}, clusters=clusters, on_missing=on_missing).complete()
-    boot = Bootstrap(sample, options)
-    statistic = Spearman(sample.scores["x"], sample.scores["y"], boot.codes)
-    (replicates,) = boot.replicates(statistic)
-    undefined = "a column is constant" if sample.n else "no pair has both values"
-    return boot.estimate(boot.value(statistic), replicates, undefined=undefined)
+    intervals = Intervals(sample, analysis)
+    value, influence = midranks.spearman(sample.scores["x"], sample.scores["y"])
+    if np.isnan(value):
+        undefined = "a column is constant" if sample.n else "no pair has both values"
+        return intervals.none(undefined, n=sample.n)
+    return intervals.estimate(value, influence, scale="fisher", bounds=SIGNED)
 
 
 def quadratic_kappa(
@@ -71,8 +68,6 @@ def quadratic_kappa(
     clusters: ArrayLike | None = None,
     on_missing: OnMissing = "raise",
     confidence_level: float = 0.95,
-    n_resamples: int = 1000,
-    seed: int = 0,
 ) -> Estimate:
     """Cohen's kappa of two raters, a disagreement weighing the square of its size.
 
@@ -86,8 +81,6 @@ def quadratic_kappa(
         clusters: Shape (n,): the base prompt of each pair. None counts pairs as independent.
         on_missing: "raise", or "drop" the pairs without both and lower the coverage.
         confidence_level: Nominal coverage of the interval, in (0, 1).
-        n_resamples: Bootstrap resamples; 0 leaves bootstrap intervals out.
-        seed: Seed of the resamples.
 
     Returns:
         Estimate in [-1, 1]; None where both raters give one and the same value throughout.
@@ -104,28 +97,24 @@ def quadratic_kappa(
         >>> round(quadratic_kappa([0, 1, 2, 2], [0, 1, 2, 1]).value, 3)
         0.8
     """
-    options = Resampling(confidence_level=confidence_level, n_resamples=n_resamples, seed=seed)
+    analysis = Analysis(confidence_level=confidence_level, on_missing=on_missing)
     sample = read_sample({"a": a, "b": b}, clusters=clusters, on_missing=on_missing).complete()
-    boot = Bootstrap(sample, options)
+    intervals = Intervals(sample, analysis)
     x, y = sample.scores["a"], sample.scores["b"]
     # A common shift changes nothing; near 0 the squares keep their digits.
     shift = np.median(x) if sample.n else 0.0
     x, y = x - shift, y - shift
-    columns = np.stack([np.ones(sample.n), x, y, x * x + y * y, (x - y) ** 2], axis=1)
-    total, replicates = boot.sums(columns)
-    undefined = "both raters give one and the same value" if sample.n else "no pair has both"
-    return boot.estimate(
-        float(_quadratic_kappa(total)), _quadratic_kappa(replicates), undefined=undefined
-    )
-
-
-def _quadratic_kappa(sums: Scores) -> Scores:
-    n, a, b, squares, observed = np.moveaxis(sums, -1, 0)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        expected = squares - 2 * a * b / n
-        kappa: Scores = 1 - observed / expected
+    n, total_x, total_y = max(sample.n, 1), float(x.sum()), float(y.sum())
+    squares, apart = x * x + y * y, (x - y) ** 2
+    observed, size = float(apart.sum()), float(squares.sum())
+    expected = size - 2 * total_x * total_y / n
     # Where the raters are constant and equal, rounding may leave a trace of expected disagreement.
-    return np.where(expected > 1e-12 * squares, kappa, np.nan)
+    if expected <= 1e-12 * size:
+        undefined = "both raters give one and the same value" if sample.n else "no pair has both"
+        return intervals.none(undefined, n=sample.n)
+    change = squares - 2 * (x * total_y + total_x * y) / n + 2 * total_x * total_y / n**2
+    influence = (observed / expected * change - apart) / expected
+    return intervals.estimate(1 - observed / expected, influence, scale="wilson", bounds=SIGNED)
 
 
 def krippendorff_alpha(
@@ -134,8 +123,6 @@ def krippendorff_alpha(
     level: Level = "nominal",
     clusters: ArrayLike | None = None,
     confidence_level: float = 0.95,
-    n_resamples: int = 1000,
-    seed: int = 0,
 ) -> Estimate:
     """Krippendorff's alpha: agreement of two or more raters, any of whom may skip any unit.
 
@@ -149,8 +136,6 @@ def krippendorff_alpha(
         level: "nominal", "ordinal" or "interval".
         clusters: Shape (n_units,). None counts units as independent.
         confidence_level: Nominal coverage of the interval, in (0, 1).
-        n_resamples: Bootstrap resamples of units; 0 leaves the interval out.
-        seed: Seed of the resamples.
 
     Returns:
         Estimate, at most 1, 0 at chance; n counts units with at least two ratings. None where all
@@ -168,56 +153,60 @@ def krippendorff_alpha(
         0.5333
     """
     check_choice("level", level, get_args(Level))
-    options = Resampling(confidence_level=confidence_level, n_resamples=n_resamples, seed=seed)
+    analysis = Analysis(confidence_level=confidence_level)
     table = read_ratings(ratings)
     n_ratings = (~np.isnan(table)).sum(axis=1)
     several = n_ratings > 1
     sample = read_sample({"n_ratings": n_ratings}, clusters=clusters).where(several)
-    boot = Bootstrap(sample, options)
-    statistic = _Alpha(table[several], level, boot.codes)
-    (replicates,) = boot.replicates(statistic)
-    undefined = "all ratings are the same" if sample.n else "no unit has two ratings"
-    estimate = boot.estimate(boot.value(statistic), replicates, undefined=undefined)
+    intervals = Intervals(sample, analysis)
+    value, influence = _alpha(table[several], level)
+    if np.isnan(value):
+        undefined = "all ratings are the same" if sample.n else "no unit has two ratings"
+        estimate = intervals.none(undefined, n=sample.n)
+    else:
+        estimate = intervals.estimate(value, influence, scale="wilson", bounds=SIGNED)
     return replace(estimate, coverage=sample.n / len(table))
 
 
-class _Alpha:
-    """Krippendorff's alpha for any weights of the clusters."""
+def _alpha(table: Scores, level: Level) -> tuple[float, Scores]:
+    """Alpha and the influence of each unit; nan where all ratings are the same."""
+    # Only here, for it costs a fifth of a second to import.
+    from scipy.sparse import csr_array
 
-    def __init__(self, table: Scores, level: Level, codes: Codes | None) -> None:
-        unit, _ = np.nonzero(~np.isnan(table))
-        self._values, value = np.unique(table[~np.isnan(table)], return_inverse=True)
-        # How many raters gave each unit each value; sparse, for ratings may be all distinct.
-        shape = (len(table), len(self._values))
-        self._tally = csr_array((np.ones(len(unit)), (unit, value)), shape=shape)
-        self._m: Scores = self._tally.sum(axis=1)
-        self._level, self._codes = level, codes
+    given = ~np.isnan(table)
+    unit, _ = np.nonzero(given)
+    values, value = np.unique(table[given], return_inverse=True)
+    if len(values) < 2:
+        return np.nan, np.zeros(len(table))
+    # How many raters gave each unit each value; sparse, for ratings may be all distinct.
+    tally = csr_array((np.ones(len(unit)), (unit, value)), shape=(len(table), len(values)))
+    m: Scores = tally.sum(axis=1)
+    frequency: Scores = tally.sum(axis=0)
+    n = float(frequency.sum())
+    moved: Scores = np.zeros(len(table))
+    if level == "nominal":
+        within: Scores = m**2 - tally.power(2).sum(axis=1)
+        among = n**2 - float(frequency @ frequency)
+        among_change: Scores = 2 * (n * m - tally @ frequency)
+    else:
+        place = values if level == "interval" else np.cumsum(frequency) - frequency / 2
+        # The sum over pairs is 2 (m sum x^2 - (sum x)^2); centred, it keeps its digits.
+        place = place - float(frequency @ place) / n
+        first, second = tally @ place, tally @ place**2
+        squares = float(frequency @ place**2)
+        within, among = 2 * (m * second - first**2), 2 * n * squares
+        among_change = 2 * (m * squares + n * second)
+        if level == "ordinal":
+            # A further unit moves the places of the values above its own, and so all distances.
+            pull = place * (tally.T @ (m / (m - 1))) - tally.T @ (first / (m - 1))
+            moved = tally @ _from_above(4 * pull)
+            among_change = among_change + tally @ _from_above(4 * n * frequency * place)
+    each = within / (m - 1)
+    observed = float(each.sum())
+    change = (n - 1) * (observed * among_change / among - each - moved) - m * observed
+    return 1 - (n - 1) * observed / among, (change - change.mean()) / among
 
-    def __call__(self, counts: Scores) -> Scores:
-        """Alpha under each row of counts (r, n_units): shape (r,), NaN where undefined."""
-        weights = counts if self._codes is None else counts.take(self._codes, axis=1)
-        frequency: Scores = (self._tally.T @ weights.T).T
-        if self._level == "nominal":
-            within = self._m**2 - self._tally.power(2).sum(axis=1)
-            among = frequency.sum(axis=1) ** 2 - (frequency**2).sum(axis=1)
-        else:
-            within, among = self._squared_distances(frequency)
-        observed = (weights * (within / (self._m - 1))).sum(axis=1)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            alpha = 1 - (frequency.sum(axis=1) - 1) * observed / among
-        varied = np.count_nonzero(frequency, axis=1) > 1
-        return np.where(varied, alpha, np.nan)
 
-    def _squared_distances(self, frequency: Scores) -> tuple[Scores, Scores]:
-        """Sums over ordered pairs of ratings, within each unit (r, n_units) and among all (r,)."""
-        n = frequency.sum(axis=1, keepdims=True)
-        place = np.broadcast_to(self._values, frequency.shape)
-        if self._level == "ordinal":
-            place = np.cumsum(frequency, axis=1) - frequency / 2
-        with np.errstate(invalid="ignore"):
-            # The sum over pairs is 2 (m sum x^2 - (sum x)^2); centred, it keeps its digits.
-            place = place - (frequency * place).sum(axis=1, keepdims=True) / n
-        total = (self._tally @ place.T).T
-        within = 2 * (self._m * (self._tally @ (place**2).T).T - total**2)
-        among = 2 * n[:, 0] * (frequency * place**2).sum(axis=1)
-        return within, among
+def _from_above(slope: Scores) -> Scores:
+    """What one more rating of each value adds, through the midranks of it and those above."""
+    return np.cumsum(slope[::-1])[::-1] - slope / 2

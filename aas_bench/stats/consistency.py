@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from aas_bench.errors import InputError
-from aas_bench.stats.estimate import Estimate, Mask, OnMissing, Result
+from aas_bench.stats.analysis import Analysis
+from aas_bench.stats.estimate import Estimate, OnMissing, Result
 from aas_bench.stats.inputs import Sample, read_sample
-from aas_bench.stats.intervals import Bootstrap, Resampling
-from aas_bench.stats.preference import NO_LABELS, NO_SCORES
+from aas_bench.stats.intervals import Intervals
+from aas_bench.stats.preference import NO_LABELS, NO_SCORES, right
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,8 +40,6 @@ def paraphrase_consistency(
     clusters: ArrayLike | None = None,
     on_missing: OnMissing = "raise",
     confidence_level: float = 0.95,
-    n_resamples: int = 1000,
-    seed: int = 0,
 ) -> Consistency:
     """Share of items whose choice is the same under every wording, and the accuracy by wording.
 
@@ -57,8 +56,6 @@ def paraphrase_consistency(
             independent.
         on_missing: "raise", or "drop" the rows without a score and lower the coverage.
         confidence_level: Nominal coverage of the intervals, in (0, 1).
-        n_resamples: Bootstrap resamples; 0 leaves bootstrap intervals out.
-        seed: Seed of the resamples.
 
     Returns:
         Consistency. An item with a single scored wording cannot disagree with itself: it is left
@@ -73,7 +70,7 @@ def paraphrase_consistency(
         >>> result.unanimous.value, result.accuracy_by_wording["0"].value
         (0.5, 0.5)
     """
-    options = Resampling(confidence_level=confidence_level, n_resamples=n_resamples, seed=seed)
+    analysis = Analysis(confidence_level=confidence_level, on_missing=on_missing)
     sample = read_sample(
         {"margin": margin},
         label=label,
@@ -86,23 +83,18 @@ def paraphrase_consistency(
     by_wording = {}
     for code, name in enumerate(wordings.levels):
         asked = sample.part(wordings.codes == code).complete().labelled()
-        (by_wording[str(name)],) = Bootstrap(asked, options).rates(
-            _right(asked)[:, None].astype(np.float64),
+        by_wording[str(name)] = Intervals(asked, analysis).rate(
+            right((asked.scores["margin"] > 0).astype(np.float64), asked.label),
             undefined=NO_SCORES if label is None else NO_LABELS,
         )
     return Consistency(
-        unanimous=_unanimous(sample, options),
+        unanimous=_unanimous(sample, analysis),
         measure="chosen" if label is None else "accuracy",
         accuracy_by_wording=by_wording,
     )
 
 
-def _right(sample: Sample) -> Mask:
-    distorted: Mask = sample.scores["margin"] > 0
-    return distorted if sample.label is None else distorted == (sample.label == 1)
-
-
-def _unanimous(given: Sample, options: Resampling) -> Estimate:
+def _unanimous(given: Sample, analysis: Analysis) -> Estimate:
     sample = given.complete()
     codes = sample.factors["item"].codes
     n_asked = np.bincount(codes)
@@ -111,8 +103,8 @@ def _unanimous(given: Sample, options: Resampling) -> Estimate:
     several = n_asked[present] > 1
     kept = present[several]
     same = (n_chosen[kept] == 0) | (n_chosen[kept] == n_asked[kept])
-    (share,) = Bootstrap(sample.where(first[several]), options).rates(
-        same[:, None].astype(np.float64), undefined="no item has two scored wordings"
+    share = Intervals(sample.where(first[several]), analysis).rate(
+        same.astype(np.float64), undefined="no item has two scored wordings"
     )
     return replace(share, coverage=int(n_asked[kept].sum()) / given.n)
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike
 
+from aas_bench.stats.analysis import Analysis
 from aas_bench.stats.estimate import Estimate, OnMissing, Result
 from aas_bench.stats.inputs import Sample, read_sample, read_scores
-from aas_bench.stats.intervals import Bootstrap, Resampling
+from aas_bench.stats.intervals import SIGNED, Intervals
+from aas_bench.stats.midranks import spearman
 from aas_bench.stats.preference import NO_SCORES
-from aas_bench.stats.ranks import Spearman
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,8 +43,6 @@ def dose_response(
     *,
     on_missing: OnMissing = "raise",
     confidence_level: float = 0.95,
-    n_resamples: int = 1000,
-    seed: int = 0,
 ) -> DoseResponse:
     """Win rate of a requested effect by dose, and whether the margin rises with the dose.
 
@@ -58,8 +57,6 @@ def dose_response(
         scene: Photograph that the pair is made from, shape (n,).
         on_missing: "raise", or "drop" the pairs without a score and lower the coverage.
         confidence_level: Nominal coverage of the intervals, in (0, 1).
-        n_resamples: Bootstrap resamples; 0 leaves bootstrap intervals out.
-        seed: Seed of the resamples.
 
     Returns:
         DoseResponse. A scene in which margin or dose does not vary has no correlation: it is left
@@ -80,7 +77,7 @@ def dose_response(
         >>> [rate.value for rate in blur.win_rate.values()], blur.spearman.value
         ([0.0, 1.0, 1.0], 1.0)
     """
-    options = Resampling(confidence_level=confidence_level, n_resamples=n_resamples, seed=seed)
+    analysis = Analysis(confidence_level=confidence_level, on_missing=on_missing)
     sample = read_sample(
         {"margin": margin},
         clusters=scene,
@@ -90,24 +87,24 @@ def dose_response(
     effects = sample.factors["effect"]
     return DoseResponse(
         effects={
-            str(name): _effect(sample.part(effects.codes == code), options)
+            str(name): _effect(sample.part(effects.codes == code), analysis)
             for code, name in enumerate(effects.levels)
         }
     )
 
 
-def _effect(sample: Sample, options: Resampling) -> EffectResponse:
+def _effect(sample: Sample, analysis: Analysis) -> EffectResponse:
     dose = sample.factors["dose"]
     win_rate = {}
     for code in np.unique(dose.codes):
         at_dose = sample.part(dose.codes == code).complete()
-        wins = (at_dose.scores["margin"] > 0).astype(np.float64)[:, None]
-        (rate,) = Bootstrap(at_dose, options).rates(wins, undefined=NO_SCORES)
+        wins = (at_dose.scores["margin"] > 0).astype(np.float64)
+        rate = Intervals(at_dose, analysis).rate(wins, undefined=NO_SCORES)
         win_rate[float(dose.levels[code])] = rate
-    return EffectResponse(win_rate=win_rate, spearman=_mean_over_scenes(sample, options))
+    return EffectResponse(win_rate=win_rate, spearman=_mean_over_scenes(sample, analysis))
 
 
-def _mean_over_scenes(given: Sample, options: Resampling) -> Estimate:
+def _mean_over_scenes(given: Sample, analysis: Analysis) -> Estimate:
     sample = given.complete()
     assert sample.clusters is not None
     rows, rho, n = [], [], 0
@@ -120,13 +117,12 @@ def _mean_over_scenes(given: Sample, options: Resampling) -> Estimate:
             rho.append(correlation)
             n += len(members)
     scenes = sample.where(np.array(rows, dtype=np.intp))
-    (mean,) = Bootstrap(scenes, options).means(
-        np.array(rho).reshape(-1, 1), undefined="in no scene do both margin and dose vary"
+    mean = Intervals(scenes, analysis).mean(
+        np.array(rho), undefined="in no scene do both margin and dose vary", bounds=SIGNED
     )
     return replace(mean, n=n, coverage=n / given.n)
 
 
 def _correlation(scene: Sample) -> float:
     dose = scene.factors["dose"].codes.astype(np.float64)
-    statistic = Spearman(scene.scores["margin"], dose, None)
-    return float(statistic(np.ones((1, scene.n)))[0])
+    return spearman(scene.scores["margin"], dose)[0]

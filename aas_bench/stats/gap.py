@@ -7,9 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from aas_bench.stats.analysis import Analysis
 from aas_bench.stats.estimate import Estimate, OnMissing, Result
 from aas_bench.stats.inputs import read_sample
-from aas_bench.stats.intervals import Bootstrap, Resampling
+from aas_bench.stats.intervals import Intervals
+from aas_bench.stats.resolution import resolved
 
 NO_PAIR = "no pair has both scores"
 
@@ -42,13 +44,11 @@ def paired_gap(
     clusters: ArrayLike | None = None,
     on_missing: OnMissing = "raise",
     confidence_level: float = 0.95,
-    n_resamples: int = 1000,
-    seed: int = 0,
 ) -> PairedGap:
     """Mean difference of two scores of the same pairs, and how often either is higher.
 
-    gap = mean(a - b); a wins in mean(a > b), b wins in mean(b > a). All figures come from the
-    same resamples, so the interval of the gap is that of the differences, not of two means.
+    gap = mean(a - b); a wins in mean(a > b), b wins in mean(b > a). The interval of the gap is that
+    of the differences, not of two means. A difference below the scores' resolution is none.
 
     Args:
         a: One score per pair, such as that of a clean image, shape (n,), float.
@@ -56,8 +56,6 @@ def paired_gap(
         clusters: Shape (n,): the base prompt of each pair. None counts pairs as independent.
         on_missing: "raise", or "drop" the pairs without both and lower the coverage.
         confidence_level: Nominal coverage of the intervals, in (0, 1).
-        n_resamples: Bootstrap resamples; 0 leaves bootstrap intervals out.
-        seed: Seed of the resamples.
 
     Returns:
         PairedGap; its estimates are None where no pair has both scores.
@@ -74,19 +72,16 @@ def paired_gap(
         >>> round(result.gap.value, 3), round(result.b_wins.value, 3)
         (15.667, 0.333)
     """
-    options = Resampling(confidence_level=confidence_level, n_resamples=n_resamples, seed=seed)
+    analysis = Analysis(confidence_level=confidence_level, on_missing=on_missing)
     sample = read_sample({"a": a, "b": b}, clusters=clusters, on_missing=on_missing).complete()
     left, right = sample.scores["a"], sample.scores["b"]
-    boot = Bootstrap(sample, options)
-    columns = np.stack([left - right, left, right], axis=1)
-    gap, mean_a, mean_b = boot.means(columns, undefined=NO_PAIR)
-    wins = np.stack([left > right, right > left], axis=1).astype(np.float64)
-    a_wins, b_wins = boot.rates(wins, undefined=NO_PAIR)
+    apart = resolved(left - right, left, right)
+    intervals = Intervals(sample, analysis)
     return PairedGap(
-        gap=gap,
-        a=mean_a,
-        b=mean_b,
-        a_wins=a_wins,
-        b_wins=b_wins,
-        n_equal=int((left == right).sum()),
+        gap=intervals.mean(apart, undefined=NO_PAIR),
+        a=intervals.mean(left, undefined=NO_PAIR),
+        b=intervals.mean(right, undefined=NO_PAIR),
+        a_wins=intervals.rate((apart > 0).astype(np.float64), undefined=NO_PAIR),
+        b_wins=intervals.rate((apart < 0).astype(np.float64), undefined=NO_PAIR),
+        n_equal=int((apart == 0).sum()),
     )

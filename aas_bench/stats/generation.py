@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 from numpy.typing import ArrayLike
 
+from aas_bench.stats.analysis import Analysis
 from aas_bench.stats.estimate import Estimate, OnMissing, Result
 from aas_bench.stats.inputs import read_sample
-from aas_bench.stats.intervals import Bootstrap, Resampling
+from aas_bench.stats.intervals import Intervals
+
+NO_PAIR = "no pair has both scores"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,8 +34,6 @@ def generator_shift(
     clusters: ArrayLike | None = None,
     on_missing: OnMissing = "raise",
     confidence_level: float = 0.95,
-    n_resamples: int = 1000,
-    seed: int = 0,
 ) -> GeneratorShift:
     """How far a generator leaves the polished look when it is asked to.
 
@@ -47,8 +47,6 @@ def generator_shift(
         clusters: Shape (n,): the base prompt of each pair. None counts pairs as independent.
         on_missing: "raise", or "drop" the pairs without both and lower the coverage.
         confidence_level: Nominal coverage of the intervals, in (0, 1).
-        n_resamples: Bootstrap resamples; 0 leaves bootstrap intervals out.
-        seed: Seed of the resamples.
 
     Returns:
         GeneratorShift, in units of the score.
@@ -65,10 +63,12 @@ def generator_shift(
         >>> shift.delta.value, shift.after.value
         (-3.5, 7.5)
     """
-    options = Resampling(confidence_level=confidence_level, n_resamples=n_resamples, seed=seed)
+    analysis = Analysis(confidence_level=confidence_level, on_missing=on_missing)
     columns = {"oiop": oiop, "diop": diop}
     sample = read_sample(columns, clusters=clusters, on_missing=on_missing).complete()
-    level = sample.scores["diop"]
-    means = np.stack([level - sample.scores["oiop"], level], axis=1)
-    delta, after = Bootstrap(sample, options).means(means, undefined="no pair has both scores")
-    return GeneratorShift(delta=delta, after=after)
+    after, before = sample.scores["diop"], sample.scores["oiop"]
+    intervals = Intervals(sample, analysis)
+    return GeneratorShift(
+        delta=intervals.mean(after - before, undefined=NO_PAIR),
+        after=intervals.mean(after, undefined=NO_PAIR),
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from operator import index
 from typing import Any, TypeAlias, get_args
 
@@ -222,10 +223,23 @@ def read_factor(name: str, values: ArrayLike) -> Factor:
         )
         raise InputError(msg)
     try:
-        levels, codes = np.unique(column, return_inverse=True)
+        levels, codes = _encoded(column)
     except TypeError as error:
         raise InputError(mixed) from error
-    return Factor(levels, codes.astype(np.int64))
+    return Factor(levels, codes)
+
+
+def _encoded(column: NDArray[Any]) -> tuple[NDArray[Any], Codes]:
+    """Sorted distinct values, and the position of each row's among them."""
+    if column.dtype.kind in "iufb":
+        levels, codes = np.unique(column, return_inverse=True)
+        return levels, codes.astype(np.int64)
+    # Hashing a million strings takes a tenth of the time of sorting them.
+    names = column.tolist()
+    distinct = sorted(set(names))
+    position = {name: i for i, name in enumerate(distinct)}
+    codes = np.fromiter(map(position.__getitem__, names), dtype=np.int64, count=len(names))
+    return np.array(distinct, dtype=column.dtype), codes
 
 
 def _missing_names(column: NDArray[Any]) -> Mask:
@@ -255,16 +269,33 @@ def read_groups(groups: Sequence[Any] | NDArray[Any], n: int) -> dict[str, NDArr
     if len(groups) != n:
         msg = f"groups has {len(groups)} entries for {n} pairs. Give one per pair."
         raise InputError(msg)
-    rows: dict[str, list[int]] = {}
-    for row, entry in enumerate(groups):
-        names = entry if isinstance(entry, list | tuple | set | frozenset | np.ndarray) else [entry]
-        for name in names:
-            if _is_missing(name):
-                msg = f"groups is missing in row {row} (from 0). Give every pair a group."
-                raise InputError(msg)
-        for name in {str(name) for name in names}:
-            rows.setdefault(name, []).append(row)
-    return {name: np.array(rows[name], dtype=np.intp) for name in sorted(rows)}
+    entries = groups.tolist() if isinstance(groups, np.ndarray) else list(groups)
+    if any(isinstance(entry, list | tuple | set | frozenset | np.ndarray) for entry in entries):
+        lists = [
+            entry if isinstance(entry, list | tuple | set | frozenset | np.ndarray) else [entry]
+            for entry in entries
+        ]
+        row = np.repeat(np.arange(n), np.fromiter(map(len, lists), dtype=np.intp, count=n))
+        entries = list(chain.from_iterable(lists))
+    else:
+        row = np.arange(n)
+    names = {}
+    for entry in dict.fromkeys(entries):
+        if _is_missing(entry):
+            first = next(i for i, name in enumerate(entries) if _is_missing(name))
+            msg = f"groups is missing in row {row[first]} (from 0). Give every pair a group."
+            raise InputError(msg)
+        names[entry] = str(entry)
+    position = {name: i for i, name in enumerate(sorted(set(names.values())))}
+    place = {entry: position[name] for entry, name in names.items()}
+    codes = np.fromiter(map(place.__getitem__, entries), dtype=np.int64, count=len(entries))
+    # Sorted by group, then by row; a name given twice for one pair counts once.
+    order = np.argsort(codes, kind="stable")
+    codes, row = codes[order], row[order]
+    once = np.r_[True, (codes[1:] != codes[:-1]) | (row[1:] != row[:-1])][: len(codes)]
+    codes, row = codes[once], row[once]
+    ends = np.searchsorted(codes, np.arange(len(position) + 1))
+    return {name: row[ends[i] : ends[i + 1]] for name, i in position.items()}
 
 
 def check_choice(option: str, value: object, allowed: Sequence[str]) -> None:

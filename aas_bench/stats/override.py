@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from aas_bench.stats.estimate import Estimate, OnMissing, Result, Scores
+from aas_bench.stats.analysis import Analysis
+from aas_bench.stats.estimate import Estimate, OnMissing, Result, Scores, Ties
 from aas_bench.stats.inputs import Sample, read_groups, read_sample
-from aas_bench.stats.intervals import Bootstrap, Resampling
+from aas_bench.stats.intervals import Intervals
+from aas_bench.stats.preference import choice
+from aas_bench.stats.resolution import resolved
 
 OUTCOMES: Final = ("followed", "overridden", "missed", "lucky")
 NO_SCORES = "no pair has all four scores"
 
+NOT_POSITIVE = "the mean prompt response is not positive beyond doubt"
+CELLS: Final = ("oiop", "oidp", "diop", "didp")
 # Outcome by (understood, chosen).
 _CODE: Final = np.array([[2, 3], [1, 0]], dtype=np.int8)
-# Columns of the sums that every number here is made of; the outcomes come first.
-_RESPONSE, _PULL, _PAIRS = 4, 5, 6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +41,8 @@ class Override(Result):
         prompt_response: Mean of I = d_a - d_o, in units of the score.
         prior_pull: Mean of M = (d_a + d_o) / 2, in units of the score; negative towards polish.
         n: Pairs with all four scores.
-        n_reward_ties: Pairs among the n with d_a exactly 0, which count as not chosen.
+        n_reward_ties: Pairs among the n with d_a 0, to the scores' resolution.
+        n_response_ties: Pairs among the n with I 0, to the scores' resolution.
         n_missing: Pairs left out because a score is missing.
     """
 
@@ -54,6 +58,7 @@ class Override(Result):
     prior_pull: Estimate
     n: int
     n_reward_ties: int
+    n_response_ties: int
     n_missing: int
 
 
@@ -64,7 +69,7 @@ def outcomes(
 
     With d_a = didp - oidp, d_o = diop - oiop and I = d_a - d_o: followed where I > 0 and d_a > 0,
     overridden where I > 0 and d_a <= 0, missed where I <= 0 and d_a <= 0, lucky where I <= 0 and
-    d_a > 0.
+    d_a > 0. A difference below the scores' resolution (see `resolution`) is 0.
 
     Args:
         oiop: Score of the original image under the original prompt, shape (n,), float.
@@ -83,8 +88,9 @@ def outcomes(
         ['followed', 'overridden']
     """
     sample = _read(oiop, oidp, diop, didp, on_missing="drop")
-    d_a, d_o = _gains(sample)
-    return np.where(np.isnan(d_a) | np.isnan(d_o), np.int8(-1), _codes(d_a, d_o))
+    d_a, response = _gains(sample)
+    codes = _CODE[(response > 0).astype(np.intp), (d_a > 0).astype(np.intp)]
+    return np.where(np.isnan(response), np.int8(-1), codes)
 
 
 def override(
@@ -93,11 +99,10 @@ def override(
     diop: ArrayLike,
     didp: ArrayLike,
     *,
+    ties: Ties = "original",
     clusters: ArrayLike | None = None,
     on_missing: OnMissing = "raise",
     confidence_level: float = 0.95,
-    n_resamples: int = 1000,
-    seed: int = 0,
 ) -> Override:
     """Tell apart a reward model that did not understand from one that understood and overrode.
 
@@ -116,17 +121,18 @@ def override(
         oidp: Original image, distorted prompt.
         diop: Distorted image, original prompt.
         didp: Distorted image, distorted prompt.
+        ties: What a difference of 0 is. "original": d_a of 0 is not chosen, I of 0 not understood.
+            "half": half a pair on either side, so that a pair with both counts a quarter in each
+            outcome.
         clusters: Shape (n,): the base prompt of each pair. None counts pairs as independent.
         on_missing: "raise", or "drop" the pairs without all four and lower the coverage.
         confidence_level: Nominal coverage of the intervals, in (0, 1).
-        n_resamples: Bootstrap resamples; 0 leaves bootstrap intervals out.
-        seed: Seed of the resamples.
 
     Returns:
         Override. The override rate is None where no pair was understood. The override strength is
-        None where the mean response is 0, and has no interval where that mean is negative, or is
-        not positive in over a tenth of the resamples: the ratio then no longer weighs taste
-        against a response.
+        None where the mean response is 0, and has no interval (Fieller's) where that mean is
+        negative, or its own interval holds 0: the ratio then no longer weighs taste against a
+        response.
 
     Raises:
         MissingScoresError: A score is missing and `on_missing` is "raise".
@@ -141,9 +147,9 @@ def override(
         >>> round(result.override_rate.value, 3), result.followed.n
         (0.667, 3)
     """
-    options = Resampling(confidence_level=confidence_level, n_resamples=n_resamples, seed=seed)
+    analysis = Analysis(confidence_level=confidence_level, ties=ties, on_missing=on_missing)
     sample = _read(oiop, oidp, diop, didp, clusters=clusters, on_missing=on_missing)
-    return _override(sample.complete(), options)
+    return _override(sample.complete(), analysis)
 
 
 def override_by_group(
@@ -153,11 +159,10 @@ def override_by_group(
     didp: ArrayLike,
     groups: Sequence[Any] | NDArray[Any],
     *,
+    ties: Ties = "original",
     clusters: ArrayLike | None = None,
     on_missing: OnMissing = "raise",
     confidence_level: float = 0.95,
-    n_resamples: int = 1000,
-    seed: int = 0,
 ) -> dict[str, Override]:
     """`override` within each group of pairs, such as the dimension that was asked for.
 
@@ -168,11 +173,10 @@ def override_by_group(
         didp: As in `override`.
         groups: Length n: the group of each pair, or a list of groups for each pair, which then
             counts in each of them (and, with an empty list, in none).
+        ties: As in `override`.
         clusters: As in `override`.
         on_missing: As in `override`.
         confidence_level: As in `override`.
-        n_resamples: As in `override`.
-        seed: As in `override`.
 
     Returns:
         Override by group, names as strings in sorted order. Coverage is within the group.
@@ -186,10 +190,10 @@ def override_by_group(
         >>> {name: result.override_rate.value for name, result in by.items()}
         {'blur': 0.5, 'dark': 1.0}
     """
-    options = Resampling(confidence_level=confidence_level, n_resamples=n_resamples, seed=seed)
+    analysis = Analysis(confidence_level=confidence_level, ties=ties, on_missing=on_missing)
     sample = _read(oiop, oidp, diop, didp, clusters=clusters, on_missing=on_missing)
     return {
-        name: _override(sample.part(rows).complete(), options)
+        name: _override(sample.part(rows).complete(), analysis)
         for name, rows in read_groups(groups, sample.n).items()
     }
 
@@ -208,61 +212,45 @@ def _read(
 
 
 def _gains(sample: Sample) -> tuple[Scores, Scores]:
-    cells = sample.scores
-    return cells["didp"] - cells["oidp"], cells["diop"] - cells["oiop"]
+    """d_a and the prompt response I, each 0 where it is below the scores' resolution."""
+    oiop, oidp, diop, didp = (sample.scores[name] for name in CELLS)
+    d_a, d_o = didp - oidp, diop - oiop
+    return resolved(d_a, oidp, didp), resolved(d_a - d_o, oiop, oidp, diop, didp)
 
 
-def _codes(d_a: Scores, d_o: Scores) -> NDArray[np.int8]:
-    codes: NDArray[np.int8] = _CODE[(d_a - d_o > 0).astype(np.intp), (d_a > 0).astype(np.intp)]
-    return codes
+def _override(sample: Sample, analysis: Analysis) -> Override:
+    d_a, response = _gains(sample)
+    intervals = Intervals(sample, analysis)
+    understood, chosen = choice(response, analysis.ties), choice(d_a, analysis.ties)
+    overridden = understood * (1 - chosen)
+    pull = d_a - response / 2
 
+    def share(hits: Scores) -> Estimate:
+        return intervals.rate(hits, undefined=NO_SCORES)
 
-def _override(sample: Sample, options: Resampling) -> Override:
-    d_a, d_o = _gains(sample)
-    codes, n = _codes(d_a, d_o), sample.n
-    boot = Bootstrap(sample, options)
-    outcome = (codes[:, None] == np.arange(len(OUTCOMES))).astype(np.float64)
-    others = np.stack([d_a - d_o, (d_a + d_o) / 2, np.ones(n)], axis=1)
-    total, resampled = boot.sums(np.hstack([outcome, others]))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        share, mean = resampled / resampled[:, [_PAIRS]], total / total[_PAIRS]
-        rate = resampled[:, 1] / (resampled[:, 0] + resampled[:, 1])
-        strengths = np.where(resampled[:, _RESPONSE] > 0, _strength(resampled), np.nan)
-        strength = float(_strength(total))
-
-    def share_of(*which: int) -> Estimate:
-        hits = float(total[list(which)].sum())
-        return boot.rate(hits, n, share[:, list(which)].sum(axis=1), undefined=NO_SCORES)
-
+    strength = intervals.ratio(
+        -2 * pull,
+        response,
+        undefined=NOT_POSITIVE if sample.n else NO_SCORES,
+        uncertain=NOT_POSITIVE,
+    )
+    if strength.low is not None and response.mean() < 0:
+        strength = replace(strength, low=None, high=None, reason=f"no interval: {NOT_POSITIVE}")
     return Override(
-        followed=share_of(0),
-        overridden=share_of(1),
-        missed=share_of(2),
-        lucky=share_of(3),
-        understood=share_of(0, 1),
-        chosen=share_of(0, 3),
-        override_rate=boot.rate(
-            float(total[1]),
-            int(total[0] + total[1]),
-            rate,
-            undefined="no pair was understood" if n else NO_SCORES,
-            n_units=boot.units_among(codes <= 1),
+        followed=share(understood * chosen),
+        overridden=share(overridden),
+        missed=share((1 - understood) * (1 - chosen)),
+        lucky=share((1 - understood) * chosen),
+        understood=share(understood),
+        chosen=share(chosen),
+        override_rate=intervals.rate(
+            overridden, understood, undefined="no pair was understood" if sample.n else NO_SCORES
         ),
-        override_strength=boot.estimate(
-            strength,
-            strengths,
-            undefined="the mean prompt response is not positive" if n else NO_SCORES,
-        ),
-        prompt_response=boot.estimate(
-            float(mean[_RESPONSE]), share[:, _RESPONSE], undefined=NO_SCORES
-        ),
-        prior_pull=boot.estimate(float(mean[_PULL]), share[:, _PULL], undefined=NO_SCORES),
-        n=n,
+        override_strength=strength,
+        prompt_response=intervals.mean(response, undefined=NO_SCORES),
+        prior_pull=intervals.mean(pull, undefined=NO_SCORES),
+        n=sample.n,
         n_reward_ties=int((d_a == 0).sum()),
+        n_response_ties=int((response == 0).sum()),
         n_missing=sample.n_missing,
     )
-
-
-def _strength(sums: Scores) -> Scores:
-    strength: Scores = -2 * sums[..., _PULL] / sums[..., _RESPONSE]
-    return np.where(sums[..., _RESPONSE] == 0, np.nan, strength)

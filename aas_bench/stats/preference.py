@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from aas_bench.stats.analysis import Analysis
 from aas_bench.stats.estimate import Estimate, Labels, Mask, OnMissing, Result, Scores, Ties
-from aas_bench.stats.inputs import Sample, check_choice, read_groups, read_sample
-from aas_bench.stats.intervals import Bootstrap, Resampling
-from aas_bench.stats.ranks import Auroc
+from aas_bench.stats.inputs import Sample, read_groups, read_sample
+from aas_bench.stats.intervals import SHARE, SIGNED, Intervals
+from aas_bench.stats.midranks import auroc
 
 NO_SCORES = "no pair has scores"
 NO_LABELS = "no pair has scores and a label of 0 or 1"
@@ -53,8 +54,6 @@ def preference(
     clusters: ArrayLike | None = None,
     on_missing: OnMissing = "raise",
     confidence_level: float = 0.95,
-    n_resamples: int = 1000,
-    seed: int = 0,
 ) -> Preference:
     """Compare the choices of a reward model with the labels.
 
@@ -80,14 +79,12 @@ def preference(
             as independent.
         on_missing: "raise", or "drop" the pairs without a score and lower the coverage.
         confidence_level: Nominal coverage of the intervals, in (0, 1).
-        n_resamples: Bootstrap resamples; 0 leaves bootstrap intervals out.
-        seed: Seed of the resamples.
 
     Returns:
         Preference. With a single label, balanced accuracy and AUROC are None with the reason; so
         is kappa where every choice is that label too, and F1 where no pair is chosen or labelled
-        as distorted. Intervals are percentiles over resampled clusters; without clusters, Wilson's
-        for the accuracy and percentiles over resampled pairs for the rest.
+        as distorted. Every interval is of Wilson's form with the variance between clusters; see
+        `intervals`. A single cluster has none.
 
     Raises:
         MissingScoresError: A score is missing and `on_missing` is "raise".
@@ -106,10 +103,9 @@ def preference(
         >>> result.accuracy.value, result.auroc.value, result.cohen_kappa.value
         (0.5, 0.75, 0.0)
     """
-    check_choice("ties", ties, get_args(Ties))
-    options = Resampling(confidence_level=confidence_level, n_resamples=n_resamples, seed=seed)
+    analysis = Analysis(confidence_level=confidence_level, ties=ties, on_missing=on_missing)
     sample = read_sample({"margin": margin}, label=label, clusters=clusters, on_missing=on_missing)
-    return _preference(sample.complete(), ties, options)
+    return _preference(sample.complete(), analysis)
 
 
 def preference_by_group(
@@ -121,8 +117,6 @@ def preference_by_group(
     clusters: ArrayLike | None = None,
     on_missing: OnMissing = "raise",
     confidence_level: float = 0.95,
-    n_resamples: int = 1000,
-    seed: int = 0,
 ) -> dict[str, Preference]:
     """`preference` within each group of pairs.
 
@@ -135,8 +129,6 @@ def preference_by_group(
         clusters: As in `preference`.
         on_missing: As in `preference`.
         confidence_level: As in `preference`.
-        n_resamples: As in `preference`.
-        seed: As in `preference`.
 
     Returns:
         Preference by group, names as strings in sorted order. Coverage is within the group.
@@ -150,11 +142,10 @@ def preference_by_group(
         >>> {name: result.accuracy.value for name, result in by.items()}
         {'blur': 0.5, 'dark': 1.0}
     """
-    check_choice("ties", ties, get_args(Ties))
-    options = Resampling(confidence_level=confidence_level, n_resamples=n_resamples, seed=seed)
+    analysis = Analysis(confidence_level=confidence_level, ties=ties, on_missing=on_missing)
     sample = read_sample({"margin": margin}, label=label, clusters=clusters, on_missing=on_missing)
     return {
-        name: _preference(sample.part(rows).complete(), ties, options)
+        name: _preference(sample.part(rows).complete(), analysis)
         for name, rows in read_groups(groups, sample.n).items()
     }
 
@@ -166,8 +157,6 @@ def chosen(
     clusters: ArrayLike | None = None,
     on_missing: OnMissing = "raise",
     confidence_level: float = 0.95,
-    n_resamples: int = 1000,
-    seed: int = 0,
 ) -> Estimate:
     """Share of pairs in which the distorted image is preferred; for tables without labels.
 
@@ -179,8 +168,6 @@ def chosen(
         clusters: Shape (n,): the base prompt of each pair. None counts pairs as independent.
         on_missing: "raise", or "drop" the pairs without a score and lower the coverage.
         confidence_level: Nominal coverage of the interval, in (0, 1).
-        n_resamples: Bootstrap resamples; 0 leaves bootstrap intervals out.
-        seed: Seed of the resamples.
 
     Returns:
         Estimate in [0, 1].
@@ -196,57 +183,86 @@ def chosen(
         >>> chosen([0.5, -0.5, 0.0, 2.0]).value, chosen([0.5, -0.5, 0.0, 2.0], ties="half").value
         (0.5, 0.625)
     """
-    check_choice("ties", ties, get_args(Ties))
-    options = Resampling(confidence_level=confidence_level, n_resamples=n_resamples, seed=seed)
+    analysis = Analysis(confidence_level=confidence_level, ties=ties, on_missing=on_missing)
     sample = read_sample({"margin": margin}, clusters=clusters, on_missing=on_missing).complete()
-    hits = _choice(sample.scores["margin"], ties)[:, None]
-    return Bootstrap(sample, options).rates(hits, undefined=NO_SCORES)[0]
+    hits = choice(sample.scores["margin"], ties)
+    return Intervals(sample, analysis).rate(hits, undefined=NO_SCORES)
 
 
 def why_undefined(label: Labels) -> str:
-    """Why a statistic that needs both labels has no value, in all pairs or in a resample."""
+    """Why a statistic that needs both labels has no value."""
     if len(label) == 0:
         return NO_LABELS
-    if label.min() == label.max():
-        return f"single class: every label is {label[0]}"
-    return "single class"
+    return f"single class: every label is {label[0]}"
 
 
-def _choice(margin: Scores, ties: Ties) -> Scores:
+def choice(margin: Scores, ties: Ties) -> Scores:
+    """1 where the distorted image is chosen, 0 where the original is; shape (n,).
+
+    Example:
+        >>> choice(np.array([2.0, 0.0, -1.0]), "half").tolist()
+        [1.0, 0.5, 0.0]
+    """
     distorted = (margin > 0).astype(np.float64)
     if ties == "half":
         distorted[margin == 0] = 0.5
     return distorted
 
 
-def _preference(sample: Sample, ties: Ties, options: Resampling) -> Preference:
+def right(choices: Scores, label: Labels | None) -> Scores:
+    """How far each choice is the labelled one; without labels, the choice itself; shape (n,).
+
+    Example:
+        >>> right(np.array([1.0, 0.0]), np.array([1, 1], dtype=np.int8)).tolist()
+        [1.0, 0.0]
+    """
+    return choices if label is None else np.where(label == 1, choices, 1 - choices)
+
+
+def _preference(sample: Sample, analysis: Analysis) -> Preference:
     labelled = sample.labelled()
     assert labelled.label is not None
     margin, label, n = labelled.scores["margin"], labelled.label, labelled.n
-    boot = Bootstrap(labelled, options)
-    units = boot.unit_sums(_confusion(_choice(margin, ties), label == 1))
-    auroc = Auroc(margin, label, boot.codes)
-    resampled, areas = boot.replicates(lambda counts: counts @ units, auroc)
-    cells, undefined = units.sum(axis=0), why_undefined(label)
+    intervals = Intervals(labelled, analysis)
+    choices, undefined = choice(margin, analysis.ties), why_undefined(label)
+    cells = _confusion(choices, label == 1)
+    total = cells.sum(axis=0)
 
-    def of_cells(statistic: Callable[[Scores], Scores], reason: str) -> Estimate:
-        return boot.estimate(float(statistic(cells)), statistic(resampled), undefined=reason)
+    def of_cells(
+        statistic: Callable[[Scores], tuple[float, Scores]], reason: str, **options: Any
+    ) -> Estimate:
+        value, gradient = statistic(total)
+        if np.isnan(value):
+            return intervals.none(reason, n=n)
+        return intervals.estimate(value, cells @ gradient, scale="wilson", **options)
 
+    both = by_label(label)
+    area, influence = auroc(margin, label)
     no_positive = "no pair is chosen or labelled as distorted" if n else NO_LABELS
-    with np.errstate(invalid="ignore"):
-        return Preference(
-            accuracy=boot.rate(
-                float(cells[0] + cells[3]), n, _accuracy(resampled), undefined=NO_LABELS
-            ),
-            balanced_accuracy=of_cells(_balanced_accuracy, undefined),
-            f1=of_cells(_f1, no_positive),
-            auroc=boot.estimate(boot.value(auroc), areas, undefined=undefined),
-            cohen_kappa=of_cells(_cohen_kappa, undefined),
-            n=n,
-            n_label_ties=sample.n - n,
-            n_reward_ties=int((margin == 0).sum()),
-            n_missing=sample.n_missing,
-        )
+    return Preference(
+        accuracy=intervals.rate(right(choices, label), undefined=NO_LABELS),
+        balanced_accuracy=of_cells(_balanced_accuracy, undefined, bounds=SHARE, weight=both),
+        f1=of_cells(_f1, no_positive, bounds=SHARE),
+        auroc=intervals.none(undefined, n=n)
+        if np.isnan(area)
+        else intervals.estimate(area, influence, scale="wilson", bounds=SHARE, weight=both),
+        cohen_kappa=of_cells(_cohen_kappa, undefined, bounds=SIGNED),
+        n=n,
+        n_label_ties=sample.n - n,
+        n_reward_ties=int((margin == 0).sum()),
+        n_missing=sample.n_missing,
+    )
+
+
+def by_label(label: Labels) -> Scores:
+    """What a pair weighs where either label weighs one half; shape (n,), summing to n.
+
+    Example:
+        >>> by_label(np.array([1, 0, 0, 0], dtype=np.int8)).round(3).tolist()
+        [2.0, 0.667, 0.667, 0.667]
+    """
+    sizes = np.bincount(label, minlength=2)
+    return len(label) / 2 / np.maximum(sizes, 1)[label]
 
 
 def _confusion(distorted: Scores, positive: Mask) -> Scores:
@@ -255,26 +271,36 @@ def _confusion(distorted: Scores, positive: Mask) -> Scores:
     return np.stack([c * y, c * (1 - y), (1 - c) * y, (1 - c) * (1 - y)], axis=1)
 
 
-def _accuracy(cells: Scores) -> Scores:
-    accuracy: Scores = (cells[..., 0] + cells[..., 3]) / cells.sum(axis=-1)
-    return accuracy
+# Each of these takes (tp, fp, fn, tn) and gives the value with its derivatives by them. Those,
+# times a pair's own four, are its influence: all three are the same for twice the counts.
 
 
-def _balanced_accuracy(cells: Scores) -> Scores:
-    tp, fp, fn, tn = np.moveaxis(cells, -1, 0)
-    balanced: Scores = (tp / (tp + fn) + tn / (tn + fp)) / 2
-    return balanced
+def _balanced_accuracy(cells: Scores) -> tuple[float, Scores]:
+    tp, fp, fn, tn = cells.tolist()
+    positive, negative = tp + fn, tn + fp
+    if positive == 0 or negative == 0:
+        return np.nan, cells
+    gradient = np.array([fn / positive**2, -tn / negative**2, -tp / positive**2, fp / negative**2])
+    return (tp / positive + tn / negative) / 2, gradient / 2
 
 
-def _f1(cells: Scores) -> Scores:
-    tp, fp, fn, _ = np.moveaxis(cells, -1, 0)
-    f1: Scores = 2 * tp / (2 * tp + fp + fn)
-    return f1
+def _f1(cells: Scores) -> tuple[float, Scores]:
+    tp, fp, fn, _ = cells.tolist()
+    below = 2 * tp + fp + fn
+    if below == 0:
+        return np.nan, cells
+    return 2 * tp / below, np.array([2 * (fp + fn), -2 * tp, -2 * tp, 0.0]) / below**2
 
 
-def _cohen_kappa(cells: Scores) -> Scores:
+def _cohen_kappa(cells: Scores) -> tuple[float, Scores]:
     # (p_o - p_e) / (1 - p_e), multiplied out, so that whole counts stay exact.
-    tp, fp, fn, tn = np.moveaxis(cells, -1, 0)
+    tp, fp, fn, tn = cells.tolist()
     chance = (tp + fp) * (fp + tn) + (tp + fn) * (fn + tn)
-    kappa: Scores = 2 * (tp * tn - fp * fn) / chance
-    return kappa
+    if chance == 0:
+        return np.nan, cells
+    kappa = 2 * (tp * tn - fp * fn) / chance
+    above = 2 * np.array([tn, -fn, -fp, tp])
+    below = np.array(
+        [fp + fn + 2 * tn, 2 * fp + tp + tn, 2 * fn + tp + tn, 2 * tp + fp + fn], dtype=np.float64
+    )
+    return kappa, (above - kappa * below) / chance

@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from aas_bench.errors import InputError
-from aas_bench.stats.estimate import Estimate, OnMissing, Result
+from aas_bench.stats.analysis import Analysis
+from aas_bench.stats.estimate import Estimate, OnMissing, Result, Ties
 from aas_bench.stats.inputs import read_sample, read_scores
-from aas_bench.stats.intervals import Bootstrap, Resampling
-from aas_bench.stats.preference import NO_LABELS, NO_SCORES
+from aas_bench.stats.intervals import Intervals
+from aas_bench.stats.preference import NO_LABELS, NO_SCORES, choice, right
 
 STRENGTHS: Final = tuple(step / 20 for step in range(31))
 
@@ -39,11 +40,10 @@ def strength_curve(
     label: ArrayLike | None = None,
     *,
     strengths: Sequence[float] = STRENGTHS,
+    ties: Ties = "original",
     clusters: ArrayLike | None = None,
     on_missing: OnMissing = "raise",
     confidence_level: float = 0.95,
-    n_resamples: int = 1000,
-    seed: int = 0,
 ) -> StrengthCurve:
     """Choices after a share of the score under a reference prompt is taken off.
 
@@ -56,11 +56,10 @@ def strength_curve(
         d_o: diop - oiop, shape (n,).
         label: Shape (n,), in {1, 0, -1}; pairs labelled -1 are left out. None: no labels.
         strengths: The lambdas, by default 0 to 1.5 in steps of 0.05.
+        ties: What a margin of exactly 0 is, as in `preference`.
         clusters: Shape (n,): the base prompt of each pair. None counts pairs as independent.
         on_missing: "raise", or "drop" the pairs without a score and lower the coverage.
         confidence_level: Nominal coverage of each point's interval, in (0, 1).
-        n_resamples: Bootstrap resamples; 0 leaves bootstrap intervals out.
-        seed: Seed of the resamples.
 
     Returns:
         StrengthCurve, one point a strength, in the order given. The intervals hold for one point
@@ -80,7 +79,7 @@ def strength_curve(
         >>> [point.value for point in curve.points]
         [0.5, 1.0]
     """
-    options = Resampling(confidence_level=confidence_level, n_resamples=n_resamples, seed=seed)
+    analysis = Analysis(confidence_level=confidence_level, ties=ties, on_missing=on_missing)
     grid = read_scores("strengths", strengths)
     if len(grid) == 0 or np.isnan(grid).any():
         msg = "strengths is empty or lacks a value. Give numbers, such as 0, 0.5 and 1."
@@ -88,13 +87,14 @@ def strength_curve(
     columns = {"d_a": d_a, "d_o": d_o}
     whole = read_sample(columns, label=label, clusters=clusters, on_missing=on_missing)
     sample = whole.complete().labelled()
-    right = np.empty((sample.n, len(grid)))
-    for k, strength in enumerate(grid):
-        distorted = sample.scores["d_a"] - strength * sample.scores["d_o"] > 0
-        right[:, k] = distorted if sample.label is None else distorted == (sample.label == 1)
+    intervals, points = Intervals(sample, analysis), []
     undefined = NO_SCORES if label is None else NO_LABELS
+    for strength in grid:
+        margin = sample.scores["d_a"] - strength * sample.scores["d_o"]
+        hits = right(choice(margin, analysis.ties), sample.label)
+        points.append(intervals.rate(hits, undefined=undefined))
     return StrengthCurve(
         measure="chosen" if label is None else "accuracy",
         strengths=tuple(grid.tolist()),
-        points=tuple(Bootstrap(sample, options).rates(right, undefined=undefined)),
+        points=tuple(points),
     )

@@ -87,6 +87,19 @@ def load_pairs(
         SchemaError: The table is of no known form (says what it lacks), or rows are at fault (all
             of them in one message).
         BackendError: The Hub cannot be reached.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> from datasets import Dataset
+        >>> from PIL import Image
+        >>> picture = Image.new("RGB", (8, 8))
+        >>> row = {"original_image": picture, "distorted_image": picture}
+        >>> row |= {"disorted_long_prompt": "a blurred cat", "selected_dims": "['clarity']"}
+        >>> with TemporaryDirectory() as folder:
+        ...     written = Dataset.from_list([row]).to_parquet(f"{folder}/pairs.parquet")
+        ...     pair = load_pairs(f"{folder}/pairs.parquet")[0]
+        >>> pair["pair_id"], pair["prompt_distorted"], pair["dimensions"]
+        ('unknown/0000', 'a blurred cat', ['clarity'])
     """
     if limit is not None and limit < 1:
         msg = f"limit is {limit}. Give at least 1, or None for all."

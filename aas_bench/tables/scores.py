@@ -61,6 +61,15 @@ class ScoreTable:
         frame: One row per pair: `pair_id`, `index`, `model`, `dimensions`, `label` where known,
             extra columns, and score columns `<reward>_<cell>` in float64.
         rewards: Reward models, in the order of their columns.
+
+    Example:
+        >>> import pandas as pd
+        >>> frame = pd.DataFrame({"mine_oidp": [0.1, 0.4], "mine_didp": [0.3, 0.2]})
+        >>> table = ScoreTable.from_frame(frame)
+        >>> table.rewards, len(table)
+        (('mine',), 2)
+        >>> table.cells("mine").didp - table.cells("mine").oidp > 0
+        array([ True, False])
     """
 
     frame: pd.DataFrame
@@ -209,6 +218,15 @@ def load_scores(
         SchemaError: No rows, no score column, an infinite or non-numeric score, a label outside
             {1, 0, -1}, a pair_id given twice; all faults of the cells in one message.
         UnknownNameError: The table has no scores of one of `rewards`.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> import pandas as pd
+        >>> frame = pd.DataFrame({"mine_oidp": [0.1, 0.4], "mine_didp": [0.3, 0.2]})
+        >>> with TemporaryDirectory() as folder:
+        ...     file = ScoreTable.from_frame(frame).save(f"{folder}/scores.parquet")
+        ...     load_scores(file).cells("mine").didp
+        array([0.3, 0.2])
     """
     frame = read_frame(path)
     return ScoreTable.from_frame(frame, rewards=rewards, label=label, source=str(path))

@@ -152,3 +152,12 @@ TASKS: Final = Registry(
 
 DEFAULT: Final = TASKS["counterfactual"]
 """What is worked on where nobody names a task: it needs no network and no model."""
+
+
+def task_of(source: str | None) -> str | None:
+    """The task whose pairs or prompts a source is: by its name, or by an id on the Hub."""
+    for task in TASKS.values():
+        prompts = None if task.prompts is None else task.prompts.hub_id
+        if source in {task.name, task.hub_id, task.authors_id, prompts} - {None}:
+            return task.name
+    return None

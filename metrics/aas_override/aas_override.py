@@ -34,14 +34,16 @@ Args:
         RewardModel, or any function (images, prompts) -> scores.
     batch_size: in the configuration "images": items of one call; None: the model's own.
     groups: a name per pair, or a list of names; the result is repeated within each group.
-    clusters: what pairs have in common, such as the base prompt; intervals resample clusters.
-    confidence_level, n_resamples, seed: of the intervals.
+    clusters: what pairs have in common, such as the base prompt; intervals are over clusters.
+    confidence_level: of the intervals.
+    ties: "original" (a reward tie counts for the original image) or "half" (half for either).
     on_missing: "raise", or "drop" pairs without all four scores (or with an image that cannot be
         read) and report the coverage.
 Returns:
     followed, overridden, missed, lucky (they sum to 1), understood, chosen, override_rate,
     override_strength, prompt_response, prior_pull, each with its interval under key_ci;
-    n, n_reward_ties, n_missing, n_clusters, coverage, reasons, by_label, by_group.
+    n, n_reward_ties, n_response_ties, n_missing, n_clusters, coverage, reasons, by_label,
+    by_group.
 Examples:
     >>> metric = evaluate.load("aas_override")
     >>> result = metric.compute(
@@ -112,8 +114,7 @@ class AasOverride(CheckedInputs, evaluate.Metric):
         groups: Sequence[Any] | None = None,
         clusters: Sequence[Any] | None = None,
         confidence_level: float = 0.95,
-        n_resamples: int = 1000,
-        seed: int = 0,
+        ties: Literal["original", "half"] = "original",
         on_missing: Literal["raise", "drop"] = "raise",
     ) -> dict[str, Any]:
         if self.config_name == "images":
@@ -133,8 +134,7 @@ class AasOverride(CheckedInputs, evaluate.Metric):
                 *scores[rows].T,
                 clusters=results.some(clusters, rows),
                 confidence_level=confidence_level,
-                n_resamples=n_resamples,
-                seed=seed,
+                ties=ties,
                 on_missing=on_missing,
             )
 

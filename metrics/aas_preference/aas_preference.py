@@ -13,6 +13,7 @@ from aas_bench.metric.checked import CheckedInputs
 from aas_bench.metric.images import score_pairs
 from aas_bench.rewards.base import RewardModel
 from aas_bench.stats.preference import Preference, preference
+from aas_bench.stats.resolution import difference
 
 _DESCRIPTION = """
 Compares which of two images a reward model prefers with which one fits the prompt better. The
@@ -34,8 +35,8 @@ Args:
         RewardModel, or any function (images, prompts) -> scores.
     batch_size: in the configuration "images": items of one call; None: the model's own.
     groups: a name per pair, or a list of names; the result is repeated within each group.
-    clusters: what pairs have in common, such as the base prompt; intervals resample clusters.
-    confidence_level, n_resamples, seed: of the intervals.
+    clusters: what pairs have in common, such as the base prompt; intervals are over clusters.
+    confidence_level: of the intervals.
     ties: "original" (a reward tie counts for the original image) or "half" (half right).
     on_missing: "raise", or "drop" pairs without scores (or with an image that cannot be read) and
         report the coverage.
@@ -108,8 +109,6 @@ class AasPreference(CheckedInputs, evaluate.Metric):
         groups: Sequence[Any] | None = None,
         clusters: Sequence[Any] | None = None,
         confidence_level: float = 0.95,
-        n_resamples: int = 1000,
-        seed: int = 0,
         ties: Literal["original", "half"] = "original",
         on_missing: Literal["raise", "drop"] = "raise",
     ) -> dict[str, Any]:
@@ -130,8 +129,6 @@ class AasPreference(CheckedInputs, evaluate.Metric):
                 label[rows],
                 clusters=results.some(clusters, rows),
                 confidence_level=confidence_level,
-                n_resamples=n_resamples,
-                seed=seed,
                 ties=ties,
                 on_missing=on_missing,
             )
@@ -146,4 +143,4 @@ def _margin(predictions: Sequence[Any]) -> np.ndarray:
     if rows.ndim == 1:
         return rows
     original = {1: None, 2: 0, 4: 1}[rows.shape[1]]
-    return rows[:, -1] if original is None else rows[:, -1] - rows[:, original]
+    return rows[:, -1] if original is None else difference(rows[:, -1], rows[:, original])

@@ -64,7 +64,7 @@ def test_the_authors_prompts_run_and_go_on_from_the_cache(run, hub, tmp_path):
     }
     again = run(3, HF_ENDPOINT="http://127.0.0.1:1", HF_HUB_OFFLINE="1")
     assert (again.returncode, again.stderr) == (0, "")
-    assert json.loads(again.stdout)["results"][0]["rewards"] == result["rewards"]
+    assert json.loads(again.stdout)["results"][0]["measurements"] == result["measurements"]
 
     counted = hub.run_python(
         "from aas_bench.run.prompts import PUBLISHED, load_prompts\n"

@@ -31,19 +31,30 @@ def result(out, name):
     return json.loads((out / name / "result.json").read_bytes())
 
 
+def figures(record):
+    """By reward model, its figures over all pairs by measure."""
+    found = {}
+    for each in record["measurements"]:
+        if each["reward"] is not None and each["by"] is None and each["at"] is None:
+            found.setdefault(each["reward"], {})[each["measure"]] = each
+    return found
+
+
 def test_faithful_follows_and_polish_does_not(leaderboard, builtin, tmp_path):
     code, stdout, stderr = leaderboard("run", *builtin, "--out", tmp_path, "--limit", FEW)
     assert (code, stderr) == (0, "")
     faithful, polish = (result(tmp_path, f"builtin_{name}") for name in ("faithful", "polish"))
     for record in (faithful, polish):
         assert record["coverage"]["n_complete"] == FEW
-        assert set(record["rewards"]) == set(REWARDS)
+        assert set(figures(record)) == set(REWARDS)
         assert record["prompts"]["source"] == "counterfactual"
-    assert faithful["rewards"]["effect-match"]["chosen"]["low"] > 0.8
-    assert polish["rewards"]["effect-match"]["chosen"]["value"] == 0
-    assert faithful["rewards"]["polish"]["delta"]["high"] < 0
-    assert polish["rewards"]["polish"]["delta"]["value"] == 0
-    override = faithful["rewards"]["average-taste"]["override"]
+    follows, polishes = figures(faithful), figures(polish)
+    assert follows["effect-match"]["chosen"]["value"] > 0.9
+    assert follows["effect-match"]["chosen"]["low"] > 0.5
+    assert polishes["effect-match"]["chosen"]["value"] == 0
+    assert follows["polish"]["delta"]["high"] < 0
+    assert polishes["polish"]["delta"]["value"] == 0
+    override = follows["average-taste"]
     assert override["override_rate"]["value"] > 0
     assert sum(override[o]["value"] for o in ("followed", "overridden", "missed", "lucky")) == (
         pytest.approx(1)
@@ -55,8 +66,9 @@ def test_faithful_follows_and_polish_does_not(leaderboard, builtin, tmp_path):
     tax = json.loads((tmp_path / "families.json").read_bytes())["families"]["builtin"]
     taste = [row for row in tax if row["reward"] == "polish"]
     assert {(r["aligned"], r["base"]) for r in tax} == {("builtin_polish", "builtin_faithful")}
-    assert [row["rank_biserial"] for row in taste] == [1, 1]
-    assert all(row["p_holm"] >= row["p_value"] for row in taste)
+    assert [row["rank_biserial"]["value"] for row in taste] == [1, 1]
+    for name in ("mean", "rank"):
+        assert all(row[f"{name}_p_holm"] >= row[f"{name}_test"]["p_value"] for row in taste)
     assert "family builtin" in stdout
 
 
@@ -70,10 +82,10 @@ def test_the_record_says_what_the_scores_say(leaderboard, builtin, tmp_path):
     (scores,) = tmp_path.glob("builtin_faithful/scores/*/scores.parquet")
     frame = load_scores(scores).frame
     original, distorted = (frame[score_column("polish", c)] for c in ("oiop", "diop"))
-    row = record["rewards"]["polish"]
+    row = figures(record)["polish"]
     assert row["delta"]["value"] == pytest.approx((distorted - original).mean())
     assert row["after"]["value"] == pytest.approx(distorted.mean())
-    assert list(record["rewards"]) == ["polish"]
+    assert list(figures(record)) == ["polish"]
     assert record["submission"]["settings"]["original"]["width"] == 384
     assert record["provenance"]["seed"] == record["seed"] == 0
     assert "numpy" in record["generator"]["versions"]
@@ -138,8 +150,8 @@ def test_a_missing_image_is_a_pair_without_scores(leaderboard, builtin, tmp_path
     (record,) = json.loads(stdout)["results"]
     assert record["coverage"]["n_complete"] == 3
     assert record["coverage"]["distorted"]["reasons"] == {"refused: no": 1}
-    row = record["rewards"]["polish"]
-    assert row["coverage"] == row["delta"]["coverage"] == 0.6
+    row = figures(record)["polish"]
+    assert row["chosen"]["coverage"] == row["delta"]["coverage"] == 0.6
     assert row["delta"]["n"] == 3
     (scores,) = tmp_path.glob("builtin_faithful/scores/*/scores.parquet")
     frame = load_scores(scores).frame
@@ -147,7 +159,7 @@ def test_a_missing_image_is_a_pair_without_scores(leaderboard, builtin, tmp_path
     assert frame["polish_diop"].isna().tolist() == [True, False, False, False, False]
     code, stdout, _ = leaderboard(*command, "--retry-failed")
     assert json.loads(stdout)["results"][0]["coverage"]["n_complete"] == 4
-    assert json.loads(stdout)["results"][0]["rewards"]["polish"]["delta"]["n"] == 4
+    assert figures(json.loads(stdout)["results"][0])["polish"]["delta"]["n"] == 4
 
 
 def test_a_generator_that_makes_nothing_gives_a_record_without_numbers(
@@ -163,11 +175,11 @@ def test_a_generator_that_makes_nothing_gives_a_record_without_numbers(
     document = json.loads(stdout)
     for record in document["results"]:
         assert record["coverage"]["n_complete"] == 0
-        for row in record["rewards"].values():
+        for row in figures(record).values():
             assert row["delta"]["value"] is None
             assert row["delta"]["reason"]
-            assert row["coverage"] == 0
-    assert {row["p_holm"] for row in document["families"]["builtin"]} == {None}
+            assert row["delta"]["coverage"] == row["chosen"]["coverage"] == 0
+    assert {row["mean_p_holm"] for row in document["families"]["builtin"]} == {None}
 
 
 def test_from_seed_images_polish_goes_back_and_faithful_does_not(leaderboard, builtin, tmp_path):

@@ -68,7 +68,8 @@ def test_each_answer_ends_as_a_record_and_only_pictures_as_pictures(paid, leader
     (result,) = json.loads(stdout)["results"]
     assert result["coverage"]["n_complete"] == 0
     assert result["coverage"]["distorted"]["refused"] == 1
-    assert result["rewards"]["polish"]["delta"]["value"] is None
+    (delta,) = (each for each in result["measurements"] if each["measure"] == "delta")
+    assert (delta["reward"], delta["value"]) == ("polish", None)
 
     n_asked = len(paid.paths())
     assert leaderboard(*command)[0] == 0

@@ -89,7 +89,7 @@ def test_json_goes_alone_to_stdout_and_text_is_for_people(run, scores):
 def test_compare_two_rewards(run, scores):
     outcome = run("compare", scores(), "alpha", "beta", "--json")
     assert outcome.code == 0, outcome.err
-    assert 0 <= outcome.json["mcnemar"]["p_value"] <= 1
+    assert 0 <= outcome.json["accuracy_test"]["p_value"] <= 1
 
 
 BAD = {

@@ -27,7 +27,7 @@ def test_photographs_lose_by_the_hand_computed_gap(real_data):
     frame = pd.DataFrame(rows).rename(
         columns={"hpsv3_clean": "hpsv3_oidp", "hpsv3_photo": "hpsv3_didp", "elements": "dimensions"}
     )
-    report = summarise(ScoreTable.from_frame(frame), n_resamples=200).task
+    report = summarise(ScoreTable.from_frame(frame)).task
     assert report.task == "ava_photos"
     gap, wins = report.analyses
     assert gap.overall["hpsv3"].value == pytest.approx(sum(by_hand) / 11)
@@ -45,7 +45,7 @@ def test_paintings_stand_where_the_hand_computed_mean_puts_them(real_data):
     rows = lines(real_data / "lapis" / "art.jsonl")
     by_hand = [row["hpsv3"] for row in rows]
     frame = pd.DataFrame(rows).rename(columns={"hpsv3": "hpsv3_didp"})
-    report = summarise(ScoreTable.from_frame(frame), n_resamples=200).task
+    report = summarise(ScoreTable.from_frame(frame)).task
     assert report.task == "lapis_art"
     place = report.places["hpsv3"]
     assert place.mean.value == pytest.approx(np.mean(by_hand))

@@ -6,6 +6,7 @@ from PIL import Image
 
 from aas_bench.generators.settings import Settings
 from aas_bench.measure.clean_up import MEASURES, clean_up
+from aas_bench.measure.summary import STANDARD
 from aas_bench.run.prompts import load_prompts
 from aas_bench.run.seeds import seed_pair
 
@@ -35,7 +36,7 @@ def generated(tmp_path):
 
 
 def means(run):
-    found = clean_up(run, n_resamples=50)["means"]
+    found = clean_up(run, STANDARD)["means"]
     assert list(found) == list(MEASURES)
     return {name: estimate["value"] for name, estimate in found.items()}
 
@@ -68,8 +69,8 @@ def test_half_way_is_half_way_and_the_distance_is_that_of_the_pixels(generated):
 
 
 def test_what_was_not_made_lowers_the_coverage(generated):
-    found = clean_up(generated(1.0, missing={2}), n_resamples=0)["means"]["way_back"]
+    found = clean_up(generated(1.0, missing={2}), STANDARD)["means"]["way_back"]
     assert (found["n"], found["coverage"]) == (4, 0.8)
-    nothing = clean_up(generated(1.0, missing=set(range(5))), n_resamples=0)["means"]["way_back"]
+    nothing = clean_up(generated(1.0, missing=set(range(5))), STANDARD)["means"]["way_back"]
     assert nothing["value"] is None
     assert nothing["reason"]

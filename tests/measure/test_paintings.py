@@ -12,11 +12,9 @@ from aas_bench.measure.analyses.paintings import rank_words
 from aas_bench.measure.summary import summarise
 from aas_bench.tables.scores import ScoreTable
 
-FAST = {"n_resamples": 100}
-
 
 def art(frame, **options):
-    return summarise(ScoreTable.from_frame(frame), **{**FAST, **options}).task
+    return summarise(ScoreTable.from_frame(frame), **options).task
 
 
 def at_mean(mean, reward="hpsv3", n=400):
@@ -92,7 +90,7 @@ def test_paintings_are_no_pairs(tmp_path):
     from aas_bench.pages.report import write_report
 
     table = ScoreTable.from_frame(tables.paintings())
-    summary = summarise(table, **FAST)  # scores of the missing image are not missing scores
+    summary = summarise(table)  # scores of the missing image are not missing scores
     assert not summary.paired
     assert summary.rewards["hpsv3"].coverage == 1
     page = write_report(summary, table, pairs=[], out=tmp_path / "report").read_text()
@@ -101,8 +99,8 @@ def test_paintings_are_no_pairs(tmp_path):
     frame = tables.paintings()
     frame.loc[3, "hpsv3_didp"] = np.nan
     with pytest.raises(MissingScoresError, match="1 of 50 pairs lack a score of 'hpsv3'"):
-        summarise(ScoreTable.from_frame(frame), **FAST)
-    dropped = summarise(ScoreTable.from_frame(frame), on_missing="drop", **FAST)
+        summarise(ScoreTable.from_frame(frame))
+    dropped = summarise(ScoreTable.from_frame(frame), on_missing="drop")
     assert dropped.task.places["hpsv3"].mean.coverage == dropped.rewards["hpsv3"].coverage == 0.98
 
 

@@ -9,10 +9,9 @@ from sklearn import metrics
 from support.report_tables import score_frame, score_table
 
 from aas_bench.errors import InputError, MissingScoresError, SchemaError
-from aas_bench.measure.summary import summarise, verdicts
+from aas_bench.measure.compare import match_generators
+from aas_bench.measure.summary import STANDARD, standard, summarise, verdicts
 from aas_bench.tables.scores import ScoreTable, load_scores
-
-FAST = {"n_resamples": 50}
 
 
 def margins(frame, reward):
@@ -21,7 +20,7 @@ def margins(frame, reward):
 
 def test_headline_equals_scikit_learn_on_the_labelled_pairs():
     frame = score_frame()
-    reward = summarise(ScoreTable.from_frame(frame), **FAST).rewards["beta"]
+    reward = summarise(ScoreTable.from_frame(frame)).rewards["beta"]
     labelled = (frame["label"] >= 0).to_numpy()
     truth, margin = frame["label"].to_numpy()[labelled], margins(frame, "beta")[labelled]
     assert reward.preference.accuracy.value == metrics.accuracy_score(truth, margin > 0)
@@ -47,7 +46,7 @@ def test_outcomes_are_counted_as_defined():
         counts[name] += 1
         listed.append(name)
     table = ScoreTable.from_frame(frame)
-    reward = summarise(table, **FAST).rewards["alpha"]
+    reward = summarise(table).rewards["alpha"]
     assert reward.outcomes == counts
     assert reward.override.overridden.value == counts["overridden"] / len(frame)
     assert verdicts(table, "alpha") == listed
@@ -56,7 +55,7 @@ def test_outcomes_are_counted_as_defined():
 
 def test_the_knob_at_zero_is_the_model_as_shipped_and_the_shift_is_a_mean_difference():
     frame = score_frame()
-    reward = summarise(ScoreTable.from_frame(frame), **FAST).rewards["beta"]
+    reward = summarise(ScoreTable.from_frame(frame)).rewards["beta"]
     assert reward.knob.strengths[0] == 0
     assert reward.knob.points[0].value == reward.preference.accuracy.value
     shift = (frame["beta_diop"] - frame["beta_oiop"]).mean()
@@ -65,7 +64,7 @@ def test_the_knob_at_zero_is_the_model_as_shipped_and_the_shift_is_a_mean_differ
 
 
 def test_json_has_the_documented_shape_and_no_nan():
-    summary = summarise(score_table(doses=True, wordings=2, cuts=True), **FAST)
+    summary = summarise(score_table(doses=True, wordings=2, cuts=True))
     document = json.loads(summary.to_json(), parse_constant=pytest.fail)
     assert set(document) >= {"rewards", "measure", "provenance"}
     reward = document["rewards"]["alpha"]
@@ -81,8 +80,8 @@ def test_json_has_the_documented_shape_and_no_nan():
 def test_a_pair_in_several_wordings_counts_once():
     frame = score_frame(wordings=3)
     first = frame[frame["wording"] == 0]
-    summary = summarise(ScoreTable.from_frame(frame), **FAST)
-    alone = summarise(ScoreTable.from_frame(first.reset_index(drop=True)), **FAST)
+    summary = summarise(ScoreTable.from_frame(frame))
+    alone = summarise(ScoreTable.from_frame(first.reset_index(drop=True)))
     assert (summary.n_rows, summary.n_pairs, summary.n_wordings) == (180, 60, 3)
     for name in ("alpha", "beta"):
         many, once = summary.rewards[name].to_dict(), alone.rewards[name].to_dict()
@@ -95,7 +94,7 @@ def test_consistency_reads_every_wording():
     frame = score_frame(wordings=3)
     chose = frame.assign(chose=margins(frame, "alpha") > 0).groupby("item")["chose"]
     unanimous = float((chose.nunique() == 1).mean())
-    consistency = summarise(ScoreTable.from_frame(frame), **FAST).rewards["alpha"].consistency
+    consistency = summarise(ScoreTable.from_frame(frame)).rewards["alpha"].consistency
     assert consistency.unanimous.value == pytest.approx(unanimous)
     assert 0 < unanimous < 1
     assert list(consistency.accuracy_by_wording) == ["0", "1", "2"]
@@ -106,7 +105,7 @@ def test_wordings_are_compared_on_the_items_that_have_all_of_them():
     # As in the built-in split: most items exist in the first wording only.
     partial = frame[(frame["wording"] == 0) | (frame["index"] < 5)].reset_index(drop=True)
     whole = frame[frame["index"] < 5].reset_index(drop=True)
-    summaries = [summarise(ScoreTable.from_frame(f), **FAST) for f in (partial, whole)]
+    summaries = [summarise(ScoreTable.from_frame(f)) for f in (partial, whole)]
     one, other = (s.rewards["beta"].consistency for s in summaries)
     assert one == other
     assert one.unanimous.n == 15
@@ -115,7 +114,7 @@ def test_wordings_are_compared_on_the_items_that_have_all_of_them():
 
 def test_a_pair_counts_in_every_dimension_it_asks_for():
     frame = score_frame()
-    summary = summarise(ScoreTable.from_frame(frame), **FAST)
+    summary = summarise(ScoreTable.from_frame(frame))
     groups = summary.rewards["alpha"].by
     assert summary.by == "dimensions"
     assert list(groups) == ["clarity", "background", "emotion"]  # the order of the taxonomy
@@ -131,7 +130,7 @@ def test_a_pair_counts_in_every_dimension_it_asks_for():
 def test_groups_come_from_any_column():
     frame = score_frame()
     frame["half"] = np.where(frame["index"] < 10, "low", "high")
-    groups = summarise(ScoreTable.from_frame(frame), by="half", **FAST).rewards["beta"].by
+    groups = summarise(ScoreTable.from_frame(frame), by="half").rewards["beta"].by
     assert {name: group.n for name, group in groups.items()} == {"high": 30, "low": 30}
 
 
@@ -140,7 +139,7 @@ def test_without_labels_the_headline_is_the_share_that_chose_what_was_asked(labe
     frame = score_frame(labels=False)
     if label is not None:
         frame["label"] = label
-    summary = summarise(ScoreTable.from_frame(frame), **FAST)
+    summary = summarise(ScoreTable.from_frame(frame))
     reward = summary.rewards["alpha"]
     assert summary.measure == "chosen"
     assert reward.preference is None
@@ -153,7 +152,7 @@ def test_without_labels_the_headline_is_the_share_that_chose_what_was_asked(labe
 def test_without_the_original_prompt_only_the_choice_is_reported():
     frame = score_frame(originals=False)
     table = ScoreTable.from_frame(frame)
-    reward = summarise(table, **FAST).rewards["alpha"]
+    reward = summarise(table).rewards["alpha"]
     assert reward.preference.accuracy.value is not None
     assert (reward.override, reward.outcomes, reward.knob, reward.generator) == (None,) * 4
     assert all(group.override is None for group in reward.by.values())
@@ -167,8 +166,8 @@ def test_missing_scores_are_refused_by_name_or_dropped_and_counted():
     frame.loc[[3, 8], "beta_didp"] = np.nan
     table = ScoreTable.from_frame(frame)
     with pytest.raises(MissingScoresError, match=r'2 of 60.*maker/0003/0.*on_missing="drop"'):
-        summarise(table, **FAST)
-    summary = summarise(table, on_missing="drop", **FAST)
+        summarise(table)
+    summary = summarise(table, on_missing="drop")
     assert summary.rewards["beta"].coverage == 58 / 60
     assert summary.rewards["beta"].override.n == 58
     assert summary.rewards["alpha"].coverage == 1
@@ -179,7 +178,7 @@ def test_a_reward_model_without_any_score_is_reported_as_such():
     frame = score_frame()
     for cell in ("oiop", "oidp", "diop", "didp"):
         frame[f"beta_{cell}"] = np.nan
-    summary = summarise(ScoreTable.from_frame(frame), on_missing="drop", **FAST)
+    summary = summarise(ScoreTable.from_frame(frame), on_missing="drop")
     empty = summary.rewards["beta"]
     assert (empty.headline.value, empty.coverage, empty.override) == (None, 0.0, None)
     assert empty.headline.reason
@@ -191,9 +190,9 @@ def test_truncation_repeats_the_headline_on_the_whole_prompts():
     table = ScoreTable.from_frame(frame)
     cut = frame["alpha_cut_distorted"].to_numpy(dtype=bool)
     whole = ScoreTable.from_frame(frame[~cut].reset_index(drop=True))
-    truncation = summarise(table, **FAST).rewards["alpha"].truncation
+    truncation = summarise(table).rewards["alpha"].truncation
     assert (truncation.n_cut_original, truncation.n_cut_distorted) == (0, cut.sum())
-    expected = summarise(whole, **FAST).rewards["alpha"]
+    expected = summarise(whole).rewards["alpha"]
     assert truncation.untruncated.n == (~cut).sum()
     assert truncation.untruncated.preference == expected.preference
     assert truncation.untruncated.override == expected.override
@@ -206,30 +205,30 @@ def test_ranks_are_shared_where_intervals_overlap():
     for name, shift in (("twin_a", 2.0), ("twin_b", 2.0), ("worse", -2.0)):
         frame[f"{name}_oidp"] = 0.0
         frame[f"{name}_didp"] = rng.normal(size=400) + shift
-    ranks = summarise(ScoreTable.from_frame(frame), **FAST).ranks()
+    ranks = summarise(ScoreTable.from_frame(frame)).ranks()
     assert ranks == {"twin_a": 1, "twin_b": 1, "worse": 3}
 
 
 def test_equal_inputs_give_equal_summaries_and_the_seed_matters():
     table = score_table()
-    assert summarise(table, **FAST).to_json() == summarise(table, **FAST).to_json()
-    assert summarise(table, **FAST).to_json() != summarise(table, seed=1, **FAST).to_json()
+    assert summarise(table).to_json() == summarise(table).to_json()
+    assert summarise(table).to_json() != summarise(table, seed=1).to_json()
 
 
 def test_provenance_tells_source_options_and_command(tmp_path):
     path = tmp_path / "scores.csv"
     path.write_bytes(b"anything")
     given = {"command": "aas-bench analyse x", "created": "2026-01-01", "run": {"alpha": "r1"}}
-    found = summarise(score_table(), source=path, seed=3, **given, **FAST).provenance
+    found = summarise(score_table(), source=path, seed=3, **given).provenance
     assert found["source_sha256"] == hashlib.sha256(b"anything").hexdigest()
     assert {key: found[key] for key in given} == given
-    assert (found["seed"], found["n_resamples"], found["ties"]) == (3, 50, "original")
+    assert (found["seed"], found["n_resamples"], found["ties"]) == (3, 1000, "original")
     assert found["versions"]["numpy"] == np.__version__
-    assert summarise(score_table(), **FAST).provenance["created"] is None
+    assert summarise(score_table()).provenance["created"] is None
 
 
 def test_reward_models_come_in_the_order_asked_for():
-    summary = summarise(score_table(), rewards=["beta", "alpha"], **FAST)
+    summary = summarise(score_table(), rewards=["beta", "alpha"])
     assert list(summary.rewards) == ["beta", "alpha"]
 
 
@@ -245,7 +244,7 @@ def test_bad_requests_say_what_is_there():
 
 @pytest.mark.real
 def test_published_scores_give_the_published_figures(real_scores):
-    summary = summarise(load_scores(real_scores), **FAST)
+    summary = summarise(load_scores(real_scores))
     # HPSv2 ties on one pair that it understood: 104 of 300 (0.347) lose outright, d_a <= 0 in 105.
     facts = {
         name: tuple(
@@ -266,3 +265,25 @@ def test_published_scores_give_the_published_figures(real_scores):
     shift = summary.rewards["hpsv3"].generator
     assert round(shift.delta.value, 3) == -4.702
     assert round(shift.after.value, 3) == 6.159
+
+
+CHOICES = {
+    "task": (lambda table: summarise(table, task="wide_spectra"), "Did you mean wide_spectrum"),
+    "by": (lambda table: summarise(table, by="nope"), r"Group by one of: .*dimensions"),
+    "ties": (lambda table: summarise(table, ties="nope"), "Use 'original' or 'half'"),
+    "missing": (lambda table: summarise(table, on_missing="nope"), "Use 'raise' or 'drop'"),
+    "rewards": (lambda table: summarise(table, rewards=["nope"]), "It has: alpha, beta"),
+    "kind": (lambda table: summarise(table).measurements("nope"), "Use 'reward_model' or 'genera"),
+    "several": (lambda table: summarise(table).measurements("reward_model"), r"rewards=\[name\]"),
+    "standard": (lambda table: standard(table, task="nope"), "aas-bench list tasks"),
+    "shift": (
+        lambda table: match_generators(table, table, "alpha", "nope", STANDARD),
+        "Use 'delta' or 'after'",
+    ),
+}
+
+
+@pytest.mark.parametrize(("call", "message"), CHOICES.values(), ids=CHOICES)
+def test_a_choice_that_does_not_exist_is_answered_with_those_that_do(call, message):
+    with pytest.raises(InputError, match=message):
+        call(score_table())

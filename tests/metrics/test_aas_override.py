@@ -28,8 +28,8 @@ def cells(n=60, seed=0):
 @given(table=columns(4))
 @settings(max_examples=25, suppress_health_check=CALM)
 def test_numbers_are_those_of_the_statistics_and_of_the_definition(override_metric, table):
-    result = override_metric.compute(predictions=table.T, n_resamples=20)
-    direct = override(*table, n_resamples=20)
+    result = override_metric.compute(predictions=table.T)
+    direct = override(*table)
     for key in KEYS:
         estimate = getattr(direct, key)
         ends = None if estimate.low is None else [estimate.low, estimate.high]
@@ -44,7 +44,7 @@ def test_every_key_is_there_and_everything_is_json(override_metric):
         predictions=cells(), references=[1, 0, -1] * 20, groups=["x", "y"] * 30, clusters=range(60)
     )
     expected = {*KEYS, *(f"{key}_ci" for key in KEYS), "n", "n_missing", "n_clusters"}
-    expected |= {"n_reward_ties", "coverage", "reasons"}
+    expected |= {"n_reward_ties", "n_response_ties", "coverage", "reasons"}
     assert set(result) == expected | {"by_label", "by_group"}
     assert set(result["by_group"]["x"]) == set(result["by_label"]["-1"]) == expected
     assert json.loads(json.dumps(result, allow_nan=False)) == result
@@ -90,7 +90,7 @@ FAULTS = [
     ({"predictions": [[1.0] * 4, [math.inf] * 4]}, "predictions holds 1 infinite"),
     ({"references": [1, 3]}, "not 1, 0 or -1"),
     ({"references": [1]}, "predictions has 2 rows but references has 1"),
-    ({"ties": "half"}, "no column or option is called 'ties'"),
+    ({"resamples": 9}, "no column or option is called 'resamples'"),
     ({"prompts_original": ["a"]}, "prompts_original belongs to the images configuration"),
 ]
 
@@ -111,7 +111,7 @@ def test_an_unknown_configuration_names_the_known(load):
 def test_it_combines_with_aas_preference_on_the_same_rows(load):
     scores, label = cells(), np.array([1, 0, -1] * 20)
     modules = [load("aas_preference"), load("aas_override")]
-    options = {"clusters": np.arange(60) // 3, "groups": ["x", "y"] * 30, "seed": 4}
+    options = {"clusters": np.arange(60) // 3, "groups": ["x", "y"] * 30}
     alone = [m.compute(predictions=scores, references=label, **options) for m in modules]
     both = evaluate.combine(modules)
     merged = both.compute(predictions=scores, references=label, **options)

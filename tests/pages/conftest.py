@@ -13,4 +13,4 @@ def table():
 
 @pytest.fixture(scope="session")
 def summary(table):
-    return summarise(table, n_resamples=100)
+    return summarise(table)

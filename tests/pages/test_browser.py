@@ -27,7 +27,7 @@ LONG_NAME = "a_reward_model_with_a_name_that_no_phone_was_made_for_" + "x" * 40
 @pytest.fixture(scope="module")
 def report(tmp_path_factory):
     table = score_table(rewards=("alpha", "beta", LONG_NAME), doses=True, wordings=2, cuts=True)
-    summary = summarise(table, n_resamples=50)
+    summary = summarise(table)
     out = tmp_path_factory.mktemp("browser") / "report"
     index = write_report(summary, table, pairs=pair_rows(table), out=out)
     return index.as_uri(), summary
@@ -187,7 +187,7 @@ def test_the_longest_numbers_stay_in_their_cells(open_page, tmp_path, width):
     table = score_table(rewards=("perfect",))
     table.frame["label"] = 1
     table.frame["perfect_didp"] = table.frame["perfect_oidp"] + 100
-    index = write_report(summarise(table, n_resamples=20), table, out=tmp_path / "report")
+    index = write_report(summarise(table), table, out=tmp_path / "report")
     page = open_page(index.as_uri(), width=width)
     assert "100.0\u202f%" in page.locator("[data-what=headline]").first.inner_text()
     spills = page.eval_on_selector_all(

@@ -10,7 +10,7 @@ from aas_bench.measure.results import outcome_shares
 from aas_bench.measure.summary import summarise
 from aas_bench.pages.figures import dose_charts, knob_chart, override_chart
 from aas_bench.pages.series import series_mark
-from aas_bench.pages.words import percent
+from aas_bench.words import percent
 
 HOSTILE = "<script>alert(1)</script>$x_2$\x07"
 
@@ -55,20 +55,20 @@ def test_tables_repeat_the_estimates(summary):
 
 
 def test_charts_that_need_the_original_prompt_are_absent_without_it():
-    summary = summarise(score_table(originals=False), n_resamples=20)
+    summary = summarise(score_table(originals=False))
     assert (override_chart(summary), knob_chart(summary), dose_charts(summary)) == (None, None, [])
 
 
 def test_hostile_names_stay_text():
     table = score_table(rewards=(HOSTILE, "b" * 300), doses=True)
-    for chart in all_charts(summarise(table, n_resamples=20)):
+    for chart in all_charts(summarise(table)):
         ET.fromstring(str(chart.svg).replace("\x07", ""))
         assert "<script" not in chart.svg
 
 
 def test_more_reward_models_than_colours_still_draw():
     names = tuple(f"reward_{i}" for i in range(9))
-    svg = str(knob_chart(summarise(score_table(rewards=names), n_resamples=20)).svg)
+    svg = str(knob_chart(summarise(score_table(rewards=names))).svg)
     drawn = [node.text for node in ET.fromstring(svg).iter() if node.text in names]
     assert sorted(drawn) == sorted(names)
 

@@ -42,7 +42,7 @@ def test_what_was_added_is_marked(original, distorted, marked):
 
 
 def build(table, folder, *, most=100, pairs=None):
-    summary = summarise(table, n_resamples=20)
+    summary = summarise(table)
     rows = pair_rows(table) if pairs is None else pairs
     return build_gallery(summary, table, rows, folder=folder / "images", max_gallery=most)
 
@@ -148,7 +148,7 @@ def test_a_dataset_decodes_only_what_is_shown(tmp_path):
     table = score_table(n=len(listed))
     table.frame["pair_id"] = [row["pair_id"] for row in listed]
     listed[0]["image_original"] = {"bytes": b"not an image", "path": None}
-    summary = summarise(table, n_resamples=20)
+    summary = summarise(table)
     shown = [row["pair_id"] for row in listed[1:]]
     table = type(table)(
         frame=table.frame[table.frame["pair_id"].isin(shown)].reset_index(drop=True),

@@ -49,7 +49,7 @@ class Page(HTMLParser):
 
 
 def page_of(table, *, title="Title", **options):
-    return Page(render(summarise(table, n_resamples=50, **options), title=title))
+    return Page(render(summarise(table, **options), title=title))
 
 
 def test_headline_numbers_are_those_of_the_summary(summary):
@@ -94,7 +94,7 @@ def test_nothing_from_the_data_becomes_markup(tmp_path):
     frame["prompt_original"] = "a cat"
     frame["pair_id"] = [f"{HOSTILE}{i}" for i in range(len(frame))]
     table = ScoreTable.from_frame(frame)
-    summary = summarise(table, n_resamples=20, command=HOSTILE, source=HOSTILE)
+    summary = summarise(table, command=HOSTILE, source=HOSTILE)
     pairs = pair_rows(table)
     text = write_report(summary, table, pairs=pairs, out=tmp_path / "r", title=HOSTILE).read_text()
     page = Page(text)
@@ -155,7 +155,7 @@ def test_the_summary_lies_beside_the_page(tmp_path, summary, table):
 )
 def test_every_kind_of_table_makes_a_page(options, tmp_path):
     table = score_table(**options)
-    summary = summarise(table, n_resamples=20)
+    summary = summarise(table)
     index = write_report(summary, table, pairs=pair_rows(table), out=tmp_path / "report")
     page = Page(index.read_text())
     for name, reward in summary.rewards.items():
@@ -183,7 +183,7 @@ def test_the_best_comes_first_and_its_series_keeps_its_place():
     frame = score_frame(rewards=("poor", "good"))
     frame["label"] = 1
     frame["poor_didp"], frame["good_didp"] = frame["poor_oidp"] - 1, frame["good_oidp"] + 1
-    summary = summarise(ScoreTable.from_frame(frame), n_resamples=20)
+    summary = summarise(ScoreTable.from_frame(frame))
     assert list(summary.rewards) == ["poor", "good"]
     assert list(summary.ordered().rewards) == ["good", "poor"]
 

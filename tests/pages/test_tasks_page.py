@@ -25,7 +25,7 @@ HOSTILE = "<script>alert(1)</script>$x_2$\x07"
 
 
 def summary_of(frame, **options):
-    options = {"n_resamples": 60, "on_missing": "drop", **options}
+    options = {"on_missing": "drop", **options}
     return summarise(ScoreTable.from_frame(frame), **options)
 
 
@@ -145,7 +145,7 @@ def test_the_page_has_the_section_with_a_sentence_for_every_reward(task):
 
 
 def test_a_page_without_a_task_has_no_such_section():
-    counterfactual = summarise(score_table(doses=True), n_resamples=20)
+    counterfactual = summarise(score_table(doses=True))
     assert counterfactual.task.task == "counterfactual"
     assert 'id="task"' not in render(counterfactual)
 
@@ -220,7 +220,7 @@ def browser():
 @pytest.mark.parametrize("task", FRAMES)
 def test_the_section_fits_the_screen(browser, tmp_path, task, width):
     table = ScoreTable.from_frame(FRAMES[task](rewards=("hpsv3", "x" * 60)))
-    summary = summarise(table, on_missing="drop", n_resamples=30)
+    summary = summarise(table, on_missing="drop")
     index = write_report(summary, table, out=tmp_path / "report")
     page = browser.new_page(viewport={"width": width, "height": 900})
     troubles = []
@@ -253,7 +253,7 @@ def test_the_section_fits_the_screen(browser, tmp_path, task, width):
 def test_no_text_of_a_figure_leaves_its_picture(browser, tmp_path):
     for task, make in FRAMES.items():
         table = ScoreTable.from_frame(make())
-        summary = summarise(table, on_missing="drop", n_resamples=30)
+        summary = summarise(table, on_missing="drop")
         index = write_report(summary, table, out=tmp_path / task)
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         try:

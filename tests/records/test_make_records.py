@@ -141,7 +141,7 @@ def generator_run(tmp_path_factory, submissions):
     submission = load_submission(submissions / "builtin_faithful.yaml")
     out = tmp_path_factory.mktemp("runs") / submission.id
     made = generate(submission, load_prompts(limit=3), out=out, progress=False)
-    measure_generator(made, ("effect-match", "polish"), n_resamples=100, progress=False)
+    measure_generator(made, ("effect-match", "polish"), progress=False)
     return out
 
 

@@ -181,18 +181,17 @@ def _swapped_override(figures: Figures) -> Figures:
 
 
 def _after_comparison(case: Case) -> Figures:
-    result = stats.compare_rewards(case.margin, case.other, case.label, n_resamples=0)
-    share = result.mcnemar.n_only_a / (result.mcnemar.n_only_a + result.mcnemar.n_only_b)
-    return {k: v for k, v in flat(result).items() if "p_value" not in k} | {"only_a": share}
+    result = stats.compare_rewards(case.margin, case.other, case.label, clusters=case.cluster)
+    return flat(result) | {"only_a": result.n_only_a / (result.n_only_a + result.n_only_b)}
 
 
-def _signed_rank(case: Case) -> Figures:
-    result = stats.compare_generators(case.didp, case.oidp)
-    return {"rank_biserial": result.rank_biserial, "median": result.median_difference}
+def _generators(case: Case) -> Figures:
+    result = stats.compare_generators(case.didp, case.oidp, clusters=case.cluster)
+    return flat(result) | {"median": result.median_difference}
 
 
 def _gap(case: Case) -> Figures:
-    found = flat(stats.paired_gap(case.oidp, case.didp, n_resamples=0))
+    found = flat(stats.paired_gap(case.oidp, case.didp))
     names = {"a": "mean_a", "b": "mean_b", "a_wins": "wins_a", "b_wins": "wins_b"}
     return {names.get(name, name): value for name, value in found.items()}
 
@@ -204,32 +203,41 @@ def _outcomes(case: Case) -> Figures:
 
 LAWS: dict[str, Law] = {
     "art_rank": Law(
-        read=lambda c: flat(stats.art_rank(c.didp, {"a": -60.0, "b": 60.0}, n_resamples=0)),
+        read=lambda c: flat(stats.art_rank(c.didp, {"a": -60.0, "b": 60.0})),
         swapped=without("mean", "relative"),
         units={"mean": True, "relative": False},
     ),
     "chosen": Law(
-        read=lambda c: {"chosen": stats.chosen(c.margin, n_resamples=0).value},
+        read=lambda c: {"chosen": stats.chosen(c.margin).value},
         swapped=complement,
+    ),
+    "compare_by_group": Law(
+        read=lambda c: flat(stats.compare_by_group(c.didp, c.oidp, _group(c), clusters=c.cluster)),
+        swapped=negated,
+        units={"mean_difference": False},
+        doubles=False,
     ),
     "compare_generators": Law(
         # A rank among copies is not twice the rank, by the half that midranks take off.
-        read=_signed_rank,
+        read=_generators,
         swapped=negated,
-        units={"median": False},
+        units={"median": False, "mean_difference": False},
         doubles=False,
     ),
     "compare_rewards": Law(read=_after_comparison),
+    "difference": Law(
+        read=lambda c: {"mean": stats.difference(c.didp, c.oidp).mean()},
+        swapped=negated,
+        units={"mean": False},
+    ),
     "dose_response": Law(
-        read=lambda c: flat(
-            stats.dose_response(c.margin, c.dose, c.wording, c.cluster, n_resamples=0).effects
-        ),
+        read=lambda c: flat(stats.dose_response(c.margin, c.dose, c.wording, c.cluster).effects),
         swapped=lambda figures: {
             name: -value if "spearman" in name else 1 - value for name, value in figures.items()
         },
     ),
     "generator_shift": Law(
-        read=lambda c: flat(stats.generator_shift(c.oiop, c.diop, n_resamples=0)),
+        read=lambda c: flat(stats.generator_shift(c.oiop, c.diop)),
         swapped=lambda figures: {"delta": -figures["delta"]},
         units={"delta": False, "after": True},
     ),
@@ -240,7 +248,7 @@ LAWS: dict[str, Law] = {
         # Alpha corrects for the number of ratings, which the copies change.
         read=lambda c: {
             level: stats.krippendorff_alpha(
-                np.stack([c.margin, c.other], axis=1), level=level, n_resamples=0
+                np.stack([c.margin, c.other], axis=1), level=level
             ).value
             for level in ("nominal", "ordinal", "interval")
         },
@@ -248,12 +256,12 @@ LAWS: dict[str, Law] = {
     ),
     "outcomes": Law(read=_outcomes, swapped=_swapped_override),
     "override": Law(
-        read=lambda c: flat(stats.override(*_cells(c), n_resamples=0)),
+        read=lambda c: flat(stats.override(*_cells(c))),
         swapped=_swapped_override,
         units={"prompt_response": False, "prior_pull": False},
     ),
     "override_by_group": Law(
-        read=lambda c: flat(stats.override_by_group(*_cells(c), _group(c), n_resamples=0)),
+        read=lambda c: flat(stats.override_by_group(*_cells(c), _group(c))),
         swapped=_swapped_override,
         units={"prompt_response": False, "prior_pull": False},
     ),
@@ -270,37 +278,31 @@ LAWS: dict[str, Law] = {
         units={"gap": False, "mean": True},
     ),
     "paraphrase_consistency": Law(
-        read=lambda c: flat(
-            stats.paraphrase_consistency(c.margin, _item(c), c.wording, c.label, n_resamples=0)
-        )
+        read=lambda c: flat(stats.paraphrase_consistency(c.margin, _item(c), c.wording, c.label))
     ),
     "preference": Law(
-        read=lambda c: flat(stats.preference(c.margin, c.label, n_resamples=0)),
+        read=lambda c: flat(stats.preference(c.margin, c.label)),
         swapped=without("f1"),
     ),
     "preference_by_group": Law(
-        read=lambda c: flat(stats.preference_by_group(c.margin, c.label, _group(c), n_resamples=0)),
+        read=lambda c: flat(stats.preference_by_group(c.margin, c.label, _group(c))),
         swapped=without("f1"),
     ),
     "quadratic_kappa": Law(
-        read=lambda c: {"kappa": stats.quadratic_kappa(c.margin, c.other, n_resamples=0).value}
+        read=lambda c: {"kappa": stats.quadratic_kappa(c.margin, c.other).value}
     ),
-    "signed_rank_by_group": Law(
-        read=lambda c: {
-            name: found.rank_biserial.value
-            for name, found in stats.signed_rank_by_group(
-                c.didp, c.oidp, _group(c), clusters=c.cluster, n_resamples=0
-            ).items()
-        },
-        swapped=negated,
+    "resolution": Law(
+        read=lambda c: {"largest": stats.resolution(c.didp, c.oidp).max()}, unscored=True
+    ),
+    "sign_flip": Law(
+        # Twice the evidence is another p-value.
+        read=lambda c: {"p": stats.sign_flip(c.margin, clusters=c.cluster).p_value},
         doubles=False,
     ),
-    "spearman": Law(read=lambda c: {"rho": stats.spearman(c.margin, c.other, n_resamples=0).value}),
+    "spearman": Law(read=lambda c: {"rho": stats.spearman(c.margin, c.other).value}),
     "strength_curve": Law(
         read=lambda c: flat(
-            stats.strength_curve(
-                c.margin, c.diop - c.oiop, c.label, strengths=[0.0, 0.371], n_resamples=0
-            )
+            stats.strength_curve(c.margin, c.diop - c.oiop, c.label, strengths=[0.0, 0.371])
         ),
     ),
     "wilson": Law(

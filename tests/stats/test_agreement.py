@@ -2,12 +2,18 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import spearmanr
+from scipy.stats import spearmanr, t
 from sklearn.metrics import cohen_kappa_score
-from support.reference import alpha_by_coincidences, bootstrap_by_loop, quadratic_kappa_by_loop
+from support.reference import (
+    alpha_by_coincidences,
+    cluster_error,
+    influence_by_weights,
+    quadratic_kappa_by_loop,
+    score_interval,
+)
 from support.strategies import columns, ratings
 
-from aas_bench.stats import krippendorff_alpha, quadratic_kappa, spearman
+from aas_bench.stats import krippendorff_alpha, midranks, quadratic_kappa, spearman
 
 LEVELS = ("nominal", "ordinal", "interval")
 NAN = np.nan
@@ -27,29 +33,37 @@ PUBLISHED = np.array(
 @settings(deadline=None, max_examples=100)
 @given(columns(2, min_size=2))
 def test_spearman_equals_scipy(table):
-    estimate = spearman(*table, n_resamples=0)
+    estimate = spearman(*table)
     if any(len(set(column)) == 1 for column in table):
         assert (estimate.value, estimate.reason) == (None, "a column is constant")
     else:
         assert estimate.value == pytest.approx(spearmanr(*table).statistic, abs=1e-9)
 
 
-def test_spearman_interval_equals_a_loop():
+def test_the_interval_of_spearmans_correlation_is_fishers():
     rng = np.random.default_rng(0)
     x = rng.normal(size=40)
     y, clusters = np.round(x + rng.normal(size=40)), rng.integers(0, 12, 40)
-    estimate = spearman(x, y, clusters=clusters, n_resamples=200)
-    expected = bootstrap_by_loop(
-        lambda rows: spearmanr(x[rows], y[rows]).statistic, clusters.tolist(), n_resamples=200
+    estimate = spearman(x, y, clusters=clusters)
+    rho = spearmanr(x, y).statistic
+    variance, dof, _ = cluster_error(midranks.spearman(x, y)[1], clusters.tolist())
+    half = t.ppf(0.975, dof) * np.sqrt(variance) / (1 - rho**2)
+    assert (estimate.low, estimate.high) == pytest.approx(
+        (np.tanh(np.arctanh(rho) - half), np.tanh(np.arctanh(rho) + half))
     )
-    assert (estimate.low, estimate.high) == pytest.approx(expected, abs=1e-9)
+
+
+def test_a_perfect_correlation_is_not_sure_for_that():
+    perfect = spearman(np.arange(9.0), np.arange(9.0))
+    assert (perfect.value, perfect.high) == (1.0, 1.0)
+    assert perfect.low < 0.5
 
 
 @settings(deadline=None, max_examples=100)
 @given(columns(2, min_size=2, element=st.integers(0, 6).map(float)))
 def test_quadratic_kappa_equals_scikit_learn(table):
     a, b = table.astype(int)
-    estimate = quadratic_kappa(a, b, n_resamples=0)
+    estimate = quadratic_kappa(a, b)
     if len({*a, *b}) == 1:
         assert estimate.value is None
         assert estimate.reason == "both raters give one and the same value"
@@ -63,31 +77,32 @@ def test_quadratic_kappa_equals_scikit_learn(table):
 @given(columns(2, min_size=2, element=st.floats(0, 100)))
 def test_quadratic_kappa_on_a_graded_scale_equals_crossing_all_ratings(table):
     a, b = table
-    estimate = quadratic_kappa(a, b, n_resamples=0)
+    estimate = quadratic_kappa(a, b)
     if np.ptp(table) > 1e-3:
         assert estimate.value == pytest.approx(quadratic_kappa_by_loop(a, b), abs=1e-6)
 
 
-def test_rounding_does_not_pass_for_agreement():
-    # In nine of 27 resamples of the three clusters, all pairs have one and the same rating: there
-    # the expected disagreement is 0, but for what rounding leaves of it.
-    ratings = [0.1, 0.1, 0.7, 0.7, 0.7]
-    estimate = quadratic_kappa(ratings, ratings, clusters=[0, 1, 2, 2, 2])
-    assert (estimate.value, estimate.low) == (1.0, None)
-    assert int(estimate.reason.split()[4]) == pytest.approx(1000 / 3, abs=60)
+def test_rounding_does_not_pass_for_disagreement():
+    # Ratings that are equal throughout leave an expected disagreement of 0, but for rounding.
+    flat = quadratic_kappa([0.7] * 3, [0.7] * 3)
+    assert (flat.value, flat.reason) == (None, "both raters give one and the same value")
 
 
-def test_quadratic_kappa_interval_equals_a_loop():
+def test_the_interval_of_quadratic_kappa_rests_on_its_slopes():
     rng = np.random.default_rng(0)
     a = rng.integers(0, 100, 40)
-    b = a + rng.integers(-20, 20, 40)
-    estimate = quadratic_kappa(a, b, clusters=np.arange(40) // 3, n_resamples=100)
-    expected = bootstrap_by_loop(
-        lambda rows: quadratic_kappa_by_loop(a[rows], b[rows]),
-        (np.arange(40) // 3).tolist(),
-        n_resamples=100,
+    b, clusters = a + rng.integers(-20, 20, 40), (np.arange(40) // 3).tolist()
+
+    def weighted(w):
+        apart = (a[:, None] - b[None, :]) ** 2
+        return 1 - (w @ np.diag(apart)) * w.sum() / (w @ apart @ w)
+
+    estimate = quadratic_kappa(a, b, clusters=clusters)
+    assert estimate.value == pytest.approx(weighted(np.ones(40)))
+    expected = score_interval(
+        estimate.value, influence_by_weights(weighted, 40), clusters, bounds=(-1, 1)
     )
-    assert (estimate.low, estimate.high) == pytest.approx(expected, abs=1e-9)
+    assert (estimate.low, estimate.high) == pytest.approx(expected, abs=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +132,7 @@ def test_alpha_by_hand():
 @settings(deadline=None, max_examples=100)
 @given(ratings(), st.sampled_from(LEVELS))
 def test_alpha_equals_the_coincidence_matrix(table, level):
-    estimate = krippendorff_alpha(table, level=level, n_resamples=0)
+    estimate = krippendorff_alpha(table, level=level)
     expected = alpha_by_coincidences(table, level)
     if expected is None:
         assert estimate.value is None
@@ -127,19 +142,18 @@ def test_alpha_equals_the_coincidence_matrix(table, level):
 
 
 @pytest.mark.parametrize("level", LEVELS)
-def test_alpha_interval_equals_a_loop(level):
+def test_the_interval_of_alpha_is_that_of_leaving_clusters_out(level):
+    # Leaving out one cluster after the other gives the same error, but for terms of 1 / n.
     rng = np.random.default_rng(3)
-    table = np.round(rng.normal(0, 2, (30, 1)) + rng.normal(0, 1, (30, 3)))
-    table[rng.random(table.shape) < 0.1] = np.nan
-    clusters = np.arange(30) // 2
-    estimate = krippendorff_alpha(table, level=level, clusters=clusters, n_resamples=60)
-    keep = (~np.isnan(table)).sum(axis=1) > 1
-    expected = bootstrap_by_loop(
-        lambda rows: alpha_by_coincidences(table[keep][rows], level),
-        clusters[keep].tolist(),
-        n_resamples=60,
-    )
-    assert (estimate.low, estimate.high) == pytest.approx(expected, abs=1e-9)
+    table = np.round(rng.normal(0, 2, (200, 1)) + rng.normal(0, 1, (200, 3)))
+    table[rng.random(table.shape) < 0.1] = NAN
+    clusters = np.arange(200) // 2
+    estimate = krippendorff_alpha(table, level=level, clusters=clusters)
+    left_out = [alpha_by_coincidences(table[clusters != g], level) for g in range(100)]
+    jackknife = 99 / 100 * np.sum((np.array(left_out) - np.mean(left_out)) ** 2)
+    low, high = (estimate.value - estimate.low), (estimate.high - estimate.value)
+    half = t.ppf(0.975, 99) * np.sqrt(jackknife)
+    assert (low + high) / 2 == pytest.approx(half, rel=0.03)
 
 
 def test_missing_ratings():

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.reference import bootstrap_by_loop, outcome
+from support.reference import outcome, score_interval, t_interval
 from support.strategies import columns
 
 from aas_bench.errors import InputError, MissingScoresError
@@ -16,7 +16,7 @@ def test_outcomes_follow_their_definition(cells):
     codes = outcomes(*cells)
     assert codes.dtype == np.int8
     assert [OUTCOMES[code] for code in codes] == expected
-    result = override(*cells, n_resamples=0)
+    result = override(*cells)
     for name in OUTCOMES:
         assert getattr(result, name).value == pytest.approx(expected.count(name) / len(expected))
 
@@ -24,7 +24,7 @@ def test_outcomes_follow_their_definition(cells):
 @settings(deadline=None, max_examples=100)
 @given(columns(4, element=st.integers(-9, 9).map(float)))
 def test_invariants(cells):
-    result = override(*cells, n_resamples=0)
+    result = override(*cells)
     value = {name: getattr(result, name).value for name in result.to_dict() if name[0] != "n"}
     assert sum(value[name] for name in OUTCOMES) == pytest.approx(1)
     assert value["understood"] == pytest.approx(value["followed"] + value["overridden"])
@@ -42,7 +42,7 @@ def test_invariants(cells):
         assert result.override_rate.reason == "no pair was understood"
     if (d_a - d_o).sum() == 0:
         assert value["override_strength"] is None
-        assert result.override_strength.reason == "the mean prompt response is not positive"
+        assert result.override_strength.reason.startswith("the mean prompt response is not pos")
     else:
         strength = -2 * ((d_a + d_o) / 2).mean() / (d_a - d_o).mean()
         assert value["override_strength"] == pytest.approx(strength)
@@ -62,29 +62,53 @@ def test_a_tie_is_not_understood_and_not_chosen():
     assert override([1, 0, 0], [0, 0, 0], [0, 0, 1], [0, 0, 1]).n_reward_ties == 2
 
 
-@pytest.mark.parametrize(
-    "name", ["missed", "understood", "override_rate", "override_strength", "prior_pull"]
-)
-def test_intervals_equal_a_loop(name):
+def test_intervals_equal_their_reference():
     rng = np.random.default_rng(5)
-    cells, clusters = rng.normal([[1], [0], [0], [0]], 1, (4, 60)), rng.integers(0, 15, 60)
+    clusters = rng.integers(0, 15, 60)
+    oiop, oidp, diop, didp = cells = rng.normal([[1], [0], [0], [0]], 1, (4, 60))
+    d_a, response = didp - oidp, (didp - oidp) - (diop - oiop)
+    pull, understood = d_a - response / 2, (response > 0).astype(float)
+    result = override(*cells, clusters=clusters)
+    missed = ((response <= 0) & (d_a <= 0)).astype(float)
+    rate = (d_a[response > 0] <= 0).mean()
+    apart = ((d_a <= 0) - rate) * understood / understood.sum()
+    expected = {
+        "missed": score_interval(missed.mean(), (missed - missed.mean()) / 60, clusters),
+        "override_rate": score_interval(rate, apart, clusters, understood),
+        "prior_pull": t_interval(pull.mean(), (pull - pull.mean()) / 60, clusters),
+    }
+    for name, ends in expected.items():
+        estimate = getattr(result, name)
+        assert (estimate.low, estimate.high) == pytest.approx(ends, abs=1e-8)
+    strength = result.override_strength
+    assert strength.value == pytest.approx(-2 * pull.mean() / response.mean())
+    assert strength.low < strength.value < strength.high
 
-    def statistic(rows):
-        oiop, oidp, diop, didp = cells[:, rows]
-        d_a, d_o = didp - oidp, diop - oiop
-        response, pull = d_a - d_o, (d_a + d_o) / 2
-        return {
-            "missed": np.mean((response <= 0) & (d_a <= 0)),
-            "understood": np.mean(response > 0),
-            "override_rate": np.mean(d_a[response > 0] <= 0),
-            "override_strength": -2 * pull.mean() / response.mean(),
-            "prior_pull": pull.mean(),
-        }[name]
 
-    estimate = getattr(override(*cells, clusters=clusters, n_resamples=200, seed=9), name)
-    assert estimate.value == pytest.approx(statistic(slice(None)))
-    expected = bootstrap_by_loop(statistic, clusters.tolist(), n_resamples=200, seed=9)
-    assert (estimate.low, estimate.high) == pytest.approx(expected, abs=1e-9)
+def test_half_counts_a_tie_on_either_side():
+    # Pairs (d_a, d_o): (0, 0), (0, -1), (1, 1), (1, 0): I is 0, 1, 0, 1.
+    cells = [0, 1, 0, 0], [0, 0, 0, 0], [0, 0, 1, 0], [0, 0, 1, 1]
+    result = override(*cells, ties="half")
+    assert (result.n_reward_ties, result.n_response_ties) == (2, 2)
+    quarters = [0.25, 0.25, 0.25, 0.25], [0.5, 0.5, 0, 0], [0.5, 0, 0, 0.5], [1, 0, 0, 0]
+    shares = np.mean(quarters, axis=0)
+    found = [getattr(result, name).value for name in OUTCOMES]
+    assert found == pytest.approx(shares.tolist())
+    # Half of the first pair, the second, half of the third and the fourth are understood: 3.
+    assert (result.override_rate.value, result.override_rate.n) == (pytest.approx(0.75 / 3), 3)
+
+
+@pytest.mark.parametrize("kind", [np.float64, np.float32])
+def test_rounding_is_no_answer_to_a_prompt(kind):
+    # An additive reward: what the image is worth, and what the prompt is; no more than rounding
+    # in the last place tells one prompt from another.
+    image, prompt = 10 * np.random.default_rng(0).normal(size=(2, 2, 500)).astype(kind)
+    cells = [(image[i] + prompt[p]).astype(float) for i, p in ((0, 0), (0, 1), (1, 0), (1, 1))]
+    exact = (cells[3] - cells[1]) - (cells[2] - cells[0])
+    assert (exact > 0).mean() > 0.1
+    result = override(*cells)
+    assert (result.understood.value, result.n_response_ties) == (0.0, 500)
+    assert result.override_strength.value is None
 
 
 def test_a_group_that_answers_the_prompt_the_wrong_way_round_has_no_interval_of_strength():
@@ -126,8 +150,8 @@ def test_a_group_is_its_pairs_alone(cells, data):
     n = cells.shape[1]
     groups = np.array(data.draw(st.lists(st.sampled_from("abc"), min_size=n, max_size=n)))
     clusters = np.arange(n) // 2
-    by_group = override_by_group(*cells, groups, clusters=clusters, n_resamples=20)
+    by_group = override_by_group(*cells, groups, clusters=clusters)
     assert list(by_group) == sorted(set(groups))
     for name, result in by_group.items():
         rows = groups == name
-        assert result == override(*cells[:, rows], clusters=clusters[rows], n_resamples=20)
+        assert result == override(*cells[:, rows], clusters=clusters[rows])

@@ -1,15 +1,21 @@
 import warnings
-from functools import cache
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics
-from support.reference import auroc_by_counting, bootstrap_by_loop, wilson_by_search
+from support.reference import (
+    auroc_by_counting,
+    influence_by_weights,
+    score_interval,
+    wilson_by_search,
+)
 from support.strategies import labelled
 
 from aas_bench.stats import chosen, preference, preference_by_group
+from aas_bench.stats.intervals import cluster_variance
+from aas_bench.stats.midranks import auroc
 
 NAMES = ("accuracy", "balanced_accuracy", "f1", "auroc", "cohen_kappa")
 
@@ -37,7 +43,7 @@ def values(result) -> dict[str, float | None]:
 @given(labelled())
 def test_equals_scikit_learn(pairs):
     margin, label, _ = pairs
-    result = preference(margin, label, n_resamples=0)
+    result = preference(margin, label)
     expected = by_scikit_learn(margin, label)
     assert values(result) == pytest.approx(expected, abs=1e-12)
     assert all((getattr(result, k).value is None) == (v is None) for k, v in expected.items())
@@ -47,7 +53,7 @@ def test_equals_scikit_learn(pairs):
 @given(labelled())
 def test_auroc_equals_counting(pairs):
     margin, label, _ = pairs
-    exact = preference(margin, label, n_resamples=0).auroc.value
+    exact = preference(margin, label).auroc.value
     assert exact == pytest.approx(auroc_by_counting(margin, label), abs=1e-12)
 
 
@@ -55,7 +61,7 @@ def test_equals_scikit_learn_on_a_million_rows():
     rng = np.random.default_rng(1)
     label = rng.integers(0, 2, 1_000_000)
     margin = np.round(rng.normal(label * 0.3, 1.0), 3)
-    result = preference(margin, label, clusters=rng.integers(0, 300, 1_000_000), n_resamples=2)
+    result = preference(margin, label, clusters=rng.integers(0, 300, 1_000_000))
     assert values(result) == pytest.approx(by_scikit_learn(margin, label), abs=1e-11)
 
 
@@ -66,44 +72,57 @@ def test_margins_are_ranked_as_they_are():
     assert preference(1e-12 * margin + 1.0, [0, 0, 1, 1]).auroc.value == 1.0
 
 
-@settings(deadline=None, max_examples=15)
-@given(labelled(labels=(-1, 0, 1), min_size=12))
-def test_intervals_equal_a_loop_over_scikit_learn(pairs):
-    margin, label, clusters = pairs
-    keep = label >= 0
-    result = preference(margin, label, clusters=clusters, n_resamples=60, seed=3)
-    margin, label, clusters = margin[keep], label[keep], clusters[keep]
+def weighted(name, margin, label):
+    """scikit-learn's figure as a function of the pairs' weights."""
+    by_choice = {
+        "accuracy": metrics.accuracy_score,
+        "balanced_accuracy": metrics.balanced_accuracy_score,
+        "f1": metrics.f1_score,
+        "cohen_kappa": metrics.cohen_kappa_score,
+    }
+    if name == "auroc":
+        return lambda w: metrics.roc_auc_score(label, margin, sample_weight=w)
+    return lambda w: by_choice[name](label, (margin > 0).astype(int), sample_weight=w)
 
-    @cache
-    def figures(rows: tuple[int, ...]) -> dict[str, float | None]:
-        return by_scikit_learn(margin[list(rows)], label[list(rows)])
 
-    for name in NAMES:
-        estimate = getattr(result, name)
-        if estimate.low is None or estimate.value in (0.0, 1.0):
-            continue
-        low, high = bootstrap_by_loop(
-            lambda rows, name=name: figures(tuple(rows))[name],
+@pytest.mark.parametrize("clustered", [True, False])
+@pytest.mark.parametrize("name", NAMES)
+def test_intervals_rest_on_the_slopes_of_scikit_learn(name, clustered):
+    rng = np.random.default_rng(4)
+    label = rng.integers(0, 2, 60)
+    margin = np.round(rng.normal(label, 1.2), 1)
+    clusters = rng.integers(0, 9, 60) if clustered else np.arange(60)
+    found = getattr(preference(margin, label, clusters=clusters if clustered else None), name)
+    statistic = weighted(name, margin, label)
+    value, influence = statistic(np.ones(60)), influence_by_weights(statistic, 60)
+    if name == "accuracy" and not clustered:
+        expected = wilson_by_search(round(60 * value), 60, 0.95)
+    else:
+        both = 30 / np.bincount(label)[label]
+        expected = score_interval(
+            value,
+            influence,
             clusters.tolist(),
-            n_resamples=60,
-            seed=3,
+            both if name in ("auroc", "balanced_accuracy") else None,
+            bounds=(-1, 1) if name == "cohen_kappa" else (0, 1),
         )
-        assert (estimate.low, estimate.high) == pytest.approx((low, high), abs=1e-10), name
+    assert (found.low, found.high) == pytest.approx(expected, abs=1e-5)
 
 
-def test_without_clusters_the_accuracy_has_wilsons_interval_and_the_rest_resample_pairs():
-    rng = np.random.default_rng(0)
-    label = rng.integers(0, 2, 50)
-    margin = rng.normal(label, 1)
-    result = preference(margin, label)
-    hits = int(((margin > 0) == label).sum())
-    assert (result.accuracy.low, result.accuracy.high) == pytest.approx(
-        wilson_by_search(hits, 50, 0.95), abs=1e-9
-    )
-    low, high = bootstrap_by_loop(
-        lambda rows: auroc_by_counting(margin[rows], label[rows]), list(range(50))
-    )
-    assert (result.auroc.low, result.auroc.high) == pytest.approx((low, high), abs=1e-12)
+def test_independent_pairs_have_the_variance_of_delong():
+    # Placements by counting; without clusters and at equal sizes of the labels the working model
+    # has one degree of freedom a pair, and the correction is n / (n - 1).
+    rng = np.random.default_rng(1)
+    label = np.repeat([0, 1], 20)
+    margin = np.round(rng.normal(label, 1), 1)
+    ones, zeros = margin[label == 1], margin[label == 0]
+    wins = (ones[:, None] > zeros) + (ones[:, None] == zeros) / 2
+    delong = wins.mean(axis=1).var() / 20 + wins.mean(axis=0).var() / 20
+    area, influence = auroc(margin, label.astype(np.int8))
+    assert area == pytest.approx(wins.mean())
+    found = cluster_variance(influence, np.ones(40), float(influence @ influence), 40)
+    assert found.variance == pytest.approx(delong * 40 / 39)
+    assert found.dof == pytest.approx(39)
 
 
 @settings(deadline=None, max_examples=100)
@@ -111,7 +130,7 @@ def test_without_clusters_the_accuracy_has_wilsons_interval_and_the_rest_resampl
 def test_half_counts_a_tie_as_half_a_pair_on_either_side(pairs):
     # Two copies of every pair, a tie once with each choice: whole counts that scikit-learn takes.
     margin, label, _ = pairs
-    half = preference(margin, label, ties="half", n_resamples=0)
+    half = preference(margin, label, ties="half")
     keep = label >= 0
     if not keep.any():
         assert half.accuracy.value is None
@@ -120,7 +139,7 @@ def test_half_counts_a_tie_as_half_a_pair_on_either_side(pairs):
     expected = by_scikit_learn(twice[np.tile(keep, 2)], np.tile(label, 2)[np.tile(keep, 2)])
     del expected["auroc"]
     found = values(half)
-    original = preference(margin, label, n_resamples=0)
+    original = preference(margin, label)
     assert found.pop("auroc") == original.auroc.value
     assert found == pytest.approx(expected, abs=1e-12)
 
@@ -165,11 +184,11 @@ def test_a_group_is_its_pairs_alone(pairs, data):
     groups = data.draw(
         st.lists(st.sets(st.sampled_from("abc")).map(sorted), min_size=n, max_size=n)
     )
-    by_group = preference_by_group(margin, label, groups, clusters=clusters, n_resamples=20)
+    by_group = preference_by_group(margin, label, groups, clusters=clusters)
     assert list(by_group) == sorted({name for names in groups for name in names})
     for name, result in by_group.items():
         rows = np.array([name in names for names in groups])
-        alone = preference(margin[rows], label[rows], clusters=clusters[rows], n_resamples=20)
+        alone = preference(margin[rows], label[rows], clusters=clusters[rows])
         assert result == alone
 
 
@@ -184,6 +203,7 @@ def test_chosen_is_the_share_of_positive_margins():
     margin = np.array([1.0, 0.0, -1.0, 3.0])
     assert chosen(margin).value == np.mean(margin > 0)
     assert chosen(margin, ties="half").value == 0.625
-    low, high = bootstrap_by_loop(lambda rows: np.mean(margin[rows] > 0), [0, 0, 1, 2])
+    hits = (margin > 0).astype(float)
+    expected = score_interval(0.5, (hits - 0.5) / 4, [0, 0, 1, 2])
     clustered = chosen(margin, clusters=[0, 0, 1, 2])
-    assert (clustered.low, clustered.high) == pytest.approx((low, high))
+    assert (clustered.low, clustered.high) == pytest.approx(expected)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from support.reference import bootstrap_by_loop
+from support.reference import score_interval
 from support.strategies import columns, labelled
 
 from aas_bench.stats import STRENGTHS, chosen, preference, strength_curve
@@ -17,7 +17,7 @@ def test_the_default_strengths():
 def test_each_point_is_the_preference_of_its_margin(pairs, other):
     d_a, label, clusters = pairs
     d_o = other[0, : len(d_a)]
-    options = {"clusters": clusters, "n_resamples": 20}
+    options = {"clusters": clusters}
     curve = strength_curve(d_a, d_o, label, strengths=[0, 0.5, 1], **options)
     bare = strength_curve(d_a, d_o, strengths=[0, 0.5, 1], **options)
     assert (curve.measure, bare.measure) == ("accuracy", "chosen")
@@ -30,16 +30,19 @@ def test_each_point_is_the_preference_of_its_margin(pairs, other):
         assert (point.low, point.high) == pytest.approx((alone.low, alone.high))
 
 
-def test_intervals_equal_a_loop():
+def test_intervals_equal_their_reference():
     rng = np.random.default_rng(2)
     d_a, d_o, label = rng.normal(size=50), rng.normal(-1, 1, 50), rng.integers(0, 2, 50)
     clusters = rng.integers(0, 12, 50)
-    point = strength_curve(d_a, d_o, label, clusters=clusters, n_resamples=200).points[10]
-    right = (d_a - 0.5 * d_o > 0) == label
-    expected = bootstrap_by_loop(
-        lambda rows: right[rows].mean(), clusters.tolist(), n_resamples=200
-    )
+    point = strength_curve(d_a, d_o, label, clusters=clusters).points[10]
+    right = ((d_a - 0.5 * d_o > 0) == label).astype(float)
+    expected = score_interval(right.mean(), (right - right.mean()) / 50, clusters)
     assert (point.low, point.high) == pytest.approx(expected)
+
+
+def test_ties_count_as_in_the_preference():
+    points = strength_curve([0.0, 1.0, 2.0], [0.0, 1.0, 0.0], strengths=[0, 1], ties="half").points
+    assert [point.value for point in points] == pytest.approx([2.5 / 3, 2 / 3])
 
 
 def test_missing_and_undefined_points():

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from support.result_records import PAPER
 
-from aas_bench.records.from_scores import measurements
+from aas_bench.measure.summary import standard
 from aas_bench.records.record import Measurement, Record, Scores, Subject
 from aas_bench.records.store import save_record
 from aas_bench.tables.scores import ScoreTable
@@ -185,13 +185,14 @@ def scored(folder, subject, table):
     path = folder / "counterfactual" / subject.id / "measured.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
     table.save(path)
+    measured = standard(table, task="counterfactual")
     return Record(
         schema_version=1,
         id=f"counterfactual/{subject.id}/measured",
         status="measured",
         subject=subject,
         task="counterfactual",
-        measurements=measurements(table, kind=subject.kind, task="counterfactual"),
+        measurements=tuple(map(Measurement.of, measured.measurements(subject.kind))),
         scores=Scores(
             file="measured.parquet",
             sha256=hashlib.sha256(path.read_bytes()).hexdigest(),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from scipy.optimize import brentq
-from scipy.stats import norm
+from scipy.stats import norm, t
 
 
 def auroc_by_counting(margin, label) -> float | None:
@@ -27,29 +27,78 @@ def outcome(oiop: float, oidp: float, diop: float, didp: float) -> str:
     return "lucky" if gain_asked > 0 else "missed"
 
 
-def resamples(clusters: Sequence, n_resamples: int, seed: int):
-    """Rows of each resample: as many draws of a whole cluster as there are clusters."""
+def influence_by_weights(statistic: Callable[[np.ndarray], float], n: int) -> np.ndarray:
+    """Derivative of a statistic of row weights by each weight, at weights of 1."""
+    step, slopes = 1e-4, []
+    for i in range(n):
+        more, less = np.ones(n), np.ones(n)
+        more[i] += step
+        less[i] -= step
+        slopes.append((statistic(more) - statistic(less)) / (2 * step))
+    return np.array(slopes)
+
+
+def cluster_error(influence, clusters, weights=None) -> tuple[float, float, float]:
+    """Variance and degrees of freedom of a value from the influences on it, with full matrices.
+
+    The working model: rows of a cluster correlate by r, rows of different clusters do not. Also
+    gives 1 / sum w^2.
+    """
+    influence, weights = (
+        np.asarray(influence),
+        np.ones(len(influence)) if weights is None else weights,
+    )
     names = sorted(set(clusters))
-    rows = {name: [i for i, c in enumerate(clusters) if c == name] for name in names}
-    rng = np.random.default_rng(seed)
-    for _ in range(n_resamples):
-        drawn = rng.integers(0, len(names), size=len(names))
-        yield [row for k in drawn for row in rows[names[k]]]
+    member = np.array([[c == name for c in clusters] for name in names], dtype=float)
+    sums, w = member @ influence, member @ weights / np.sum(weights)
+    sums, w = sums[w > 0], w[w > 0]
+    n, one = max(float(np.sum(weights)), len(w)), np.ones(len(w))
+    # What is left of independent totals once the value is taken off: (I - w 1') total.
+    left = np.eye(len(w)) - np.outer(w, one)
+
+    def under(r: float) -> tuple[float, float]:
+        cov = left @ np.diag(w * (1 - r) + n * w**2 * r) @ left.T
+        factor = np.diag((w * (1 - r) + n * w**2 * r) / np.diag(cov))
+        product = factor @ cov
+        dof = np.trace(product) ** 2 / np.trace(product @ product)
+        return float(sums @ factor @ sums), float(dof)
+
+    alone = float(np.sum(influence**2)) * n / (n - 1)
+    effect, most = under(0.0)[0] / alone if alone else n * w @ w, n * float(w @ w)
+    r = min(max((effect - 1) / (most - 1), 0.0), 1.0) if most > 1 + 1e-9 else 0.0
+    return (*under(r), 1 / float(w @ w))
 
 
-def bootstrap_by_loop(
-    statistic: Callable[[list[int]], float | None],
-    clusters: Sequence,
-    *,
-    n_resamples: int = 1000,
-    seed: int = 0,
-    confidence_level: float = 0.95,
+def t_interval(value: float, influence, clusters, level: float = 0.95) -> tuple[float, float]:
+    """The value -+ t times its error by cluster."""
+    variance, dof, _ = cluster_error(influence, clusters)
+    half = t.ppf((1 + level) / 2, dof) * np.sqrt(variance)
+    return value - half, value + half
+
+
+def score_interval(
+    value: float, influence, clusters, weights=None, *, bounds=(0.0, 1.0), level: float = 0.95
 ) -> tuple[float, float]:
-    """Percentiles of a statistic of rows over resampled clusters; None is left out."""
-    values = [statistic(rows) for rows in resamples(clusters, n_resamples, seed)]
-    tail = 50 * (1 - confidence_level)
-    low, high = np.percentile([v for v in values if v is not None], [tail, 100 - tail])
-    return float(low), float(high)
+    """The values that a score test with the error between clusters would not reject, by search."""
+    influence = np.asarray(influence)
+    weights = np.ones(len(influence)) if weights is None else np.asarray(weights)
+    variance, dof, n_effective = cluster_error(influence, clusters, weights)
+    span = bounds[1] - bounds[0]
+    p, z = (value - bounds[0]) / span, t.ppf((1 + level) / 2, dof)
+    if 0 < p < 1:
+        n = max(float(weights.sum()), len({c for c, w in zip(clusters, weights, strict=True) if w}))
+        alone = float((influence**2).sum()) * n / (n - 1)
+        effect, events = variance / alone, n * min(p, 1 - p)
+        prior = max(effect, np.sqrt(n / n_effective))
+        effect = (events * effect + prior) / (events + 1)
+        n_effective = p * (1 - p) * span**2 / (alone * effect)
+
+    def excess(v: float) -> float:
+        return (p - v) ** 2 - z**2 * v * (1 - v) / n_effective
+
+    low = 0.0 if p == 0 else brentq(excess, 1e-15, min(p, 1 - 1e-15), xtol=1e-14)
+    high = 1.0 if p == 1 else brentq(excess, max(p, 1e-15), 1 - 1e-15, xtol=1e-14)
+    return bounds[0] + span * low, bounds[0] + span * high
 
 
 def wilson_by_search(n_hits: float, n: int, confidence_level: float) -> tuple[float, float]:

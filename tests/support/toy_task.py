@@ -8,7 +8,6 @@ from support.toy_pairs import dataset, picture, png
 
 from aas_bench.measure.analyses.shared import choice_measure
 from aas_bench.measure.analyses.task_report import TaskReport
-from aas_bench.measure.analyses.task_scores import masks
 from aas_bench.publish.builder import BenchBuilder, BenchConfig, for_viewer
 from aas_bench.tables.schema import DIMENSIONS, pair_features
 
@@ -52,7 +51,7 @@ def by_kind(scores):
     """The analysis, as the row's `analysis` names it."""
     chosen = scores.breakdown(
         choice_measure(scores),
-        {"kind of cloud": masks(scores.require_groups("kind", DIMENSIONS))},
+        {"kind of cloud": scores.require_groups("kind", DIMENSIONS).masks()},
         name="chosen",
         title="How often the dull sky wins",
         unit="share",

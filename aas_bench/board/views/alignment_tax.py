@@ -20,14 +20,14 @@ from aas_bench.board.paired import ScoreFiles
 from aas_bench.board.tables import Axis, Cell, Column, Row, Table, facet
 from aas_bench.board.view import View
 from aas_bench.board.views.generators import main_reward, rewards_of
+from aas_bench.measure.compare import SHIFTS, holm_by_family
 from aas_bench.measure.measures import MEASURES
-from aas_bench.pages.words import UNDEFINED, count, number
 from aas_bench.records.record import Measurement
 from aas_bench.records.store import Results
-from aas_bench.stats.compare import SignedRank, holm
+from aas_bench.stats.compare import GeneratorComparison
+from aas_bench.words import UNDEFINED, count, number
 
 NAME: Final = "alignment-tax"
-TESTED: Final = ("delta", "after")
 JUDGED: Final = ("llm_win",)
 WITHOUT_TEST: Final = "no test: published"
 WITHOUT_SCORES: Final = "no test: scores missing"
@@ -43,7 +43,7 @@ class Pair:
         reward: The reward model that measured both; "" for the judge.
         ours: The aligned generator's figure.
         theirs: The base's.
-        test: Wilcoxon's paired test; None without per-pair scores of both.
+        test: The two prompt by prompt; None without per-pair scores of both.
     """
 
     aligned: Figures
@@ -51,7 +51,7 @@ class Pair:
     reward: str
     ours: Measurement
     theirs: Measurement
-    test: SignedRank | None
+    test: GeneratorComparison | None
 
     @property
     def difference(self) -> float:
@@ -112,7 +112,7 @@ _COLUMNS: Final = (
     Column(
         key="test",
         label="Paired test",
-        tip="Wilcoxon's signed-rank test prompt by prompt, Holm by family; none without the "
+        tip="Sign flips by prompt of the mean difference, Holm by family; none without the "
         "per-pair scores of both.",
     ),
     Column(key="effect", label="Effect size", kind="number", tip="Rank-biserial.", shown=False),
@@ -144,7 +144,7 @@ def _pairs(found: Sequence[Figures], scores: ScoreFiles | None) -> Iterator[Pair
 
 
 def _comparisons(aligned: Figures, base: Figures, scores: ScoreFiles | None) -> Iterator[Pair]:
-    wanted = [(measure, reward) for reward in rewards_of(aligned) for measure in TESTED]
+    wanted = [(measure, reward) for reward in rewards_of(aligned) for measure in SHIFTS]
     for measure, reward in [*wanted, *((measure, None) for measure in JUDGED)]:
         ours, theirs = (each.get(measure, reward=reward) for each in (aligned, base))
         if ours is None or theirs is None or None in (ours.value, theirs.value):
@@ -159,10 +159,13 @@ def _comparisons(aligned: Figures, base: Figures, scores: ScoreFiles | None) -> 
 
 def _rows(pairs: Sequence[Pair]) -> tuple[Row, ...]:
     axes = _axes(pairs)
-    adjusted = _holm(pairs)
+    adjusted = holm_by_family(
+        [pair.aligned.record.subject.family for pair in pairs],
+        [None if pair.test is None else pair.test.mean_test.p_value for pair in pairs],
+    )
     return tuple(
-        _row(pair, axes[pair.ours.measure, pair.reward], adjusted.get(i))
-        for i, pair in enumerate(pairs)
+        _row(pair, axes[pair.ours.measure, pair.reward], p_value)
+        for pair, p_value in zip(pairs, adjusted, strict=True)
     )
 
 
@@ -172,19 +175,6 @@ def _axes(pairs: Sequence[Pair]) -> dict[tuple[str, str], Axis]:
         shares = (pair.theirs.value or 0.0, pair.ours.value or 0.0)
         cells[pair.ours.measure, pair.reward].append(Cell(shares=shares))
     return {key: span(group) for key, group in cells.items()}
-
-
-def _holm(pairs: Sequence[Pair]) -> dict[int, float]:
-    """Adjusted p by position; the tests of one family are adjusted together."""
-    families: dict[str | None, list[int]] = defaultdict(list)
-    for i, pair in enumerate(pairs):
-        if pair.test is not None and pair.test.p_value is not None:
-            families[pair.aligned.record.subject.family].append(i)
-    adjusted: dict[int, float] = {}
-    for places in families.values():
-        p_values = [test.p_value for i in places if (test := pairs[i].test) is not None]
-        adjusted |= dict(zip(places, holm([p or 0.0 for p in p_values]).tolist(), strict=True))
-    return adjusted
 
 
 def _row(pair: Pair, axis: Axis, p_value: float | None) -> Row:
@@ -201,7 +191,7 @@ def _row(pair: Pair, axis: Axis, p_value: float | None) -> Row:
         shares=(pair.theirs.value or 0.0, pair.ours.value or 0.0),
         axis=axis,
     )
-    effect = None if pair.test is None else pair.test.rank_biserial
+    effect = None if pair.test is None else pair.test.rank_biserial.value
     n = None if pair.test is None else pair.test.n
     return Row(
         id=pair.aligned.record.id,
@@ -236,7 +226,7 @@ def _test_cell(pair: Pair, p_value: float | None) -> Cell:
         published = pair.aligned.record.status == "published"
         return Cell(text=WITHOUT_TEST if published else WITHOUT_SCORES)
     if p_value is None:
-        return Cell(text=f"no test: {pair.test.reason}")
+        return Cell(text=f"no test: {pair.test.mean_test.reason}")
     return Cell(text="p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}", value=p_value)
 
 

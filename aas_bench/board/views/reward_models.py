@@ -25,10 +25,10 @@ from aas_bench.board.cells import (
 from aas_bench.board.tables import Cell, Column, Row, Table, facet
 from aas_bench.board.view import Figure, Panel, View
 from aas_bench.board.words import leaders, named, statuses, subjects, sure
-from aas_bench.pages.words import percent
 from aas_bench.records.record import Measurement
 from aas_bench.records.store import Results
 from aas_bench.tasks.catalog import TASKS
+from aas_bench.words import percent
 
 NAME: Final = "reward-models"
 MOST_PANELS: Final = 12

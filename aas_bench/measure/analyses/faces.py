@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from aas_bench.measure.analyses.shared import choice_measure, override_breakdown
 from aas_bench.measure.analyses.task_report import Breakdown, TaskReport
-from aas_bench.measure.analyses.task_scores import TaskScores, masks
-from aas_bench.measure.spelling import listing, percent_in
+from aas_bench.measure.analyses.task_scores import TaskScores
 from aas_bench.tables.schema import DIMENSIONS
 from aas_bench.tasks.taxonomy import EMOTIONS, HAPPY
+from aas_bench.words import listing, percent_in
 
 
 def faces(scores: TaskScores) -> TaskReport:
@@ -21,7 +21,7 @@ def faces(scores: TaskScores) -> TaskReport:
     """
     scores.require_scores("oidp", "didp")
     names = scores.require_groups("emotion", DIMENSIONS, "emotion")
-    groupings = {"emotion": masks(names, order=[e for e in EMOTIONS if e != HAPPY])}
+    groupings = {"emotion": names.masks(order=[e for e in EMOTIONS if e != HAPPY])}
     accuracy = scores.breakdown(
         choice_measure(scores),
         groupings,

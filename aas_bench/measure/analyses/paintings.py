@@ -10,10 +10,10 @@ import numpy as np
 
 from aas_bench.measure.analyses.generator_means import GeneratorTable, means_for
 from aas_bench.measure.analyses.task_report import Breakdown, ByReward, Groups, TaskReport
-from aas_bench.measure.analyses.task_scores import Masks, TaskScores, masks
-from aas_bench.measure.spelling import number_in
+from aas_bench.measure.analyses.task_scores import Masks, TaskScores
 from aas_bench.stats.estimate import Estimate, Mask
-from aas_bench.stats.rank import ArtRank, art_rank
+from aas_bench.stats.paintings_rank import ArtRank, art_rank
+from aas_bench.words import number_in, rank
 
 _GROUPINGS: Final = ("style", "genre")
 # Any two means give a scale; without a table only the mean of the paintings is kept.
@@ -63,7 +63,9 @@ def paintings(scores: TaskScores) -> ArtReport:
         for reward in scores.rewards
         if (table := means_for(scores.generators, reward, scores.rewards)) is not None
     }
-    groupings = {name: masks(names) for name in _GROUPINGS if any(names := scores.lists(name))}
+    groupings = {
+        name: found.masks() for name in _GROUPINGS if (found := scores.groups(name)) is not None
+    }
     everything: Masks = {"all": scores.everything}
     overall = _places(scores, everything, tables)["all"]
     by = {name: _places(scores, groups, tables) for name, groups in groupings.items()}
@@ -112,8 +114,9 @@ def _places(
 ) -> dict[str, dict[str, ArtRank]]:
     def place(reward: str, mask: Mask) -> ArtRank:
         means = tables[reward].means if reward in tables else _NO_TABLE
-        painting = scores.cells(reward).didp[mask]
-        return art_rank(painting, means, **scores.keywords(mask))
+        view = scores.view(reward, mask)
+        # The summary has refused missing scores already, where they are not to be dropped.
+        return art_rank(view.cells.didp, means, **view.keywords)
 
     return {
         group: {reward: place(reward, mask) for reward in scores.rewards}
@@ -139,15 +142,8 @@ def _relative(places: Mapping[str, ArtRank], tables: Mapping[str, GeneratorTable
 
 
 def rank_words(place: ArtRank) -> str:
-    """A rank with what its interval leaves open: `10 of 12 (9 to 10)`; "" where there is none."""
-    if place.rank is None:
-        return ""
-    text = f"{place.rank} of {place.n_ranked}"
-    if place.rank_best is None or place.rank_worst is None:
-        return text
-    if place.rank_best == place.rank_worst:
-        return f"{text} (anywhere in the interval)"
-    return f"{text} ({place.rank_best} to {place.rank_worst})"
+    """A rank with what its interval leaves open; "" where there is none."""
+    return rank(place.rank, place.n_ranked, place.rank_best, place.rank_worst)
 
 
 def _finding(place: ArtRank, table: GeneratorTable | None) -> str:

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from aas_bench.measure.analyses.task_report import Breakdown, TaskReport
-from aas_bench.measure.analyses.task_scores import Masks, TaskScores, masks
-from aas_bench.measure.spelling import number_in, percent_in
-from aas_bench.stats.estimate import Estimate, Mask
-from aas_bench.stats.gap import PairedGap, paired_gap
+from aas_bench.measure.analyses.task_scores import Masks, TaskScores
+from aas_bench.stats.estimate import Estimate
 from aas_bench.tables.schema import DIMENSIONS
 from aas_bench.tasks.taxonomy import PHOTO_ELEMENTS, elements
+from aas_bench.words import number_in, percent_in
 
 
 def photo_gap(scores: TaskScores) -> TaskReport:
@@ -29,14 +28,9 @@ def photo_gap(scores: TaskScores) -> TaskReport:
     scores.require_scores("oidp", "didp")
     groupings = _groupings(scores)
 
-    def gap(reward: str, mask: Mask, *, clean_caption: bool = False) -> PairedGap:
-        cells = scores.cells(reward)
-        a, b = (cells.oiop, cells.diop) if clean_caption else (cells.oidp, cells.didp)
-        return paired_gap(a[mask], b[mask], **scores.keywords(mask))
-
     breakdowns = [
         scores.breakdown(
-            lambda reward, mask: gap(reward, mask).gap,
+            lambda reward, mask: scores.view(reward, mask).gap.gap,
             groupings,
             name="gap",
             title="Clean image minus photograph, under the photograph's own caption",
@@ -47,7 +41,7 @@ def photo_gap(scores: TaskScores) -> TaskReport:
             "the photograph. In units of each reward.",
         ),
         scores.breakdown(
-            lambda reward, mask: gap(reward, mask).b_wins,
+            lambda reward, mask: scores.view(reward, mask).gap.b_wins,
             groupings,
             name="photo_wins",
             title="How often the photograph wins",
@@ -61,7 +55,7 @@ def photo_gap(scores: TaskScores) -> TaskReport:
     if scores.has("oiop") and scores.has("diop"):
         breakdowns.append(
             scores.breakdown(
-                lambda reward, mask: gap(reward, mask, clean_caption=True).gap,
+                lambda reward, mask: scores.view(reward, mask).gap_clean_caption.gap,
                 groupings,
                 name="gap_clean_caption",
                 title="Clean image minus photograph, under the clean caption",
@@ -84,18 +78,15 @@ def photo_gap(scores: TaskScores) -> TaskReport:
 
 def _groupings(scores: TaskScores) -> dict[str, Masks]:
     found = scores.require_groups("category and element", "elements", DIMENSIONS, "category")
+    categories = found.merged(lambda name: name.partition(".")[0])
     groupings: dict[str, Masks] = {
-        "category": masks(_categories(found), order=PHOTO_ELEMENTS),
-        "element": masks(found, order=elements()),
+        "category": categories.masks(order=PHOTO_ELEMENTS),
+        "element": found.masks(order=elements()),
     }
-    primary = scores.lists("category")
-    if any(primary):
-        groupings["primary element"] = masks(primary, order=elements())
+    primary = scores.groups("category")
+    if primary is not None:
+        groupings["primary element"] = primary.masks(order=elements())
     return groupings
-
-
-def _categories(names: Sequence[Sequence[str]]) -> list[list[str]]:
-    return [[name.partition(".")[0] for name in of_row] for of_row in names]
 
 
 def _finding(breakdowns: Sequence[Breakdown], reward: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aas_bench.measure.rows import members
+from aas_bench.measure.rows import memberships
 from aas_bench.tables.schema import DIDP, DIMENSIONS, OIDP, score_column
 from aas_bench.tables.scores import ScoreTable
 from aas_bench.tasks.catalog import TASKS
@@ -24,7 +24,7 @@ def recognised(table: ScoreTable) -> Task | None:
         return None
     if not _scored(table, OIDP):
         return _only([task for task in TASKS.values() if not task.paired])
-    asked = {name for value in frame[DIMENSIONS] for name in members(value)}
+    asked = set(memberships(frame[DIMENSIONS]))
     return _only([task for task in TASKS.values() if asked and asked <= task.asked])
 
 

@@ -9,12 +9,11 @@ import numpy as np
 
 from aas_bench.measure.analyses.shared import accuracy_measure, override_breakdown
 from aas_bench.measure.analyses.task_report import Breakdown, TaskReport
-from aas_bench.measure.analyses.task_scores import Masks, TaskScores, masks
-from aas_bench.measure.spelling import number_in, percent_in, plain_name
+from aas_bench.measure.analyses.task_scores import Masks, TaskScores
 from aas_bench.stats.agreement import spearman
 from aas_bench.stats.estimate import Estimate, Mask, Scores
 from aas_bench.tables.schema import DIMENSIONS, MODEL, UNKNOWN_MODEL
-from aas_bench.tasks.taxonomy import DIMENSIONS as MEANINGS
+from aas_bench.words import number_in, percent_in, plain_name
 
 JUDGED: Final = {
     "special_effects": "the requested effects",
@@ -36,10 +35,12 @@ def rewritten(scores: TaskScores) -> TaskReport:
     """
     scores.require_scores("oidp", "didp")
     dimensions = scores.require_groups("dimension", DIMENSIONS)
-    groupings = {"dimension": masks(dimensions, order=MEANINGS)}
-    generators = [[n for n in of_row if n != UNKNOWN_MODEL] for of_row in scores.lists(MODEL)]
-    if any(generators):
-        groupings["generator"] = masks(generators)
+    groupings = {"dimension": dimensions.masks()}
+    generators = scores.groups(MODEL)
+    known = {} if generators is None else generators.masks()
+    known.pop(UNKNOWN_MODEL, None)
+    if known:
+        groupings["generator"] = known
     accuracy = scores.breakdown(
         accuracy_measure(scores),
         groupings,
@@ -107,10 +108,9 @@ def _mark(struct: Any, name: str) -> float:
 
 def _agreement(scores: TaskScores, groups: Masks, what: str, gain: Scores) -> Breakdown:
     def measure(reward: str, mask: Mask) -> Estimate:
-        cells = scores.cells(reward)
+        view = scores.view(reward, mask)
         # Judges leave pairs out by their nature; that never stops an analysis.
-        keywords = scores.keywords(mask) | {"on_missing": "drop"}
-        return spearman((cells.didp - cells.oidp)[mask], gain[mask], **keywords)
+        return spearman(view.margin, gain[mask], **view.keywords | {"on_missing": "drop"})
 
     on = "the judge's choice" if what == "label" else f"the judge's marks of {JUDGED[what]}"
     return scores.breakdown(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -12,10 +12,10 @@ import pandas as pd
 from aas_bench.errors import SchemaError
 from aas_bench.measure.analyses.generator_means import GeneratorTable
 from aas_bench.measure.analyses.task_report import Breakdown, ByReward, Unit
-from aas_bench.measure.rows import members
-from aas_bench.stats.estimate import Estimate, Labels, Mask, Ties
+from aas_bench.measure.rows import Memberships, memberships
+from aas_bench.measure.view import View, Views
+from aas_bench.stats.estimate import Estimate, Labels, Mask
 from aas_bench.tables.schema import score_column
-from aas_bench.tables.scores import Cells, ScoreTable
 from aas_bench.tasks.task import Task
 
 Masks: TypeAlias = Mapping[str, Mask]
@@ -29,54 +29,44 @@ class TaskScores:
 
     Attributes:
         task: The task.
-        table: The score table.
-        rows: The rows behind every figure, shape (n,): each pair once.
+        views: The score table, opened for measuring.
         rewards: Reward models to report.
-        ties: See `stats.preference`.
-        options: `n_resamples`, `seed`, `confidence_level` and `on_missing` of every statistic.
         generators: Tables of generators' means, for the art rank.
     """
 
     task: Task
-    table: ScoreTable
-    rows: Mask
+    views: Views
     rewards: tuple[str, ...]
-    ties: Ties
-    options: Mapping[str, Any]
     generators: tuple[GeneratorTable, ...]
 
     @property
     def frame(self) -> pd.DataFrame:
-        """The rows as a frame."""
-        rows: pd.DataFrame = self.table.frame[self.rows]
+        """The rows behind every figure, each pair once."""
+        rows: pd.DataFrame = self.views.table.frame[self.views.rows]
         return rows
 
     @property
     def everything(self) -> Mask:
         """A mask that leaves nothing out, shape (n rows,)."""
-        return np.ones(int(self.rows.sum()), dtype=bool)
+        return np.ones(np.count_nonzero(self.views.rows), dtype=bool)
 
     @property
     def label(self) -> Labels | None:
         """The labels of the rows; None where no row has a label of 0 or 1."""
-        label = self.table.label
-        found = None if label is None else label[self.rows]
-        return found if found is not None and bool(np.any(found >= 0)) else None
+        label = self.views.label
+        return None if label is None else label[self.views.rows]
 
-    def cells(self, reward: str) -> Cells:
-        """The four scores of the rows."""
-        cells = self.table.cells(reward)
-        return Cells(**{name: column[self.rows] for name, column in vars(cells).items()})
+    def view(self, reward: str, mask: Mask) -> View:
+        """A reward model on some of the rows: the statistics that every table has, taken once."""
+        rows = self.views.rows.copy()
+        rows[rows] = mask
+        return self.views.view(reward, rows)
 
-    def keywords(self, mask: Mask) -> dict[str, Any]:
-        """The options of a statistic on some of the rows."""
-        return {**self.options, "clusters": self.table.clusters[self.rows][mask]}
-
-    def lists(self, column: str) -> list[list[str]]:
-        """The names in each cell of a column; empty lists where there is no such column."""
-        if column not in self.frame:
-            return [[] for _ in self.everything]
-        return [members(value) for value in self.frame[column]]
+    def groups(self, column: str) -> Memberships | None:
+        """The groups of a column; None where there is no such column, or no name in it."""
+        frame = self.frame
+        found = memberships(frame[column]) if column in frame else None
+        return found or None
 
     def breakdown(
         self,
@@ -112,8 +102,9 @@ class TaskScores:
     def has(self, *cells: str) -> bool:
         """Whether any reward model scored these cells at all."""
         return any(
-            not np.all(np.isnan([getattr(self.cells(reward), cell) for cell in cells]))
+            not np.all(np.isnan(getattr(self.views.cells(reward), cell)[self.views.rows]))
             for reward in self.rewards
+            for cell in cells
         )
 
     def require_scores(self, *cells: str) -> None:
@@ -130,15 +121,15 @@ class TaskScores:
                 )
                 raise SchemaError(msg)
 
-    def require_groups(self, what: str, *columns: str) -> Sequence[list[str]]:
-        """The names in each cell of the first column that has any.
+    def require_groups(self, what: str, *columns: str) -> Memberships:
+        """The groups of the first column that has any.
 
         Raises:
             SchemaError: None of the columns has.
         """
         for column in columns:
-            found = self.lists(column)
-            if any(found):
+            found = self.groups(column)
+            if found is not None:
                 return found
         task, named = self.task.name, " or ".join(map(repr, columns))
         msg = (
@@ -146,11 +137,3 @@ class TaskScores:
             f'in it. Score pairs that keep it, as load_pairs("{task}") gives them, or add it.'
         )
         raise SchemaError(msg)
-
-
-def masks(names: Sequence[Iterable[str]], order: Iterable[str] = ()) -> dict[str, Mask]:
-    """Rows of each name; names in this order first, then by alphabet."""
-    sets = [set(of_row) for of_row in names]
-    place = {name: i for i, name in enumerate(order)}
-    found = sorted(set().union(*sets), key=lambda name: (place.get(name, len(place)), name))
-    return {name: np.array([name in of_row for of_row in sets], dtype=bool) for name in found}

@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from aas_bench.measure.analyses.photo_gap import negated
 from aas_bench.measure.analyses.shared import choice_measure
 from aas_bench.measure.analyses.task_report import Breakdown, TaskReport
-from aas_bench.measure.analyses.task_scores import Masks, TaskScores, masks
-from aas_bench.measure.spelling import listing, p_value, percent_in
+from aas_bench.measure.analyses.task_scores import Masks, TaskScores
+from aas_bench.stats.by_family import GroupTest, compare_by_group
 from aas_bench.stats.estimate import Estimate, Mask
-from aas_bench.stats.family import GroupTest, signed_rank_by_group
-from aas_bench.stats.gap import paired_gap
 from aas_bench.tables.schema import DIMENSIONS
 from aas_bench.tasks.taxonomy import TOPICS
+from aas_bench.words import listing, p_value, percent_in
 
 _ALL: Final = "all topics"
 _LEVEL: Final = 0.05
@@ -33,12 +33,15 @@ class CriticalReport(TaskReport):
     tests: Mapping[str, Mapping[str, GroupTest]]
 
     def remark(self, analysis: str, reward: str, group: str | None = None) -> str:
-        """The p-value beside an effect size; adjusted by Holm where it is one of several topics."""
-        if analysis != "effect":
-            return ""
-        if group is None:
-            return p_value(self.overall_tests[reward].test.p_value)
-        return p_value(self.tests[reward][group].p_holm)
+        """The p-value beside an effect; adjusted by Holm where it is one of several topics."""
+        whole = self.overall_tests[reward].comparison
+        if analysis == "margin":
+            mean = whole.mean_test.p_value
+            return p_value(mean if group is None else self.tests[reward][group].mean_p_holm)
+        if analysis == "effect":
+            rank = whole.rank_test.p_value
+            return p_value(rank if group is None else self.tests[reward][group].rank_p_holm)
+        return ""
 
 
 def topics(scores: TaskScores) -> CriticalReport:
@@ -52,14 +55,14 @@ def topics(scores: TaskScores) -> CriticalReport:
         SchemaError: The table lacks the scores, or the topics.
     """
     scores.require_scores("oidp", "didp")
-    groupings = {"topic": masks(scores.require_groups("topic", DIMENSIONS, "topic"), order=TOPICS)}
+    names = scores.require_groups("topic", DIMENSIONS, "topic")
+    groupings = {"topic": names.masks(order=TOPICS)}
     tests = {reward: _tests(scores, reward, groupings["topic"]) for reward in scores.rewards}
     whole = {_ALL: scores.everything}
     overall = {reward: _tests(scores, reward, whole)[_ALL] for reward in scores.rewards}
 
     def margin(reward: str, mask: Mask) -> Estimate:
-        cells = scores.cells(reward)
-        return paired_gap(cells.didp[mask], cells.oidp[mask], **scores.keywords(mask)).gap
+        return negated(scores.view(reward, mask).gap.gap)
 
     chosen = scores.breakdown(
         choice_measure(scores),
@@ -78,10 +81,13 @@ def topics(scores: TaskScores) -> CriticalReport:
         neutral_name="no effect",
         note="1: the less aligned generator always scores higher; \u22121: the aligned one does. "
         "p: Wilcoxon's signed-rank test, by topic adjusted over the topics (Holm).",
-        overall={reward: overall[reward].rank_biserial for reward in scores.rewards},
+        overall={reward: overall[reward].comparison.rank_biserial for reward in scores.rewards},
         by={
             "topic": {
-                topic: {reward: tests[reward][topic].rank_biserial for reward in scores.rewards}
+                topic: {
+                    reward: tests[reward][topic].comparison.rank_biserial
+                    for reward in scores.rewards
+                }
                 for topic in groupings["topic"]
             }
         },
@@ -100,7 +106,8 @@ def topics(scores: TaskScores) -> CriticalReport:
                 unit="score",
                 neutral=0.0,
                 neutral_name="no difference",
-                note="Mean margin under the critical prompt, in units of each reward.",
+                note="Mean margin under the critical prompt, in units of each reward. p: sign "
+                "flips of that mean by prompt, by topic adjusted over the topics (Holm).",
             ),
         ),
         findings={r: _finding(chosen, tests[r], r) for r in scores.rewards},
@@ -111,9 +118,9 @@ def topics(scores: TaskScores) -> CriticalReport:
 
 
 def _tests(scores: TaskScores, reward: str, groups: Masks) -> dict[str, GroupTest]:
-    cells, everyone = scores.cells(reward), scores.everything
-    names = [[name for name, mask in groups.items() if mask[row]] for row in range(len(everyone))]
-    found = signed_rank_by_group(cells.didp, cells.oidp, names, **scores.keywords(everyone))
+    view = scores.view(reward, scores.everything)
+    names = [[name for name, mask in groups.items() if mask[row]] for row in range(view.n)]
+    found = compare_by_group(view.cells.didp, view.cells.oidp, names, **view.test_keywords)
     return {name: found[name] for name in groups}
 
 
@@ -122,12 +129,16 @@ def _finding(chosen: Breakdown, tests: Mapping[str, GroupTest], reward: str) -> 
     if share.value is None:
         return f"could not be judged: {share.reason}."
     apart = [
-        f"{topic} ({'less aligned' if (group.rank_biserial.value or 0) > 0 else 'aligned'} higher)"
+        f"{topic} ({_higher(group)} higher)"
         for topic, group in tests.items()
-        if group.p_holm is not None and group.p_holm < _LEVEL
+        if group.rank_p_holm is not None and group.rank_p_holm < _LEVEL
     ]
     where = f"apart on {listing(apart)}" if apart else "not told apart on any topic"
     return (
         f"prefers the less aligned generator in {percent_in(share)} of pairs; the two are {where} "
         f"(signed-rank, Holm, 5\N{NARROW NO-BREAK SPACE}%)."
     )
+
+
+def _higher(group: GroupTest) -> str:
+    return "less aligned" if (group.comparison.rank_biserial.value or 0) > 0 else "aligned"

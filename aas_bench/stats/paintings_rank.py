@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from aas_bench.errors import InputError
+from aas_bench.stats.analysis import Analysis
 from aas_bench.stats.estimate import Estimate, OnMissing, Result, Scores
 from aas_bench.stats.inputs import read_sample, read_scores
-from aas_bench.stats.intervals import Bootstrap, Resampling
+from aas_bench.stats.intervals import Intervals
 
 NO_SCORES = "no painting has a score"
 
@@ -44,8 +45,6 @@ def art_rank(
     clusters: ArrayLike | None = None,
     on_missing: OnMissing = "raise",
     confidence_level: float = 0.95,
-    n_resamples: int = 1000,
-    seed: int = 0,
 ) -> ArtRank:
     """Place the mean score of the paintings in a table of generators' mean scores.
 
@@ -59,8 +58,6 @@ def art_rank(
         clusters: Shape (n,), such as the painter. None counts paintings as independent.
         on_missing: "raise", or "drop" the paintings without a score and lower the coverage.
         confidence_level: Nominal coverage of the intervals, in (0, 1).
-        n_resamples: Bootstrap resamples; 0 leaves bootstrap intervals out.
-        seed: Seed of the resamples.
 
     Returns:
         ArtRank; `relative` is None where all generators have one mean.
@@ -77,20 +74,19 @@ def art_rank(
         >>> place.mean.value, place.rank, place.n_ranked, place.relative.value
         (5.0, 3, 4, 0.5)
     """
-    options = Resampling(confidence_level=confidence_level, n_resamples=n_resamples, seed=seed)
+    analysis = Analysis(confidence_level=confidence_level, on_missing=on_missing)
     generators = read_scores("table", list(table.values()))
     if len(generators) == 0 or np.isnan(generators).any():
         msg = "the table of generators is empty or lacks a mean. Give one mean per generator."
         raise InputError(msg)
     sample = read_sample({"score": score}, clusters=clusters, on_missing=on_missing).complete()
-    boot = Bootstrap(sample, options)
-    column = sample.scores["score"][:, None]
-    (mean,) = boot.means(column, undefined=NO_SCORES)
+    intervals, column = Intervals(sample, analysis), sample.scores["score"]
+    mean = intervals.mean(column, undefined=NO_SCORES)
     span = float(np.ptp(generators))
     if span > 0:
-        (relative,) = boot.means((column - generators.min()) / span, undefined=NO_SCORES)
+        relative = intervals.mean((column - generators.min()) / span, undefined=NO_SCORES)
     else:
-        relative = boot.estimate(np.nan, np.empty(0), undefined="all generators have one mean")
+        relative = intervals.none("all generators have one mean", n=sample.n)
     return ArtRank(
         mean=mean,
         rank=_rank(generators, mean.value),

@@ -1,4 +1,4 @@
-"""What pages say of a summary, in the numbers and names of `measure.spelling`."""
+"""Sentences about a summary: what a reward model did, and who overrides most."""
 
 from __future__ import annotations
 
@@ -6,47 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from aas_bench.measure.results import RewardSummary, Summary
-from aas_bench.measure.spelling import (
-    UNDEFINED,
-    count,
-    level,
-    listing,
-    number,
-    number_in,
-    number_interval,
-    p_value,
-    percent,
-    percent_in,
-    percent_interval,
-    plain_name,
-    spaced,
-)
 from aas_bench.stats.estimate import Estimate
 from aas_bench.stats.override import Override
 from aas_bench.tasks.catalog import DEFAULT
-
-__all__ = [
-    "UNDEFINED",
-    "Leaders",
-    "complement",
-    "count",
-    "finding",
-    "level",
-    "listing",
-    "made_by",
-    "most_overriding",
-    "number",
-    "number_in",
-    "number_interval",
-    "p_value",
-    "percent",
-    "percent_in",
-    "percent_interval",
-    "plain_name",
-    "prompt_blind",
-    "spaced",
-    "understands",
-]
+from aas_bench.words import listing, percent_in
 
 
 def made_by(models: Sequence[str]) -> str:

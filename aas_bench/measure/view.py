@@ -1,0 +1,262 @@
+"""One reward model on some of the rows of a score table: every statistic is computed here, once."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aas_bench.measure.rows import headline_rows, reworded_rows
+from aas_bench.stats.analysis import Analysis
+from aas_bench.stats.consistency import Consistency, paraphrase_consistency
+from aas_bench.stats.dose import DoseResponse, dose_response
+from aas_bench.stats.estimate import Estimate, Labels, Mask, Scores
+from aas_bench.stats.gap import PairedGap, paired_gap
+from aas_bench.stats.generation import GeneratorShift, generator_shift
+from aas_bench.stats.override import OUTCOMES, Override, outcomes, override
+from aas_bench.stats.preference import Preference, chosen, preference
+from aas_bench.stats.resolution import difference
+from aas_bench.stats.strength import StrengthCurve, strength_curve
+from aas_bench.tables.scores import Cells, ScoreTable
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class View:
+    """One reward model on some of the rows; statistics are computed on first use and kept.
+
+    Attributes:
+        views: The table that it is a view of.
+        reward: The reward model.
+        rows: The rows, shape (n rows of the table,).
+    """
+
+    views: Views
+    reward: str
+    rows: Mask
+
+    @property
+    def n(self) -> int:
+        """The rows, with or without scores."""
+        return int(np.count_nonzero(self.rows))
+
+    @property
+    def whole(self) -> bool:
+        """Whether these are all the rows of the headline."""
+        return self.rows is self.views.rows
+
+    @property
+    def cells(self) -> Cells:
+        """The four scores of the rows."""
+        whole = self.views.cells(self.reward)
+        return Cells(**{name: column[self.rows] for name, column in vars(whole).items()})
+
+    @property
+    def margin(self) -> Scores:
+        """d_a = didp - oidp: what the image that was asked for gains on the polished one."""
+        cells = self.cells
+        return difference(cells.didp, cells.oidp)
+
+    @property
+    def label(self) -> Labels | None:
+        """The labels of the rows; None where no row of the table's headline has one."""
+        label = self.views.label
+        return None if label is None else label[self.rows]
+
+    @property
+    def four(self) -> bool:
+        """Whether the original prompt was scored at all; some tasks have none."""
+        return self.views.has_four(self.reward)
+
+    @property
+    def keywords(self) -> dict[str, Any]:
+        """The options of a statistic on these rows."""
+        analysis = self.views.analysis
+        return {
+            "confidence_level": analysis.confidence_level,
+            # Where images stand alone, every margin is missing by nature and none by fault.
+            "on_missing": analysis.on_missing if self.views.paired else "drop",
+            "clusters": self.views.clusters[self.rows],
+        }
+
+    @property
+    def choice_keywords(self) -> dict[str, Any]:
+        """The same for a statistic of choices, which can be ties."""
+        return {**self.keywords, "ties": self.views.analysis.ties}
+
+    @property
+    def test_keywords(self) -> dict[str, Any]:
+        """The same for a test, which flips signs at random."""
+        analysis = self.views.analysis
+        return {**self.keywords, "n_resamples": analysis.n_resamples, "seed": analysis.seed}
+
+    @cached_property
+    def preference(self) -> Preference | None:
+        """Agreement with the labels; None without labels."""
+        label = self.label
+        if label is None:
+            return None
+        return preference(self.margin, label, **self.choice_keywords)
+
+    @cached_property
+    def chosen(self) -> Estimate:
+        """Share of pairs in which the image that was asked for scores higher."""
+        return chosen(self.margin, **self.choice_keywords)
+
+    @cached_property
+    def override(self) -> Override | None:
+        """The four outcomes; None without scores under the original prompt."""
+        if not self.four:
+            return None
+        cells = self.cells
+        return override(cells.oiop, cells.oidp, cells.diop, cells.didp, **self.choice_keywords)
+
+    @cached_property
+    def knob(self) -> StrengthCurve | None:
+        """The choice over the preference strength; None likewise."""
+        if not self.four:
+            return None
+        cells = self.cells
+        d_a, d_o = difference(cells.didp, cells.oidp), difference(cells.diop, cells.oiop)
+        return strength_curve(d_a, d_o, self.label, **self.choice_keywords)
+
+    @cached_property
+    def shift(self) -> GeneratorShift | None:
+        """How the images move under the original prompt; None likewise."""
+        if not self.four:
+            return None
+        cells = self.cells
+        return generator_shift(cells.oiop, cells.diop, **self.keywords)
+
+    @cached_property
+    def gap(self) -> PairedGap:
+        """How much higher the original image scores, under the distorted prompt."""
+        cells = self.cells
+        return paired_gap(cells.oidp, cells.didp, **self.keywords)
+
+    @cached_property
+    def gap_clean_caption(self) -> PairedGap:
+        """The same under the original prompt."""
+        cells = self.cells
+        return paired_gap(cells.oiop, cells.diop, **self.keywords)
+
+    @cached_property
+    def dose(self) -> DoseResponse | None:
+        """Win rate over dose by effect; None where the table has no doses."""
+        frame = self.views.table.frame
+        if not {"dose", "effect", "scene"} <= set(frame.columns):
+            return None
+        keywords = {name: value for name, value in self.keywords.items() if name != "clusters"}
+        return dose_response(
+            self.margin,
+            frame["dose"].to_numpy(dtype=np.float64)[self.rows],
+            frame["effect"].to_numpy()[self.rows],
+            frame["scene"].to_numpy()[self.rows],
+            **keywords,
+        )
+
+    @cached_property
+    def consistency(self) -> Consistency | None:
+        """Agreement between wordings, over the whole table; None where it has no wordings."""
+        frame = self.views.table.frame
+        rows = reworded_rows(frame)
+        if not np.any(rows):
+            return None
+        every = self.views.view(self.reward, rows)
+        return paraphrase_consistency(
+            every.margin,
+            frame["item"].to_numpy()[rows],
+            frame["wording"].to_numpy()[rows],
+            every.label,
+            **every.keywords,
+        )
+
+    def outcomes(self) -> dict[str, int] | None:
+        """Pairs by outcome; None without scores under the original prompt."""
+        if not self.four:
+            return None
+        cells = self.cells
+        codes = outcomes(cells.oiop, cells.oidp, cells.diop, cells.didp)
+        counts = np.bincount(codes[codes >= 0], minlength=len(OUTCOMES)).tolist()
+        return dict(zip(OUTCOMES, counts, strict=True))
+
+    def coverage(self) -> float:
+        """Share of the rows that were scored under the distorted prompt."""
+        scored = self.margin if self.views.paired else self.cells.didp
+        return float(np.mean(~np.isnan(scored)))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Views:
+    """One score table, opened for measuring.
+
+    Attributes:
+        table: The score table.
+        analysis: How it is analysed.
+        paired: Whether its rows are pairs.
+        rows: The rows behind every headline: each pair once.
+        label: The labels, shape (n,); None where none of those rows has one.
+    """
+
+    table: ScoreTable
+    analysis: Analysis
+    paired: bool
+    rows: Mask
+    label: Labels | None
+    _cells: dict[str, Cells] = field(default_factory=dict, repr=False)
+    _views: dict[tuple[str, bytes], View] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def of(cls, table: ScoreTable, analysis: Analysis, *, paired: bool = True) -> Views:
+        """A table, opened: one row per item counts, and labels only where any is 0 or 1."""
+        rows, label = headline_rows(table.frame), table.label
+        labelled = label is not None and bool(np.any(label[rows] >= 0))
+        return cls(
+            table=table,
+            analysis=analysis,
+            paired=paired,
+            rows=rows,
+            label=label if labelled else None,
+        )
+
+    def view(self, reward: str, rows: Mask | None = None) -> View:
+        """A reward model on some of the rows, by default those of the headline.
+
+        Equal rows give one view, so that what several parts of a report ask for is computed once.
+        """
+        chosen_rows = self.rows if rows is None else rows
+        key = reward, hashlib.blake2b(chosen_rows.tobytes(), digest_size=16).digest()
+        if key not in self._views:
+            self._views[key] = View(views=self, reward=reward, rows=chosen_rows)
+        return self._views[key]
+
+    def cells(self, reward: str) -> Cells:
+        """The four scores of all rows."""
+        if reward not in self._cells:
+            self._cells[reward] = self.table.cells(reward)
+        return self._cells[reward]
+
+    @cached_property
+    def clusters(self) -> NDArray[np.int64]:
+        """The base prompt of every row."""
+        return self.table.clusters
+
+    def has_four(self, reward: str) -> bool:
+        """Whether the original prompt was scored at all."""
+        cells = self.cells(reward)
+        return not np.all(np.isnan(cells.oiop[self.rows]) | np.isnan(cells.diop[self.rows]))
+
+    @cached_property
+    def complete(self) -> Estimate:
+        """Share of prompts whose pair has any score: both images were made."""
+        margins: Mapping[str, Scores] = {
+            reward: self.cells(reward).didp - self.cells(reward).oidp
+            for reward in self.table.rewards
+        }
+        made = ~np.all(np.isnan(list(margins.values())), axis=0)
+        whole = self.view(self.table.rewards[0], np.ones(len(made), dtype=bool))
+        return chosen(np.where(made, 1.0, -1.0), **whole.keywords)

@@ -1,0 +1,21 @@
+"""The per-pair scores beside a record: all that its numbers rest on, and nothing else."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aas_bench.tables.schema import DIMENSIONS, INDEX, LABEL, MODEL, PAIR_ID
+from aas_bench.tables.score_frame import score_columns
+from aas_bench.tables.scores import ScoreTable
+
+_KEPT: Final = (
+    *(PAIR_ID, INDEX, MODEL, DIMENSIONS, LABEL),
+    *("scene", "effect", "dose", "wording", "item", "emotion", "category", "topic"),
+)
+
+
+def scores_only(table: ScoreTable, rewards: tuple[str, ...]) -> ScoreTable:
+    """The table without prompts, paths and other text."""
+    wanted = [*_KEPT, *(name for reward in rewards for name in score_columns(reward))]
+    columns = [name for name in wanted if name in table.frame]
+    return ScoreTable(frame=table.frame[columns], rewards=rewards)

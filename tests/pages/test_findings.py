@@ -1,0 +1,97 @@
+"""Sentences about a summary."""
+
+import numpy as np
+from support.report_tables import score_frame
+
+from aas_bench.measure.summary import summarise
+from aas_bench.pages import findings
+from aas_bench.stats.estimate import Estimate
+from aas_bench.tables.scores import ScoreTable
+from aas_bench.words import percent_in
+
+N = 100
+
+
+def summary(**choices):
+    """Reward models by name: of 100 pairs, how many of each outcome (followed, overridden, ...)."""
+    # (d_a, d_o) that give each outcome
+    gains = {"followed": (1, 0), "overridden": (-1, -2), "missed": (-1, 0), "lucky": (1, 2)}
+    frame = score_frame(n=N, rewards=tuple(choices))
+    frame["index"] = range(N)
+    frame["label"] = 1
+    for name, counts in choices.items():
+        listed = [gains[o] for o, count in counts.items() for _ in range(count)]
+        d_a, d_o = np.array(listed, dtype=float).T
+        for cell, values in (("oiop", 0), ("oidp", 0), ("diop", d_o), ("didp", d_a)):
+            frame[f"{name}_{cell}"] = values
+    return summarise(ScoreTable.from_frame(frame))
+
+
+def test_a_finding_reads_as_a_sentence():
+    found = summary(taste={"followed": 25, "overridden": 69, "missed": 4, "lucky": 2})
+    taste = found.rewards["taste"].override
+    understood, chosen = ((e.low, e.high) for e in (taste.understood, taste.chosen))
+    assert findings.finding(found.rewards["taste"]) == (
+        f"understood the request in 94\u202f% ({100 * understood[0]:.0f} to "
+        f"{100 * understood[1]:.0f}) of pairs and preferred the polished image in 73\u202f% "
+        f"({100 - 100 * chosen[1]:.0f} to {100 - 100 * chosen[0]:.0f})."
+    )
+
+
+def test_a_model_that_ignores_the_prompt_is_not_said_to_understand():
+    found = summary(blind={"missed": 90, "lucky": 10}, noise={"followed": 50, "missed": 50})
+    assert "did not respond to the request in any pair" in findings.finding(found.rewards["blind"])
+    assert not findings.prompt_blind(found.rewards["blind"].override)  # it responds the wrong way
+    assert "not clearly more often than chance would" in findings.finding(found.rewards["noise"])
+    assert findings.most_overriding(found) is None
+
+
+def test_a_model_that_never_reads_the_prompt_is_told_from_one_that_misreads_it():
+    frame = score_frame(n=40, rewards=("deaf", "contrary"))
+    for cell in ("didp", "oidp"):
+        frame[f"deaf_{cell}"] = frame[f"deaf_{cell.replace('dp', 'op')}"]
+        frame[f"contrary_{cell}"] = 0.0
+    frame["contrary_diop"], frame["contrary_oiop"] = 1.0, 0.0
+    found = summarise(ScoreTable.from_frame(frame))
+    deaf, contrary = (found.rewards[name] for name in ("deaf", "contrary"))
+    assert findings.prompt_blind(deaf.override)
+    assert not findings.prompt_blind(contrary.override)
+    assert "the same whatever the prompt says" in findings.finding(deaf)
+    assert "did not respond to the request in any pair" in findings.finding(contrary)
+
+
+def test_the_interval_of_the_rest_is_turned_around():
+    rest = findings.complement(Estimate(value=0.25, low=0.125, high=0.5, n=8))
+    assert (rest.value, rest.low, rest.high) == (0.75, 0.5, 0.875)
+    assert percent_in(rest) == "75\u202f% (50 to 88)"
+
+
+def test_who_overrides_most_is_told_only_where_intervals_allow():
+    strong = {"followed": 10, "overridden": 90}
+    near = {"followed": 12, "overridden": 88}
+    weak = {"followed": 90, "overridden": 10}
+    alone = findings.most_overriding(summary(weak=weak, strong=strong))
+    assert (alone.names, alone.n_compared) == (("strong",), 2)
+    together = findings.most_overriding(summary(weak=weak, near=near, strong=strong))
+    assert (together.names, together.n_compared) == (("strong", "near"), 3)
+
+
+def test_one_that_overrides_nothing_never_leads_however_wide_its_interval():
+    found = summary(none={"followed": 100}, some={"followed": 90, "overridden": 10})
+    for reward in found.rewards.values():
+        assert reward.override.override_rate.high > 0
+    assert findings.most_overriding(found).names == ("some",)
+
+
+def test_a_lone_blind_model_with_a_high_rate_on_few_pairs_does_not_lead():
+    few = {"overridden": 10, "missed": 90}
+    some = {"followed": 60, "overridden": 40}
+    found = findings.most_overriding(summary(few=few, some=some))
+    assert (found.names, found.n_compared) == (("some",), 1)
+
+
+def test_makers_as_people_say_them():
+    assert findings.made_by(()) == ""
+    assert findings.made_by(("counterfactual",)).startswith("photographs")
+    assert findings.made_by(("a", "b")) == "images by a and b"
+    assert findings.made_by(tuple("abcdef")) == "images by a, b, c, d and 2 others"
