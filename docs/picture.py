@@ -22,10 +22,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
+from aas_bench import words
 from aas_bench.counterfactual.scenes import SCENES
 from aas_bench.measure.results import Summary
 from aas_bench.measure.summary import summarise, verdicts
-from aas_bench.pages import words
 from aas_bench.pages.figures import draw_outcomes
 from aas_bench.pages.gallery import marked_words
 from aas_bench.pages.svg import bare_axes

@@ -13,6 +13,7 @@ LAYERS = {
     "files": 1,
     "quiet": 1,
     "registry": 1,
+    "words": 1,
     "tasks": 2,
     "stats": 2,
     "tables": 3,

@@ -10,10 +10,10 @@ from typing import Any
 
 from aas_bench.board.tables import Axis, Cell, Column, ColumnKind
 from aas_bench.measure.measures import MEASURES
-from aas_bench.pages.words import UNDEFINED, number, percent
 from aas_bench.records.record import Measurement, Record
 from aas_bench.records.store import Results
 from aas_bench.stats.override import OUTCOMES
+from aas_bench.words import UNDEFINED, number, percent
 
 CHANCE = Axis(low=0.0, high=1.0, mark=0.5)
 SHARE = Axis(low=0.0, high=1.0)

@@ -12,9 +12,9 @@ from aas_bench.board.paired import ScoreFiles
 from aas_bench.board.tables import Cell
 from aas_bench.board.words import TASK_NAMES
 from aas_bench.measure.measures import MEASURES
-from aas_bench.pages.words import number
 from aas_bench.records.record import Measurement, Record
 from aas_bench.records.store import Results
+from aas_bench.words import number
 
 _KINDS = {"reward_model": "Reward models", "generator": "Generators"}
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
-from aas_bench.pages.words import UNDEFINED
+from aas_bench.words import UNDEFINED
 
 ColumnKind: TypeAlias = Literal["name", "status", "text", "number", "estimate", "stack", "shift"]
 ALL: Final = "*"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from aas_bench.board.tables import Table
-from aas_bench.pages.words import UNDEFINED, percent
+from aas_bench.words import UNDEFINED, percent
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from aas_bench.board.cells import Figures, figure_text, interval_text
-from aas_bench.pages.words import count, listing
 from aas_bench.records.record import Measurement
+from aas_bench.words import count, listing
 
 STATUSES = ("measured", "published", "pending")
 TASK_NAMES: Mapping[str, str] = {

@@ -19,7 +19,7 @@ MOST_GROUPS: Final = 40
 
 def summary_table(summary: Summary, *, groups: bool = False) -> None:
     """One row per reward model, then one sentence per reward model, then the groups if wanted."""
-    from aas_bench.pages.words import finding
+    from aas_bench.pages.findings import finding
 
     console = Console(highlight=False, markup=False)
     if not summary.paired:

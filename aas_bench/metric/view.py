@@ -8,7 +8,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from aas_bench.pages.words import UNDEFINED, number, percent
+from aas_bench.words import UNDEFINED, number, percent
 
 
 @dataclass(frozen=True, kw_only=True)

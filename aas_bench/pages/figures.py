@@ -13,18 +13,11 @@ from matplotlib.ticker import FixedLocator, PercentFormatter
 from aas_bench.measure.results import Summary, outcome_shares
 from aas_bench.pages.series import draw_series, series_colour
 from aas_bench.pages.svg import bare_axes, colour, drawing, label, to_svg
-from aas_bench.pages.words import (
-    listing,
-    number,
-    number_interval,
-    percent,
-    percent_interval,
-    spaced,
-)
 from aas_bench.stats.dose import EffectResponse
 from aas_bench.stats.estimate import Estimate
 from aas_bench.stats.override import OUTCOMES, Override
 from aas_bench.stats.strength import StrengthCurve
+from aas_bench.words import NUMBER, SHARE, listing, number, percent, spaced
 
 WIDTH = 440
 """Width of a chart in CSS pixels: readable on a phone without magnifying."""
@@ -193,7 +186,7 @@ def _dose_chart(
             (
                 reward,
                 *(_share(r.win_rate[d]) if d in r.win_rate else "" for d in doses),
-                f"{number(r.spearman.value)} [{number_interval(r.spearman)}]"
+                f"{number(r.spearman.value)} [{NUMBER.ends(r.spearman)}]"
                 if r.spearman.value is not None
                 else f"undefined: {r.spearman.reason}",
             )
@@ -280,7 +273,7 @@ def _share_axis(axes: Axes, *, tell_chance: bool = True) -> None:
 def _share(estimate: Estimate) -> str:
     if estimate.value is None:
         return f"undefined: {estimate.reason}"
-    return f"{percent(estimate.value, digits=1)} [{percent_interval(estimate)}]"
+    return f"{percent(estimate.value, digits=1)} [{SHARE.ends(estimate)}]"
 
 
 def _knob_sentence(name: str, curve: StrengthCurve) -> str:

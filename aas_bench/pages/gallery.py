@@ -17,7 +17,6 @@ from aas_bench.measure.results import Summary
 from aas_bench.measure.rows import headline_rows, members
 from aas_bench.measure.summary import verdicts
 from aas_bench.pages.pictures import Pictures
-from aas_bench.pages.words import number
 from aas_bench.tables.schema import (
     DIMENSIONS,
     IMAGE_COLUMNS,
@@ -29,6 +28,7 @@ from aas_bench.tables.schema import (
     PROMPT_ORIGINAL,
 )
 from aas_bench.tables.scores import Cells, ScoreTable
+from aas_bench.words import number
 
 _TOKENS = re.compile(r"\s+|[^\s\w]+|\w+")
 _NOT_MARKED = " \t\n,.;:"

@@ -17,10 +17,11 @@ from typing import Any, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from aas_bench import words
 from aas_bench.counterfactual.effects import EFFECTS
 from aas_bench.errors import InputError
 from aas_bench.measure.results import Summary
-from aas_bench.pages import words
+from aas_bench.pages import findings
 from aas_bench.pages.figures import (
     dose_charts,
     knob_chart,
@@ -102,6 +103,7 @@ def render(summary: Summary, gallery: Gallery | None = None, *, title: str | Non
     )
     environment.globals |= {
         "words": words,
+        "findings": findings,
         "series_mark": series_mark,
     }
     script = _template("report.js")
@@ -109,7 +111,7 @@ def render(summary: Summary, gallery: Gallery | None = None, *, title: str | Non
         title=title or (TITLE if summary.paired else ART_TITLE),
         summary=summary,
         ranks=summary.ranks(),
-        most=words.most_overriding(summary),
+        most=findings.most_overriding(summary),
         groups=list(dict.fromkeys(g for r in summary.rewards.values() for g in r.by)),
         override_chart=override_chart(summary),
         knob_chart=knob_chart(summary),
@@ -119,7 +121,7 @@ def render(summary: Summary, gallery: Gallery | None = None, *, title: str | Non
         blind=[
             name
             for name, reward in summary.rewards.items()
-            if reward.override is not None and words.prompt_blind(reward.override)
+            if reward.override is not None and findings.prompt_blind(reward.override)
         ],
         effect_notes=defaultdict(
             str, {words.spaced(e.name): e.proxy or "" for e in EFFECTS.values()}

@@ -16,8 +16,8 @@ from aas_bench.measure.tasks.result import Analysis, ByReward, TaskReport, Unit
 from aas_bench.pages.figures import WIDTH, Chart
 from aas_bench.pages.series import MARKERS, series_colour
 from aas_bench.pages.svg import bare_axes, colour, drawing, label, to_svg
-from aas_bench.pages.words import count, number, percent, plain_name
 from aas_bench.stats.estimate import Estimate
+from aas_bench.words import count, number, percent, plain_name
 
 _AXIS: Final = 236
 _HEAD: Final = 52

@@ -10,7 +10,7 @@ from aas_bench.measure.results import outcome_shares
 from aas_bench.measure.summary import summarise
 from aas_bench.pages.figures import dose_charts, knob_chart, override_chart
 from aas_bench.pages.series import series_mark
-from aas_bench.pages.words import percent
+from aas_bench.words import percent
 
 HOSTILE = "<script>alert(1)</script>$x_2$\x07"
 

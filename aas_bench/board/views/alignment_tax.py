@@ -21,10 +21,10 @@ from aas_bench.board.tables import Axis, Cell, Column, Row, Table, facet
 from aas_bench.board.view import View
 from aas_bench.board.views.generators import main_reward, rewards_of
 from aas_bench.measure.measures import MEASURES
-from aas_bench.pages.words import UNDEFINED, count, number
 from aas_bench.records.record import Measurement
 from aas_bench.records.store import Results
 from aas_bench.stats.compare import SignedRank, holm
+from aas_bench.words import UNDEFINED, count, number
 
 NAME: Final = "alignment-tax"
 TESTED: Final = ("delta", "after")

@@ -25,9 +25,9 @@ from aas_bench.board.cells import (
 from aas_bench.board.tables import Cell, Column, Row, Table, facet
 from aas_bench.board.view import View
 from aas_bench.board.words import statuses, subjects, sure
-from aas_bench.pages.words import UNDEFINED
 from aas_bench.records.record import Measurement
 from aas_bench.records.store import Results
+from aas_bench.words import UNDEFINED
 
 NAME: Final = "generators"
 _WEIGHTS: Final = {True: "open", False: "closed", None: ""}

@@ -24,9 +24,9 @@ from aas_bench.board.cells import (
 from aas_bench.board.tables import Cell, Column, Row, Table, facet
 from aas_bench.board.view import Figure, Panel, View
 from aas_bench.board.words import TASK_NAMES, leaders, named, statuses, subjects, sure
-from aas_bench.pages.words import percent
 from aas_bench.records.record import Measurement
 from aas_bench.records.store import Results
+from aas_bench.words import percent
 
 NAME: Final = "reward-models"
 EMOTIONS: Final = "emotion_bias"

@@ -8,11 +8,11 @@ from typing import Final
 
 from aas_bench.measure.tasks.result import Analysis, TaskReport
 from aas_bench.measure.tasks.scores import Masks, Measure, TaskScores, masks
-from aas_bench.pages.words import number_in, percent_in
 from aas_bench.stats.estimate import Estimate, Mask
 from aas_bench.stats.gap import PairedGap, paired_gap
 from aas_bench.tables.schema import DIMENSIONS
 from aas_bench.tables.taxonomy import PHOTO_ELEMENTS, elements
+from aas_bench.words import number_in, percent_in
 
 QUESTION: Final = (
     "A real photograph and a clean generation of the same content stand under the caption that "

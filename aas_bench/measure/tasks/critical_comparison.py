@@ -9,12 +9,12 @@ from typing import Final
 from aas_bench.measure.tasks.measures import choice_measure
 from aas_bench.measure.tasks.result import Analysis, TaskReport
 from aas_bench.measure.tasks.scores import Masks, TaskScores, masks
-from aas_bench.pages.words import listing, p_value, percent_in
 from aas_bench.stats.estimate import Estimate, Mask
 from aas_bench.stats.family import GroupTest, signed_rank_by_group
 from aas_bench.stats.gap import paired_gap
 from aas_bench.tables.schema import DIMENSIONS
 from aas_bench.tables.taxonomy import TOPICS
+from aas_bench.words import listing, p_value, percent_in
 
 QUESTION: Final = (
     "Two generators answered the same critical prompt. How often does the reward prefer the less "

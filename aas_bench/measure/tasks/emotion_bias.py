@@ -7,10 +7,10 @@ from typing import Final
 from aas_bench.measure.tasks.measures import choice_measure, override_analysis
 from aas_bench.measure.tasks.result import Analysis, TaskReport
 from aas_bench.measure.tasks.scores import TaskScores, masks
-from aas_bench.pages.words import listing, percent_in
 from aas_bench.tables.forms import HAPPY
 from aas_bench.tables.schema import DIMENSIONS
 from aas_bench.tables.taxonomy import EMOTIONS
+from aas_bench.words import listing, percent_in
 
 QUESTION: Final = (
     "The prompt asks for a sad, an angry or a fearful face. How often does that face score higher "

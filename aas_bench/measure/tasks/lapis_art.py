@@ -11,9 +11,9 @@ import numpy as np
 from aas_bench.measure.tasks.generators import GeneratorTable, means_for
 from aas_bench.measure.tasks.result import Analysis, ByReward, Groups, TaskReport
 from aas_bench.measure.tasks.scores import Masks, TaskScores, masks
-from aas_bench.pages.words import number_in
 from aas_bench.stats.estimate import Estimate, Mask
 from aas_bench.stats.rank import ArtRank, art_rank
+from aas_bench.words import number_in, rank
 
 QUESTION: Final = (
     "Each painting stands under its own caption. Where does the mean score of real art fall among "
@@ -143,15 +143,8 @@ def _relative(places: Mapping[str, ArtRank], tables: Mapping[str, GeneratorTable
 
 
 def rank_words(place: ArtRank) -> str:
-    """A rank with what its interval leaves open: `10 of 12 (9 to 10)`; "" where there is none."""
-    if place.rank is None:
-        return ""
-    text = f"{place.rank} of {place.n_ranked}"
-    if place.rank_best is None or place.rank_worst is None:
-        return text
-    if place.rank_best == place.rank_worst:
-        return f"{text} (anywhere in the interval)"
-    return f"{text} ({place.rank_best} to {place.rank_worst})"
+    """A rank with what its interval leaves open; "" where there is none."""
+    return rank(place.rank, place.n_ranked, place.rank_best, place.rank_worst)
 
 
 def _finding(place: ArtRank, table: GeneratorTable | None) -> str:

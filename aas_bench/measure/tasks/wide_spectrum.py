@@ -10,11 +10,11 @@ import numpy as np
 from aas_bench.measure.tasks.measures import accuracy_measure, override_analysis
 from aas_bench.measure.tasks.result import Analysis, TaskReport
 from aas_bench.measure.tasks.scores import Masks, TaskScores, masks
-from aas_bench.pages.words import number_in, percent_in, plain_name
 from aas_bench.stats.agreement import spearman
 from aas_bench.stats.estimate import Estimate, Mask, Scores
 from aas_bench.tables.schema import DIMENSIONS, MODEL, UNKNOWN_MODEL
 from aas_bench.tables.taxonomy import DIMENSIONS as MEANINGS
+from aas_bench.words import number_in, percent_in, plain_name
 
 QUESTION: Final = (
     "The caption was rewritten to ask for something unpretty. Does the reward prefer the image "

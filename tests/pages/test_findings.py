@@ -1,13 +1,13 @@
-"""Numbers and findings in words."""
+"""Sentences about a summary."""
 
 import numpy as np
-import pytest
 from support.report_tables import score_frame
 
 from aas_bench.measure.summary import summarise
-from aas_bench.pages import words
+from aas_bench.pages import findings
 from aas_bench.stats.estimate import Estimate
 from aas_bench.tables.scores import ScoreTable
+from aas_bench.words import percent_in
 
 N = 100
 
@@ -31,7 +31,7 @@ def test_a_finding_reads_as_a_sentence():
     found = summary(taste={"followed": 25, "overridden": 69, "missed": 4, "lucky": 2})
     taste = found.rewards["taste"].override
     understood, chosen = ((e.low, e.high) for e in (taste.understood, taste.chosen))
-    assert words.finding(found.rewards["taste"]) == (
+    assert findings.finding(found.rewards["taste"]) == (
         f"understood the request in 94\u202f% ({100 * understood[0]:.0f} to "
         f"{100 * understood[1]:.0f}) of pairs and preferred the polished image in 73\u202f% "
         f"({100 - 100 * chosen[1]:.0f} to {100 - 100 * chosen[0]:.0f})."
@@ -40,10 +40,10 @@ def test_a_finding_reads_as_a_sentence():
 
 def test_a_model_that_ignores_the_prompt_is_not_said_to_understand():
     found = summary(blind={"missed": 90, "lucky": 10}, noise={"followed": 50, "missed": 50})
-    assert "did not respond to the request in any pair" in words.finding(found.rewards["blind"])
-    assert not words.prompt_blind(found.rewards["blind"].override)  # it responds the wrong way
-    assert "not clearly more often than chance would" in words.finding(found.rewards["noise"])
-    assert words.most_overriding(found) is None
+    assert "did not respond to the request in any pair" in findings.finding(found.rewards["blind"])
+    assert not findings.prompt_blind(found.rewards["blind"].override)  # it responds the wrong way
+    assert "not clearly more often than chance would" in findings.finding(found.rewards["noise"])
+    assert findings.most_overriding(found) is None
 
 
 def test_a_model_that_never_reads_the_prompt_is_told_from_one_that_misreads_it():
@@ -54,25 +54,25 @@ def test_a_model_that_never_reads_the_prompt_is_told_from_one_that_misreads_it()
     frame["contrary_diop"], frame["contrary_oiop"] = 1.0, 0.0
     found = summarise(ScoreTable.from_frame(frame), n_resamples=50)
     deaf, contrary = (found.rewards[name] for name in ("deaf", "contrary"))
-    assert words.prompt_blind(deaf.override)
-    assert not words.prompt_blind(contrary.override)
-    assert "the same whatever the prompt says" in words.finding(deaf)
-    assert "did not respond to the request in any pair" in words.finding(contrary)
+    assert findings.prompt_blind(deaf.override)
+    assert not findings.prompt_blind(contrary.override)
+    assert "the same whatever the prompt says" in findings.finding(deaf)
+    assert "did not respond to the request in any pair" in findings.finding(contrary)
 
 
 def test_the_interval_of_the_rest_is_turned_around():
-    rest = words.complement(Estimate(value=0.25, low=0.125, high=0.5, n=8))
+    rest = findings.complement(Estimate(value=0.25, low=0.125, high=0.5, n=8))
     assert (rest.value, rest.low, rest.high) == (0.75, 0.5, 0.875)
-    assert words.percent_in(rest) == "75\u202f% (50 to 88)"
+    assert percent_in(rest) == "75\u202f% (50 to 88)"
 
 
 def test_who_overrides_most_is_told_only_where_intervals_allow():
     strong = {"followed": 10, "overridden": 90}
     near = {"followed": 12, "overridden": 88}
     weak = {"followed": 90, "overridden": 10}
-    alone = words.most_overriding(summary(weak=weak, strong=strong))
+    alone = findings.most_overriding(summary(weak=weak, strong=strong))
     assert (alone.names, alone.n_compared) == (("strong",), 2)
-    together = words.most_overriding(summary(weak=weak, near=near, strong=strong))
+    together = findings.most_overriding(summary(weak=weak, near=near, strong=strong))
     assert (together.names, together.n_compared) == (("strong", "near"), 3)
 
 
@@ -80,51 +80,18 @@ def test_one_that_overrides_nothing_never_leads_however_wide_its_interval():
     found = summary(none={"followed": 100}, some={"followed": 90, "overridden": 10})
     for reward in found.rewards.values():
         assert reward.override.override_rate.high > 0
-    assert words.most_overriding(found).names == ("some",)
+    assert findings.most_overriding(found).names == ("some",)
 
 
 def test_a_lone_blind_model_with_a_high_rate_on_few_pairs_does_not_lead():
     few = {"overridden": 10, "missed": 90}
     some = {"followed": 60, "overridden": 40}
-    found = words.most_overriding(summary(few=few, some=some))
+    found = findings.most_overriding(summary(few=few, some=some))
     assert (found.names, found.n_compared) == (("some",), 1)
 
 
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [(-0.5, "\u22120.50"), (0.126, "0.13"), (-0.001, "0.00"), (0.0, "0.00"), (None, "–")],
-)
-def test_numbers_have_a_true_minus_and_no_negative_zero(value, text):
-    assert words.number(value) == text
-
-
-def test_shares_and_intervals():
-    assert words.percent(0.935) == "94\u202f%"
-    assert words.percent(0.9349, digits=1) == "93.5\u202f%"
-    assert words.percent(None) == "–"
-    bounded = Estimate(value=0.5, low=0.254, high=0.75, n=4)
-    assert words.percent_interval(bounded) == "25.4 to 75.0"
-    assert words.percent_interval(Estimate(value=0.5, n=1, reason="one pair")) == "no interval"
-    assert words.count(3300, "pair") == "3\u202f300 pairs"
-    assert words.count(1, "pair") == "1 pair"
-    assert words.listing(["a", "b", "c"]) == "a, b and c"
-    assert words.listing(["a"]) == "a"
-    assert words.percent_in(bounded) == "50\u202f% (25 to 75)"
-    assert words.number_in(bounded) == "0.50 (0.25 to 0.75)"
-    none = Estimate(value=None, n=0, reason="no pair")
-    assert words.percent_in(none) == words.number_in(none) == "undefined (no pair)"
-
-
-def test_names_and_makers_as_people_say_them():
-    assert words.plain_name("clarity_and_focus.film_artifacts") == "film artifacts"
-    assert words.plain_name("anti-war") == "anti-war"
-    assert words.spaced("color-aesthetic") == "color aesthetic"
-    assert words.made_by(()) == ""
-    assert words.made_by(("counterfactual",)).startswith("photographs")
-    assert words.made_by(("a", "b")) == "images by a and b"
-    assert words.made_by(tuple("abcdef")) == "images by a, b, c, d and 2 others"
-
-
-@pytest.mark.parametrize(("p", "text"), [(None, ""), (0.0004, "p < 0.001"), (0.04, "p = 0.040")])
-def test_p_values(p, text):
-    assert words.p_value(p) == text
+def test_makers_as_people_say_them():
+    assert findings.made_by(()) == ""
+    assert findings.made_by(("counterfactual",)).startswith("photographs")
+    assert findings.made_by(("a", "b")) == "images by a and b"
+    assert findings.made_by(tuple("abcdef")) == "images by a, b, c, d and 2 others"

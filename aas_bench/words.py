@@ -1,0 +1,169 @@
+"""Numbers in words: one spelling of a value, an interval, a rank and a p-value everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+UNDEFINED: Final = "–"
+NO_INTERVAL: Final = "no interval"
+_NARROW_SPACE: Final = "\N{NARROW NO-BREAK SPACE}"
+_TOO_LONG: Final = 1e9
+
+
+class Bounded(Protocol):
+    """A value with an interval and, where either lacks, the reason: Estimate, Measurement."""
+
+    @property
+    def value(self) -> float | None:
+        """The value; None where it is undefined."""
+
+    @property
+    def low(self) -> float | None:
+        """Lower end of its interval."""
+
+    @property
+    def high(self) -> float | None:
+        """Upper end of its interval."""
+
+    @property
+    def reason(self) -> str | None:
+        """Why there is no value, or no interval."""
+
+
+def number(value: float | None, *, digits: int = 2, sign: bool = False) -> str:
+    """A plain number with a true minus sign; one too long to read in powers of ten.
+
+    Args:
+        value: None gives a dash.
+        digits: Decimals.
+        sign: Whether a positive number wears its sign, as a difference does.
+    """
+    if value is None:
+        return UNDEFINED
+    form = "e" if abs(value) >= _TOO_LONG else "f"
+    text = f"{value:+.{digits}{form}}"
+    mark = "" if float(text) == 0 else {"+": "+" if sign else "", "-": "\N{MINUS SIGN}"}[text[0]]
+    return mark + text[1:]
+
+
+def percent(value: float | None, *, digits: int = 0) -> str:
+    """A share in percent."""
+    return UNDEFINED if value is None else f"{number(100 * value, digits=digits)}{_NARROW_SPACE}%"
+
+
+def level(confidence_level: float) -> str:
+    """A confidence level in percent, with as many decimals as it has."""
+    return f"{100 * confidence_level:g}{_NARROW_SPACE}%"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spelling:
+    """How one kind of figure is written.
+
+    Attributes:
+        share: In percent.
+        digits: Decimals; None: one from 10 on, else two.
+    """
+
+    share: bool = False
+    digits: int | None = None
+
+    def value(self, value: float | None) -> str:
+        """A value: `44.0 %` or `5.90`."""
+        return self._text(value, self._digits(value), unit=True)
+
+    def ends(self, found: Bounded) -> str:
+        """Both ends of the interval: `35.1 to 54.0`; `no interval` without."""
+        if found.low is None or found.high is None:
+            return NO_INTERVAL
+        digits = self._digits(found.value, found.low, found.high)
+        return f"{self._text(found.low, digits)} to {self._text(found.high, digits)}"
+
+    def whole(self, found: Bounded) -> str:
+        """A value and its interval: `44 % (35 to 54)`; where there is none, why."""
+        if found.value is None:
+            return f"undefined ({found.reason})"
+        digits = self._digits(found.value, found.low, found.high)
+        return f"{self._text(found.value, digits, unit=True)} ({self.ends(found)})"
+
+    def difference(self, value: float | None) -> str:
+        """A difference with its sign, of shares in points: `+4.1 points`."""
+        if value is None or not self.share:
+            return number(value, digits=self._digits(value), sign=True)
+        return f"{number(100 * value, digits=self._digits(value), sign=True)} points"
+
+    def _digits(self, *values: float | None) -> int:
+        if self.digits is not None:
+            return self.digits
+        scale = 100 if self.share else 1
+        largest = max((scale * abs(each) for each in values if each is not None), default=0.0)
+        return 1 if largest >= 10 else 2
+
+    def _text(self, value: float | None, digits: int, *, unit: bool = False) -> str:
+        if self.share and unit:
+            return percent(value, digits=digits)
+        scaled = 100 * value if self.share and value is not None else value
+        return number(scaled, digits=digits)
+
+
+SHARE: Final = Spelling(share=True, digits=1)
+"""A share in a table."""
+ROUND_SHARE: Final = Spelling(share=True, digits=0)
+"""A share in a sentence or a chart."""
+NUMBER: Final = Spelling(digits=2)
+"""A number in units of its own."""
+FREE: Final = Spelling()
+"""A number of any size."""
+
+
+def percent_in(found: Bounded) -> str:
+    """A share and its interval for a sentence: `44 % (35 to 54)`."""
+    return ROUND_SHARE.whole(found)
+
+
+def number_in(found: Bounded) -> str:
+    """A number and its interval for a sentence: `5.90 (5.61 to 6.19)`."""
+    return NUMBER.whole(found)
+
+
+def p_value(p: float | None) -> str:
+    """A p-value; "" where there is no test."""
+    if p is None:
+        return ""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+
+
+def rank(place: int | None, of: int, best: int | None, worst: int | None) -> str:
+    """A rank and those that its interval allows: `10 of 12 (9 to 10)`; "" where there is none."""
+    if place is None:
+        return ""
+    text = f"{place} of {of}"
+    if best is None or worst is None:
+        return text
+    return f"{text} (anywhere in the interval)" if best == worst else f"{text} ({best} to {worst})"
+
+
+def spaced(name: str) -> str:
+    """A name that code spells with hyphens or underscores, as people write it."""
+    return name.replace("_", " ").replace("-", " ")
+
+
+def plain_name(name: str) -> str:
+    """A group as people say it: `film artifacts` for `clarity_and_focus.film_artifacts`."""
+    return name.rpartition(".")[2].replace("_", " ")
+
+
+def count(n: int, one: str, many: str | None = None) -> str:
+    """A number of things, with thousands apart."""
+    return f"{n:,}".replace(",", _NARROW_SPACE) + " " + (one if n == 1 else many or one + "s")
+
+
+def listing(items: Iterable[str], *, most: int | None = None) -> str:
+    """Names in a sentence: a, b and c; with `most`, only so many of them and how many more."""
+    names = list(items)
+    if most is not None and len(names) > most + 1:
+        return f"{', '.join(names[:most])} and {len(names) - most} more"
+    *rest, last = names
+    return f"{', '.join(rest)} and {last}" if rest else last
