@@ -6,20 +6,21 @@ import os
 import socket
 from typing import TYPE_CHECKING, Any, Final
 
-from aas_bench.board.render import style
 from aas_bench.board.site import TABS, Site
 from aas_bench.board.submit import answer
 from aas_bench.errors import InputError, MissingExtraError
+from aas_bench.pages.template import SCRIPT, style
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
 TITLE: Final = "aas-bench leaderboard"
+SHEETS: Final = ("board/board.css", "board/gradio.css")
 LARGEST_FILE: Final = "64kb"
 _TEAL, _DARK_TEAL = "#0b5f66", "#084a50"
 _HEAD: Final = (  # not gradio's css=, which rewrites selectors
     "<style>{style}</style>"
-    '<script src="board.js" defer></script><meta name="referrer" content="no-referrer">'
+    '<script src="{script}" defer></script><meta name="referrer" content="no-referrer">'
 )
 _BOARD: Final = '<aas-board name="{0}" src="view/{0}"></aas-board>'
 _TEMPLATE: Final = """\
@@ -64,7 +65,7 @@ def build_app(site: Site) -> FastAPI:
         build_blocks(site),
         path="/",
         theme=theme,
-        head=_HEAD.format(style=style(gradio=True)),
+        head=_HEAD.format(style=style(*SHEETS, dark="class"), script=SCRIPT),
         footer_links=[],
         ssr_mode=False,
         max_file_size=LARGEST_FILE,
@@ -93,7 +94,7 @@ def build_blocks(site: Site) -> Any:
 def _html(text: str) -> None:
     import gradio as gr
 
-    gr.HTML(f'<div class="lb">{text}</div>', apply_default_css=False)
+    gr.HTML(f'<div class="aas">{text}</div>', apply_default_css=False)
 
 
 def _submit() -> None:

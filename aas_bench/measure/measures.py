@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from aas_bench.registry import Registry
+from aas_bench.words import SHARE, Spelling
+
+_NOT_IN_PERCENT: Final = ("auroc", "f1")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,12 +36,12 @@ class Measure:
     digits: int = 3
     at: str | None = None
 
-    def text(self, value: float | None) -> str:
-        """The value to the measure's digits with a true minus sign; a dash where there is none."""
-        if value is None:
-            return "–"
-        shown = f"{value:.{self.digits}f}"
-        return f"−{shown[1:]}" if shown.startswith("-") else shown
+    @property
+    def spelling(self) -> Spelling:
+        """How its values are read: shares in percent, but those that nobody reads so."""
+        if self.unit == "share" and self.name not in _NOT_IN_PERCENT:
+            return SHARE
+        return Spelling(digits=self.digits)
 
 
 MEASURES: Final = Registry(

@@ -127,7 +127,8 @@ def values(root, key):
         """(table, key) => {
              const at = [...table.tHead.rows[0].cells].findIndex((c) => c.dataset.key === key);
              return [...table.tBodies[0].rows].filter((row) => !row.hidden)
-               .map((row) => row.cells[at].dataset.s ?? null).filter((v) => v !== null).map(Number);
+               .map((row) => row.cells[at].dataset.value).filter((v) => v !== undefined)
+               .map(Number);
            }""",
         key,
     )
@@ -281,7 +282,8 @@ def test_the_gallery_shows_pairs_with_verdicts_and_filters_them(visit):
     cards = root.locator("article:visible")
     total = cards.count()
     assert total > 20
-    root.get_by_label("Verdict").select_option("average-taste: overridden")
+    root.get_by_label("Reward model").select_option("average-taste")
+    root.get_by_label("Outcome").select_option("overridden")
     some = cards.count()
     assert 0 < some < total
     for card in cards.all()[:5]:
@@ -498,13 +500,13 @@ def test_plain_files_read_without_scripts(browser, files):
 
 
 def test_the_same_rows_live_and_in_python(visit, site):
-    from aas_bench.board.tables import State, apply
+    from aas_bench.board.state import State, apply
 
     for query in ("?tab=generators&reward=*&sort=-after", "?tab=alignment-tax&measure=After",
                   "?tab=reward-models&task=*&sort=name&q=a"):  # fmt: skip
         page = visit(query)
         name = query_of(page)["tab"]
         table = apply(site.tables[name], State.read(query_of(page)))
-        assert names(board(page, name)) == [row.cells[0].text for row in table.rows]
+        assert names(board(page, name)) == [row.entries[0].text for row in table.rows]
         heads = board(page, name).locator("table[data-main] thead th:visible .hd")
         assert heads.count() == len(table.columns)
