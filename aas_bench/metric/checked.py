@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from aas_bench.errors import InputError, UnknownNameError
 from aas_bench.metric import columns
-from aas_bench.metric.images import ROWS
+from aas_bench.metric.image_scores import ROWS
 
 IMAGES = ("images_original", "images_distorted")
 PROMPTS = ("prompts_original", "prompts")

@@ -16,7 +16,8 @@ from aas_bench.words import FREE, ROUND_SHARE, Spelling, count, number, percent,
 
 _LEFT: Final = 8
 _AXIS: Final = 236
-_HEAD: Final = 52
+_HEAD: Final = 32
+_NEUTRAL: Final = 20
 _LABEL: Final = 24
 _LANE: Final = 24
 _GAP: Final = 12
@@ -139,11 +140,12 @@ def _chart(frame: _Frame, rows: list[_Row]) -> Chart:
     row_height = _LABEL + _LANE * len(frame.rewards) + _GAP
     which = f"-{frame.position(frame.rewards[0])}" if frame.alone else ""
     name = f"task-{analysis.name}-{by}{which}".replace(" ", "-").replace("_", "-")
-    drawing = Drawing(name, WIDTH, _HEAD + row_height * len(rows))
+    head = _HEAD if analysis.neutral is None else _HEAD + _NEUTRAL
+    drawing = Drawing(name, WIDTH, head + row_height * len(rows))
     scale = _scale(frame, rows)
     _draw_head(drawing, frame, scale)
     for i, row in enumerate(rows):
-        _draw_row(drawing, frame, row, scale, _HEAD + i * row_height)
+        _draw_row(drawing, frame, row, scale, head + i * row_height)
     return Chart(
         name=name,
         heading=frame.rewards[0] if frame.alone else "",

@@ -108,7 +108,7 @@ def test_the_page_asks_nobody_else(site):
     with TestClient(build_app(site)) as client:
         text = client.get("/").text
         config = client.get("/config").json()
-    styles = style(*SHEETS, dark="class") + style(*STATIC_SHEETS)
+    styles = style("gradio.css", *SHEETS, dark="class") + style(*STATIC_SHEETS)
     assert "fonts.googleapis" not in text + str(config)
     assert "cdnjs" not in text
     assert config["analytics_enabled"] is False

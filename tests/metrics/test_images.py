@@ -94,7 +94,7 @@ def test_rows_and_batches_add_up(load, columns_of_images, monkeypatch):
     metric = load("aas_preference", "images")
     whole = metric.compute(**columns_of_images, reward_model=toy)
     monkeypatch.setattr("aas_bench.metric.checked.ROWS", 2)
-    monkeypatch.setattr("aas_bench.metric.images.ROWS", 3)
+    monkeypatch.setattr("aas_bench.metric.image_scores.ROWS", 3)
     head = {name: column[:1] for name, column in columns_of_images.items()}
     metric.add(
         images_original=head["images_original"][0],
