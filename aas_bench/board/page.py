@@ -9,7 +9,7 @@ from aas_bench.board.site import TABS, Site
 from aas_bench.board.submit import answer
 from aas_bench.errors import InputError
 from aas_bench.pages.live import html, load_gradio, look
-from aas_bench.pages.template import SCRIPT
+from aas_bench.pages.render import SCRIPT
 
 if TYPE_CHECKING:
     from fastapi import FastAPI

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from aas_bench.board.export import FORMS
 from aas_bench.board.site import Page, Site
 from aas_bench.errors import AasBenchError
-from aas_bench.pages.template import SCRIPT, asset, render
+from aas_bench.pages.render import SCRIPT, asset, render
 
 if TYPE_CHECKING:
     from fastapi import FastAPI

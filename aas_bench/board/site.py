@@ -21,14 +21,14 @@ from aas_bench.board.showcase import make_showcase
 from aas_bench.board.side_by_side import Comparison, choices, compare, default_pair
 from aas_bench.board.state import State, apply
 from aas_bench.board.tabs.alignment_tax import alignment_tax
-from aas_bench.board.tabs.generators import generators
+from aas_bench.board.tabs.generator_shift import generators
 from aas_bench.board.tabs.real_images import real_images
 from aas_bench.board.tabs.reward_models import headline, reward_models
 from aas_bench.board.tabs.tab import Tab
 from aas_bench.measure.measures import MEASURES
 from aas_bench.pages.gallery import Gallery
 from aas_bench.pages.kit import Table
-from aas_bench.pages.template import render
+from aas_bench.pages.render import render
 from aas_bench.records.store import Results, collect, load_results
 
 TABS: Final[Mapping[str, str]] = {

@@ -13,7 +13,7 @@ from aas_bench.board.export import FORMS, export
 from aas_bench.board.side_by_side import comparable, record_name
 from aas_bench.board.site import TABS, Site, about
 from aas_bench.pages.folder import whole_folder, write_text
-from aas_bench.pages.template import render, render_page
+from aas_bench.pages.render import render, render_page
 
 SHEETS: Final = ("board/board.css", "board/static.css")
 MARKER: Final = ".aas-bench-leaderboard"

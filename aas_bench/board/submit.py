@@ -15,7 +15,7 @@ from aas_bench.errors import SpecError
 from aas_bench.generators.cost import Cost, cost
 from aas_bench.generators.spec import Submission, load_submission, require_runnable
 from aas_bench.generators.submission_yaml import MAX_BYTES
-from aas_bench.pages.template import render
+from aas_bench.pages.render import render
 from aas_bench.run.prompts import N_PUBLISHED
 
 REPOSITORY_FOLDER: Final = "leaderboard/submissions"

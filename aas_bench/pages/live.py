@@ -6,7 +6,7 @@ import os
 from typing import Any, Final
 
 from aas_bench.errors import MissingExtraError
-from aas_bench.pages.template import style
+from aas_bench.pages.render import style
 
 _TEAL: Final = {"": "#0b5f66", "_hover": "#084a50"}
 _HEAD: Final = '<style>{}</style><meta name="referrer" content="no-referrer">'

@@ -15,7 +15,7 @@ from aas_bench.errors import AasBenchError
 from aas_bench.metric.pasted import columns_of, read_table
 from aas_bench.pages.kit import Axis, Column, Entry, Row, Table, estimate_entry, number_entry
 from aas_bench.pages.live import html, load_gradio, look
-from aas_bench.pages.template import render
+from aas_bench.pages.render import render
 from aas_bench.stats.estimate import Estimate
 from aas_bench.stats.override import OUTCOMES
 from aas_bench.words import NUMBER, SHARE, Spelling, count, level, percent

@@ -15,6 +15,7 @@ from aas_bench.pages import findings
 from aas_bench.pages.folder import whole_folder, write_text
 from aas_bench.pages.gallery import Gallery, build_gallery
 from aas_bench.pages.kit import Table
+from aas_bench.pages.render import render_page
 from aas_bench.pages.report_tables import (
     any_override,
     cut_table,
@@ -25,7 +26,6 @@ from aas_bench.pages.report_tables import (
 )
 from aas_bench.pages.summary_charts import dose_charts, knob_chart, override_chart
 from aas_bench.pages.task_charts import ladder_charts, task_panels
-from aas_bench.pages.template import render_page
 from aas_bench.tables.scores import ScoreTable
 
 TITLE: Final = "Does the reward model honour the request?"

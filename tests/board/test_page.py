@@ -14,7 +14,7 @@ from aas_bench.board.page import SHEETS, build_app, build_blocks
 from aas_bench.board.routes import api
 from aas_bench.board.site import TABS, Site
 from aas_bench.board.static import SHEETS as STATIC_SHEETS
-from aas_bench.pages.template import style
+from aas_bench.pages.render import style
 
 FRAGMENTS = [tab for tab in TABS if tab != "submit"]
 

@@ -10,7 +10,7 @@ from aas_bench.board.paired import ScoreFiles
 from aas_bench.board.side_by_side import comparable
 from aas_bench.board.state import State, apply
 from aas_bench.board.tabs.alignment_tax import alignment_tax
-from aas_bench.board.tabs.generators import generators
+from aas_bench.board.tabs.generator_shift import generators
 from aas_bench.board.tabs.real_images import real_images
 from aas_bench.board.tabs.reward_models import headline, reward_models
 from aas_bench.records.record import Measurement

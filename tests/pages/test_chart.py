@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aas_bench.pages.chart import MARKS, TOKENS, Drawing, Scale, apart, band, label
-from aas_bench.pages.template import tokens
+from aas_bench.pages.render import tokens
 from aas_bench.stats.estimate import Estimate
 
 

@@ -15,7 +15,7 @@ from aas_bench.board.entries import (
     status_entry,
 )
 from aas_bench.board.paired import ScoreFiles
-from aas_bench.board.tabs.generators import main_reward, rewards_of
+from aas_bench.board.tabs.generator_shift import main_reward, rewards_of
 from aas_bench.board.tabs.tab import Tab
 from aas_bench.measure.measures import MEASURES
 from aas_bench.pages.kit import Axis, Column, Entry, Row, Table, facet, number_entry, span
