@@ -184,6 +184,7 @@ def test_search_and_filters_narrow_the_rows(visit):
     assert query_of(page) == {"tab": "generators", "q": "SHUT"}
     root.get_by_label("Search").fill("no such name")
     assert names(root) == []
+    assert "Nothing matches" in root.locator(".count").inner_text()
 
 
 def test_an_address_brings_back_what_was_shared(visit):
@@ -246,6 +247,15 @@ def test_columns_without_a_figure_are_left_out(visit):
     root.locator("select[name=status]").select_option("measured")
     assert root.locator('th[data-key="override_rate"]').is_visible()
     assert root.locator(".legend").is_visible()
+
+
+def test_the_boxes_of_the_picker_are_drawn_as_they_are(visit):
+    root = board(visit(), "reward-models")
+    root.locator("summary", has_text="Columns").click()
+    boxes = root.locator("input[name=cols]")
+    drawn = boxes.evaluate_all("all => all.map((box) => getComputedStyle(box).appearance)")
+    assert set(drawn) == {"auto"}
+    assert 0 < root.locator("input[name=cols]:checked").count() < boxes.count()
 
 
 def test_flagged_published_and_pending_look_different(visit):

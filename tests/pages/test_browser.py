@@ -173,6 +173,28 @@ def test_more_pairs_come_on_request_and_every_image_is_there(open_page, report):
     assert page.troubles == []
 
 
+def test_the_pairs_are_there_without_scripts(browser, report):
+    uri, summary = report
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(uri)
+    assert page.locator("article:visible").count() == summary.n_pairs
+    assert page.locator("form:visible").count() == 0
+    context.close()
+
+
+def test_the_search_finds_a_pair_by_its_name_and_says_where_there_is_none(open_page, report):
+    page = open_page(report[0])
+    name = page.locator("article .facts").nth(20).inner_text().split(" · ")[-1]
+    page.get_by_label("Search").fill(name)
+    assert name in page.locator("article:visible").first.inner_text()
+    assert 0 < shown(page) < report[1].n_pairs
+    page.get_by_label("Search").fill("no such pair")
+    assert shown(page) == 0
+    assert "Nothing matches" in page.locator(".count").inner_text()
+    assert page.troubles == []
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 400])
 def test_nothing_scrolls_sideways(open_page, report, width, scheme):
