@@ -16,7 +16,7 @@ HEAVY = {
     "pandas",
     "sklearn",
 }
-HEAVY |= {"matplotlib", "skimage", "pyarrow", "scipy"}
+HEAVY |= {"skimage", "pyarrow", "scipy"}
 
 
 def modules_after(code: str) -> set[str]:

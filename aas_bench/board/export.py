@@ -7,7 +7,7 @@ import io
 from collections.abc import Mapping
 from typing import Any, Final
 
-from aas_bench.board.tables import Cell, Column, Table
+from aas_bench.pages.kit import Column, Entry, Table
 from aas_bench.stats.override import OUTCOMES
 
 FORMS: Final[Mapping[str, str]] = {
@@ -51,8 +51,8 @@ def records_of(table: Table) -> list[dict[str, Any]]:
     found = []
     for row in table.rows:
         record: dict[str, Any] = {"record": row.id, "status": row.status, "flag": row.flag}
-        for column, cell in zip(table.columns, row.cells, strict=True):
-            record |= _parts(column, cell)
+        for column, entry in zip(table.columns, row.entries, strict=True):
+            record |= _parts(column, entry)
         found.append(record)
     return found
 
@@ -77,7 +77,7 @@ def to_parquet(table: Table) -> bytes:
         name
         for column in table.columns
         if column.numeric
-        for name in _parts(column, Cell())
+        for name in _parts(column, Entry())
         if not name.endswith("_note")
     }
     schema = pa.schema(
@@ -95,7 +95,7 @@ def to_latex(table: Table) -> bytes:
     lines = [f"% {_comment(table.caption)}", rf"\begin{{tabular}}{{{align}}}", r"\hline"]
     lines += [rf"{head} \\", r"\hline"]
     for row in table.rows:
-        texts = [_tex(_shown(cell)) for cell in row.cells]
+        texts = [_tex(_shown(entry)) for entry in row.entries]
         if row.flag is not None:
             texts[0] += r"\,$^\dagger$"
         lines.append(" & ".join(texts) + r" \\")
@@ -106,29 +106,29 @@ def to_latex(table: Table) -> bytes:
 
 
 def _names(table: Table) -> list[str]:
-    parts = [name for column in table.columns for name in _parts(column, Cell())]
+    parts = [name for column in table.columns for name in _parts(column, Entry())]
     return list(dict.fromkeys(["record", "status", "flag", *parts]))
 
 
-def _parts(column: Column, cell: Cell) -> dict[str, Any]:
-    """What a cell holds, by the name of an exported column."""
+def _parts(column: Column, entry: Entry) -> dict[str, Any]:
+    """What an entry holds, by the name of an exported column."""
     key = column.key
     if column.kind == "estimate":
-        return {key: cell.value, f"{key}_low": cell.low, f"{key}_high": cell.high}
+        return {key: entry.value, f"{key}_low": entry.low, f"{key}_high": entry.high}
     if column.kind == "stack":
-        shares = cell.shares or (None,) * len(OUTCOMES)
+        shares = entry.shares or (None,) * len(OUTCOMES)
         return dict(zip(OUTCOMES, shares, strict=True))
     if column.numeric:
-        return {key: cell.value}
+        return {key: entry.value}
     if column.kind == "status":
-        return {"source": cell.href or None}
-    return {key: cell.text}
+        return {"source": entry.href or None}
+    return {key: entry.text}
 
 
-def _shown(cell: Cell) -> str:
-    if cell.low is not None and cell.high is not None and cell.interval:
-        return f"{cell.text} [{cell.interval}]"
-    return cell.text
+def _shown(entry: Entry) -> str:
+    if entry.low is not None and entry.high is not None and entry.interval:
+        return f"{entry.text} [{entry.interval}]"
+    return entry.text
 
 
 def _guarded(value: Any) -> Any:

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import socket
 from typing import TYPE_CHECKING, Any, Final
 
-from aas_bench.board.render import style
 from aas_bench.board.site import TABS, Site
 from aas_bench.board.submit import answer
-from aas_bench.errors import InputError, MissingExtraError
+from aas_bench.errors import InputError
+from aas_bench.pages.live import html, load_gradio, look
+from aas_bench.pages.render import SCRIPT
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
 TITLE: Final = "aas-bench leaderboard"
+SHEETS: Final = ("board/board.css",)
 LARGEST_FILE: Final = "64kb"
-_TEAL, _DARK_TEAL = "#0b5f66", "#084a50"
-_HEAD: Final = (  # not gradio's css=, which rewrites selectors
-    "<style>{style}</style>"
-    '<script src="board.js" defer></script><meta name="referrer" content="no-referrer">'
-)
+_HEAD: Final = f'<script src="{SCRIPT}" defer></script>'
 _BOARD: Final = '<aas-board name="{0}" src="view/{0}"></aas-board>'
 _TEMPLATE: Final = """\
 # yaml-language-server: $schema=schema.json
@@ -47,24 +44,14 @@ def build_app(site: Site) -> FastAPI:
     Raises:
         MissingExtraError: gradio is not installed.
     """
-    os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio is imported
-    try:
-        import gradio as gr
-    except ImportError as error:
-        raise MissingExtraError("the leaderboard's page", "app") from error
+    gr = load_gradio("the leaderboard's page")
     from aas_bench.board.routes import api
 
-    fonts = {"font": ("system-ui", "sans-serif"), "font_mono": ("ui-monospace", "monospace")}
-    button = "button_primary_background_fill"
-    rest = dict.fromkeys((button, f"{button}_dark"), _TEAL)
-    hover = dict.fromkeys((f"{button}_hover", f"{button}_hover_dark"), _DARK_TEAL)
-    theme = gr.themes.Base(primary_hue="teal", **fonts).set(**rest, **hover)
     app: FastAPI = gr.mount_gradio_app(
         api(site),
         build_blocks(site),
         path="/",
-        theme=theme,
-        head=_HEAD.format(style=style(gradio=True)),
+        **look(*SHEETS, head=_HEAD),
         footer_links=[],
         ssr_mode=False,
         max_file_size=LARGEST_FILE,
@@ -78,28 +65,22 @@ def build_blocks(site: Site) -> Any:
     import gradio as gr
 
     with gr.Blocks(title=TITLE, analytics_enabled=False) as blocks:
-        _html(site.head())
+        html(site.head())
         with gr.Tabs(overflow_behavior="wrap", elem_id="tabs"):
             for name, title in TABS.items():
                 with gr.Tab(title, id=name, elem_id=f"tab-{name}"):
                     if name == "submit":
                         _submit()
                     else:
-                        _html(_BOARD.format(name))
-        _html(site.foot())
+                        html(_BOARD.format(name))
+        html(site.foot())
     return blocks
-
-
-def _html(text: str) -> None:
-    import gradio as gr
-
-    gr.HTML(f'<div class="lb">{text}</div>', apply_default_css=False)
 
 
 def _submit() -> None:
     import gradio as gr
 
-    _html(
+    html(
         '<p class="lede">A submission is one YAML file. It is checked here exactly as the runner '
         "checks it; nothing that it names is opened, fetched or run.</p>"
     )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from aas_bench.board.export import FORMS
-from aas_bench.board.render import asset, render
 from aas_bench.board.site import Page, Site
 from aas_bench.errors import AasBenchError
+from aas_bench.pages.render import SCRIPT, asset, render
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -53,7 +53,7 @@ def api(site: Site) -> FastAPI:
         except KeyError:
             raise HTTPException(404, "There is no such tab.") from None
         except AasBenchError as error:
-            page = Page.of(render("fault.html.j2", tab=tab, text=str(error)))
+            page = Page.of(render("board/fault.html.j2", tab=tab, text=str(error)))
         return send(page, request)
 
     async def table(request: Any) -> Any:
@@ -71,11 +71,11 @@ def api(site: Site) -> FastAPI:
         return Response(body, media_type=FORMS[form], headers=headers)
 
     async def script(_: Any) -> Any:
-        return Response(asset("board.js"), media_type="text/javascript", headers=_HEADERS)
+        return Response(asset(SCRIPT), media_type="text/javascript", headers=_HEADERS)
 
     app.add_route("/view/{tab}", fragment, methods=["GET"])
     app.add_route("/table/{file}", table, methods=["GET"])
-    app.add_route("/board.js", script, methods=["GET"])
+    app.add_route(f"/{SCRIPT}", script, methods=["GET"])
     app.mount("/gallery", StaticFiles(directory=site.images / "gallery", check_dir=False))
     return app
 

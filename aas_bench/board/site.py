@@ -12,21 +12,23 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
-from aas_bench.board.cells import Figures
-from aas_bench.board.compare import Comparison, choices, compare, default_pair
+from aas_bench.board.entries import Lookup
 from aas_bench.board.export import export
-from aas_bench.board.gallery import Shown, make_gallery, verdict_name, verdicts_of, words_of
 from aas_bench.board.paired import ScoreFiles
-from aas_bench.board.render import render, render_view
-from aas_bench.board.tables import State, Table, apply
-from aas_bench.board.view import View
-from aas_bench.board.views.alignment_tax import alignment_tax
-from aas_bench.board.views.generators import generators
-from aas_bench.board.views.real_images import real_images
-from aas_bench.board.views.reward_models import headline, reward_models
+from aas_bench.board.showcase import make_showcase
+from aas_bench.board.side_by_side import Comparison, choices, compare, default_pair
+from aas_bench.board.state import State, apply
+from aas_bench.board.tabs.alignment_tax import alignment_tax
+from aas_bench.board.tabs.generator_shift import generators
+from aas_bench.board.tabs.real_images import real_images
+from aas_bench.board.tabs.reward_models import headline, reward_models
+from aas_bench.board.tabs.tab import Tab
 from aas_bench.measure.measures import MEASURES
+from aas_bench.pages.gallery import Gallery
+from aas_bench.pages.kit import Table
+from aas_bench.pages.render import render
 from aas_bench.records.store import Results, collect, load_results
 
 TABS: Final[Mapping[str, str]] = {
@@ -63,7 +65,7 @@ class Site:
 
     Args:
         folder: The folder of the records.
-        gallery: What the gallery shows; see `make_gallery`.
+        gallery: What the gallery shows; see `make_showcase`.
 
     Raises:
         InputError: There is no such folder.
@@ -91,7 +93,7 @@ class Site:
         return digest.hexdigest()[:12]
 
     @cached_property
-    def views(self) -> Mapping[str, View]:
+    def tabs(self) -> Mapping[str, Tab]:
         """The tabs that are tables, by name."""
         made = (
             reward_models(self.results),
@@ -99,23 +101,23 @@ class Site:
             alignment_tax(self.results, self.scores),
             real_images(self.results),
         )
-        return {view.name: view for view in made}
+        return {tab.name: tab for tab in made}
 
     @cached_property
     def tables(self) -> Mapping[str, Table]:
         """Every table by name."""
-        found = [t for view in self.views.values() for t in (view.table, *view.more)]
+        found = [t for tab in self.tabs.values() for t in (tab.table, *tab.more)]
         return {table.name: table for table in found}
 
     @cached_property
-    def shown(self) -> Shown:
-        """The gallery; its images lie under `images`."""
-        return make_gallery(self._gallery_source, self.images)
+    def shown(self) -> tuple[Gallery, str]:
+        """The gallery, whose images lie under `images`, and what its pairs are."""
+        return make_showcase(self._gallery_source, self.images)
 
     def warm(self) -> None:
         """Compute every tab but the gallery, so that no reader waits for it."""
         for tab in TABS:
-            if tab in self.views or tab == "about":
+            if tab in self.tabs or tab == "about":
                 self.page(tab)
 
     def page(self, tab: str) -> Page:
@@ -156,12 +158,12 @@ class Site:
 
     def head(self) -> str:
         """Title and answer, above the tabs."""
-        return render("head.html.j2", answer=headline(self.results))
+        return render("board/head.html.j2", answer=headline(self.results))
 
     def foot(self) -> str:
         """What was refused and flagged, below the tabs."""
         return render(
-            "foot.html.j2",
+            "board/foot.html.j2",
             refused=self.results.refused,
             flagged=self.results.flagged,
             n=len(self.results.records),
@@ -176,13 +178,13 @@ class Site:
         return compare(known[a], known[b], self.scores)
 
     @cached_property
-    def _figures(self) -> Mapping[str, Figures]:
+    def _figures(self) -> Mapping[str, Lookup]:
         flags = self.results.flags()
-        return {r.id: Figures(r, flags.get(r.id)) for r in self.results.records if r.measurements}
+        return {r.id: Lookup(r, flags.get(r.id)) for r in self.results.records if r.measurements}
 
     def _compare(self, a: str, b: str) -> Page:
         text = render(
-            "compare.html.j2",
+            "board/compare.html.j2",
             c=self.comparison(a, b),
             a=a,
             b=b,
@@ -191,31 +193,26 @@ class Site:
         return Page.of(text)
 
     def _fragment(self, tab: str) -> str:
-        if tab in self.views:
-            return render_view(self.views[tab])
+        if tab in self.tabs:
+            return self.tab(tab)
         makers: Mapping[str, Callable[[], str]] = {"gallery": self.gallery, "about": about}
         return makers[tab]()
 
+    def tab(self, name: str, *, exports: Literal["view", "table"] = "view") -> str:
+        """The fragment of a tab that is a table.
+
+        Args:
+            name: The tab.
+            exports: Whether downloads hold what the reader sees or the whole table.
+        """
+        return render("board/tab.html.j2", tab=self.tabs[name], exports=exports)
+
     def gallery(self) -> str:
         """The fragment of the gallery."""
-        shown = self.shown
-        dimensions = sorted({d for card in shown.cards for d in card["dimension"]})
-        verdicts = {
-            verdict_name(name, each["verdict"]): None
-            for i, name in enumerate(shown.rewards)
-            for card in shown.cards
-            if (each := card["scores"][i])["verdict"]
-        }
-        filters = [("dimension", "Dimension", dimensions), ("verdict", "Verdict", sorted(verdicts))]
-        return render(
-            "gallery.html.j2",
-            shown=shown,
-            filters=filters,
-            words_of=words_of,
-            verdicts_of=verdicts_of,
-        )
+        shown, sentence = self.shown
+        return render("board/gallery.html.j2", shown=shown, sentence=sentence)
 
 
 def about() -> str:
     """The fragment about the method."""
-    return render("about.html.j2", measures=MEASURES.values())
+    return render("board/about.html.j2", measures=MEASURES.values())

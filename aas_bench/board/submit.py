@@ -11,11 +11,11 @@ from typing import Final
 
 import yaml
 
-from aas_bench.board.render import render
 from aas_bench.errors import SpecError
 from aas_bench.generators.cost import Cost, cost
 from aas_bench.generators.spec import Submission, load_submission, require_runnable
 from aas_bench.generators.submission_yaml import MAX_BYTES
+from aas_bench.pages.render import render
 from aas_bench.run.prompts import N_PUBLISHED
 
 REPOSITORY_FOLDER: Final = "leaderboard/submissions"
@@ -95,7 +95,7 @@ def answer(text: str) -> str:
     checked = check(text)
     source = base64.b64encode(text.encode("utf-8", errors="replace")).decode()
     return render(
-        "submit.html.j2",
+        "board/submit.html.j2",
         checked=checked,
         source=source,
         folder=REPOSITORY_FOLDER,

@@ -9,6 +9,7 @@ import typer
 
 from aas_bench.cli.options import Json, emit
 from aas_bench.cli.text import interval, printable
+from aas_bench.words import Spelling
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -96,10 +97,10 @@ def _cell(figure: Figure | None) -> str:
     if figure.rounded is None or figure.recomputed is None:
         return f"{figure.printed or '-'}\n-"
     mark = {True: "= ", False: "≠ ", None: ""}[figure.agrees]
-    ours, digits = figure.recomputed, figure.digits
+    ours = figure.recomputed
     lines = [figure.printed or "-", f"{mark}{figure.rounded}"]
     if ours.low is not None and ours.high is not None:
-        lines.append(f"{ours.low:.{digits}f}..{ours.high:.{digits}f}")
+        lines.append(Spelling(digits=figure.digits).ends(ours))
     return "\n".join(lines)
 
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 from rich.console import Console
 from rich.table import Table
 
+from aas_bench.words import NO_INTERVAL, UNDEFINED, Spelling, plain_name
+
 if TYPE_CHECKING:
     from aas_bench.measure.analyses.task_report import Breakdown, TaskReport
     from aas_bench.measure.compare import Match
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 
 LONGEST_NAME: Final = 24
 MOST_GROUPS: Final = 40
+_PLAIN: Final = Spelling(digits=3)
 
 
 def summary_table(summary: Summary, *, groups: bool = False) -> None:
@@ -87,7 +90,7 @@ def _analysis_table(
             )
             for r in rewards
         ]
-        name = "all" if group is None else printable(group.rpartition(".")[2])
+        name = "all" if group is None else printable(plain_name(group))
         grid.add_row(name, f"{max(e.n for e in each.values()):,}", *cells)
     console.print(f"\n{analysis.title}")
     console.print(grid)
@@ -147,20 +150,16 @@ def comparison_table(a: str, b: str, match: Match) -> None:
     )
 
 
-def interval(estimate: Estimate, *, digits: int = 3) -> str:
-    """`0.290 [0.240, 0.343]`, or why there is no number."""
-    if estimate.value is None:
-        return f"none ({estimate.reason})"
-    value = f"{estimate.value:.{digits}f}"
-    if estimate.low is None or estimate.high is None:
-        return value
-    return f"{value} [{estimate.low:.{digits}f}, {estimate.high:.{digits}f}]"
+def interval(estimate: Estimate) -> str:
+    """`0.290 (0.240 to 0.343)`, or why there is no number."""
+    return _PLAIN.whole(estimate)
 
 
 def _stacked(estimate: Estimate | None, *, digits: int = 3) -> str:
     """The value, and its interval on a second line, so that a row fits 80 columns."""
     if estimate is None or estimate.value is None:
-        return "-"
-    if estimate.low is None or estimate.high is None:
-        return f"{estimate.value:.{digits}f}"
-    return f"{estimate.value:.{digits}f}\n{estimate.low:.{digits}f}..{estimate.high:.{digits}f}"
+        return UNDEFINED
+    spelling = Spelling(digits=digits)
+    ends = spelling.ends(estimate)
+    value = spelling.value(estimate.value)
+    return value if ends == NO_INTERVAL else f"{value}\n{ends}"

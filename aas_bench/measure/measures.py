@@ -14,6 +14,7 @@ from aas_bench.measure.view import View
 from aas_bench.registry import Registry
 from aas_bench.stats.estimate import Estimate
 from aas_bench.tasks.task import Kind
+from aas_bench.words import SHARE, Spelling
 
 Scope: TypeAlias = Literal["group", "whole", "table"]
 RANGES: Final[Mapping[str, tuple[float | None, float | None]]] = {
@@ -39,6 +40,7 @@ class Placed:
 
 
 Compute: TypeAlias = Callable[[View], Iterator[Placed]]
+_NOT_IN_PERCENT: Final = ("auroc", "f1")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,12 +83,12 @@ class Measure:
         """The least and the most that it can be; None where nothing bounds it."""
         return RANGES[self.unit]
 
-    def text(self, value: float | None) -> str:
-        """The value to the measure's digits with a true minus sign; a dash where there is none."""
-        if value is None:
-            return "–"
-        shown = f"{value:.{self.digits}f}"
-        return f"−{shown[1:]}" if shown.startswith("-") else shown
+    @property
+    def spelling(self) -> Spelling:
+        """How its values are read: shares in percent, but those that nobody reads so."""
+        if self.unit == "share" and self.name not in _NOT_IN_PERCENT:
+            return SHARE
+        return Spelling(digits=self.digits)
 
 
 NO_FOUR: Final = Estimate(value=None, n=0, coverage=0.0, reason="no pair has all four scores")

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from aas_bench.errors import InputError, UnknownNameError
-from aas_bench.metric import columns
-from aas_bench.metric.images import ROWS
+from aas_bench.metric import metric_columns
+from aas_bench.metric.image_scores import ROWS
 
 IMAGES = ("images_original", "images_distorted")
 PROMPTS = ("prompts_original", "prompts")
@@ -146,11 +146,11 @@ def _read(name: str, values: Any, widths: tuple[int, ...]) -> list[Any] | None:
         msg = f"{name} is a {type(values).__name__}. Give one entry per pair."
         raise InputError(msg)
     if name == "predictions":
-        return columns.score_rows(values, widths)
+        return metric_columns.score_rows(values, widths)
     if name == "references":
-        return columns.labels(values)
+        return metric_columns.labels(values)
     if name in PROMPTS:
-        return columns.texts(name, values)
+        return metric_columns.texts(name, values)
     return list(values)
 
 
@@ -164,7 +164,7 @@ def _batches(checked: dict[str, list[Any] | None], n: int) -> Iterator[dict[str,
             if column is None:
                 batch[name] = [None] * len(rows)
             elif name in IMAGES:
-                batch[name] = [columns.image_cell(name, row, column[row]) for row in rows]
+                batch[name] = [metric_columns.image_cell(name, row, column[row]) for row in rows]
             else:
                 batch[name] = column[rows.start : rows.stop]
         yield batch

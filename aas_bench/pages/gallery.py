@@ -6,6 +6,7 @@ import difflib
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,9 @@ from aas_bench.errors import InputError
 from aas_bench.measure.results import Summary
 from aas_bench.measure.rows import headline_rows, members
 from aas_bench.measure.summary import verdicts
+from aas_bench.pages.kit import Facet
 from aas_bench.pages.pictures import Pictures
+from aas_bench.stats.override import OUTCOMES
 from aas_bench.tables.schema import (
     DIMENSIONS,
     IMAGE_COLUMNS,
@@ -33,29 +36,68 @@ from aas_bench.words import number
 _TOKENS = re.compile(r"\s+|[^\s\w]+|\w+")
 _NOT_MARKED = " \t\n,.;:"
 _MOST_DECIMALS = 6
+_LABELS = {1: "the image asked for", 0: "the polished image", -1: "neither"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Gallery:
-    """The cards of a report.
+    """The cards of pairs.
 
     Attributes:
-        cards: JSON values, one per pair shown, in the order of the table.
+        cards: One per pair shown, in the order of the table.
+        rewards: The reward models, in the order of the scores of a card.
         n_pairs: Pairs that could have been shown.
         n_unreadable: Pairs left out because an image is missing or damaged.
+        by: What the groups of the cards are.
     """
 
     cards: list[dict[str, Any]]
+    rewards: tuple[str, ...]
     n_pairs: int
     n_unreadable: int = 0
+    by: str = "Group"
 
-    def options(self, key: str) -> list[str]:
-        """Distinct values of a filter over all cards, in order of appearance or of size."""
+    @property
+    def facets(self) -> tuple[Facet, ...]:
+        """The filters that have something to choose from."""
+        given = {score["verdict"] for card in self.cards for score in card["scores"]}
+        wanted = (
+            ("dimension", "Dimension", self._options("dimension")),
+            ("group", self.by, self._options("group")),
+            ("dose", "Dose", sorted(self._options("dose"), key=float)),
+            ("reward", "Reward model", self.rewards),
+            ("outcome", "Outcome", [v for v in (*OUTCOMES, "asked", "polished") if v in given]),
+        )
+        return tuple(
+            Facet(key=key, label=label, values=tuple(values))
+            for key, label, values in wanted
+            if len(values) > 1
+        )
+
+    def words(self, card: Mapping[str, Any]) -> str:
+        """What the search looks through, in lower case."""
+        prompt = "".join(text for text, _ in card["prompt"])
+        return " ".join([prompt, *card["dimension"], *card["group"], card[PAIR_ID]]).lower()
+
+    def facts(self, card: Mapping[str, Any]) -> list[str]:
+        """What is known of a pair beside its scores."""
+        said = [*card["dimension"], *card["group"]]
+        if card["dose"] is not None:
+            said.append(f"dose {card['dose']}")
+        if self._labels_differ and card["label"] is not None:
+            said.append(f"label: {_LABELS[card['label']]}")
+        return [*said, card[PAIR_ID]]
+
+    @cached_property
+    def _labels_differ(self) -> bool:
+        return len({card["label"] for card in self.cards}) > 1
+
+    def _options(self, key: str) -> list[str]:
+        """Distinct values over all cards, in order of appearance."""
         values = dict.fromkeys(
             v for c in self.cards for v in (c[key] if isinstance(c[key], list) else [c[key]])
         )
-        found = [v for v in values if v is not None]
-        return sorted(found, key=float) if key == "dose" else found
+        return [v for v in values if v is not None]
 
 
 def build_gallery(
@@ -83,7 +125,13 @@ def build_gallery(
         msg = "none of the given pairs is in the score table. Give the pairs that were scored."
         raise InputError(msg)
     whole = [met[p] for p in shown if p in met and met[p]["left"] and met[p]["right"]]
-    return Gallery(cards=whole, n_pairs=len(row_of), n_unreadable=len(met) - len(whole))
+    return Gallery(
+        cards=whole,
+        rewards=tuple(summary.rewards),
+        n_pairs=len(row_of),
+        n_unreadable=len(met) - len(whole),
+        by=str(summary.by or "Group"),
+    )
 
 
 def marked_words(original: str | None, distorted: str) -> list[tuple[str, bool]]:

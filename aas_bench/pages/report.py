@@ -2,35 +2,30 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
-import os
-import shutil
-import tempfile
 from collections import defaultdict
 from collections.abc import Mapping
-from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
-
 from aas_bench import words
 from aas_bench.counterfactual.effects import EFFECTS
-from aas_bench.errors import InputError
 from aas_bench.measure.results import Summary
 from aas_bench.pages import findings
-from aas_bench.pages.figures import (
-    dose_charts,
-    knob_chart,
-    override_chart,
-)
+from aas_bench.pages.folder import whole_folder, write_text
 from aas_bench.pages.gallery import Gallery, build_gallery
-from aas_bench.pages.series import series_mark
+from aas_bench.pages.kit import Table
+from aas_bench.pages.render import render_page
+from aas_bench.pages.report_tables import (
+    any_override,
+    cut_table,
+    figures_table,
+    group_table,
+    headline_table,
+    wording_table,
+)
+from aas_bench.pages.summary_charts import dose_charts, knob_chart, override_chart
 from aas_bench.pages.task_charts import ladder_charts, task_panels
-from aas_bench.stats.override import OUTCOMES
 from aas_bench.tables.scores import ScoreTable
 
 TITLE: Final = "Does the reward model honour the request?"
@@ -79,23 +74,15 @@ def write_report(
         ...     write_report(summarise(table), table, out=f"{folder}/report").name
         'index.html'
     """
-    target = Path(out).resolve()
-    _refuse_foreign(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
-    try:
+    with whole_folder(out, marker=MARKER, what="a report") as folder:
         gallery = None
         if pairs is not None and summary.paired:
-            folder = aside / "images"
+            images = folder / "images"
             gallery = build_gallery(
-                summary.ordered(), table, pairs, folder=folder, max_gallery=max_gallery
+                summary.ordered(), table, pairs, folder=images, max_gallery=max_gallery
             )
-        _write_text(aside / MARKER, "1\n")
-        _write_text(aside / "summary.json", summary.to_json() + "\n")
-        _write_text(aside / "index.html", render(summary.ordered(), gallery, title=title))
-        _put_in_place(aside, target)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        write_text(folder / "summary.json", summary.to_json() + "\n")
+        write_text(folder / "index.html", render(summary.ordered(), gallery, title=title))
     return Path(out) / "index.html"
 
 
@@ -104,25 +91,14 @@ def render(summary: Summary, gallery: Gallery | None = None, *, title: str | Non
 
     The reward models appear in the order of the summary, which must be that of the gallery.
     """
-    environment = Environment(
-        loader=PackageLoader("aas_bench.pages"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.globals |= {
-        "words": words,
-        "findings": findings,
-        "series_mark": series_mark,
-    }
-    script = _template("report.js")
-    return environment.get_template("report.html.j2").render(
+    return render_page(
+        "report.html.j2",
+        "report.css",
         title=title or (TITLE if summary.paired else ART_TITLE),
         summary=summary,
-        ranks=summary.ranks(),
         most=findings.most_overriding(summary),
-        groups=list(dict.fromkeys(g for r in summary.rewards.values() for g in r.by)),
+        any_override=any_override(summary),
+        tables=_tables(summary),
         override_chart=override_chart(summary),
         knob_chart=knob_chart(summary),
         dose_charts=dose_charts(summary),
@@ -137,36 +113,24 @@ def render(summary: Summary, gallery: Gallery | None = None, *, title: str | Non
             str, {words.spaced(e.name): e.proxy or "" for e in EFFECTS.values()}
         ),
         provenance=_provenance(summary),
-        gallery=gallery,
-        filters=[] if gallery is None else _filters(summary, gallery),
-        cards=None if gallery is None else _script_json(_cards(summary, gallery)),
-        style=Markup(_template("report.css")),  # noqa: S704 - our own file
-        script=Markup(script),  # noqa: S704 - our own file
-        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        pairs=gallery,
     )
 
 
-def _cards(summary: Summary, gallery: Gallery) -> dict[str, Any]:
-    labels = {card["label"] for card in gallery.cards}
-    return {
-        "rewards": list(summary.rewards),
-        "cards": gallery.cards,
-        "tell_label": len(labels) > 1,
-    }
-
-
-def _filters(summary: Summary, gallery: Gallery) -> list[tuple[str, str, list[str]]]:
-    """Name, caption and values of each filter that has something to choose from."""
-    given = {v["verdict"] for card in gallery.cards for v in card["scores"]}
-    verdicts = [v for v in (*OUTCOMES, "asked", "polished") if v in given]
-    filters = [
-        ("dimension", "Dimension", gallery.options("dimension")),
-        ("group", str(summary.by), gallery.options("group")),
-        ("dose", "Dose", gallery.options("dose")),
-        ("reward", "Reward model", list(summary.rewards)),
-        ("outcome", "Outcome", verdicts),
-    ]
-    return [row for row in filters if len(row[2]) > 1]
+def _tables(summary: Summary) -> dict[str, Table]:
+    """The tables that the summary has figures for, by their name in the template."""
+    if not summary.paired:
+        return {}
+    rewards = summary.rewards.values()
+    found = {"headline": headline_table(summary), "figures": figures_table(summary)}
+    if any(reward.by for reward in rewards):
+        found["groups"] = group_table(summary, "headline")
+        found["group_overrides"] = group_table(summary, "override_rate")
+    if summary.n_wordings > 1:
+        found["wordings"] = wording_table(summary)
+    if any(reward.truncation for reward in rewards):
+        found["cut"] = cut_table(summary)
+    return found
 
 
 def _provenance(summary: Summary) -> list[tuple[str, str]]:
@@ -183,52 +147,3 @@ def _provenance(summary: Summary) -> list[tuple[str, str]]:
         for key, value in flat
         if value is not None
     ]
-
-
-def _script_json(value: Any) -> Markup:
-    """JSON that can stand inside a script element: nothing in it can close the element."""
-    text = json.dumps(value, allow_nan=False, ensure_ascii=True, separators=(",", ":"))
-    for character in "<>&":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return Markup(text)  # noqa: S704 - no character of markup is left
-
-
-def _template(name: str) -> str:
-    return (resources.files("aas_bench.pages") / "templates" / name).read_text("utf-8")
-
-
-def _write_text(path: Path, text: str) -> None:
-    with path.open("w", encoding="utf-8", newline="\n") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _refuse_foreign(target: Path) -> None:
-    if target.is_dir() and ((target / MARKER).exists() or not any(target.iterdir())):
-        return
-    if target.exists() or target.is_symlink():
-        msg = f"{target} exists and is not a report. Give another folder, or remove it first."
-        raise InputError(msg)
-
-
-def _put_in_place(aside: Path, target: Path) -> None:
-    """Rename the finished folder to its place; an earlier report goes only once that is done."""
-    aside.chmod(0o777 & ~_umask())
-    if not target.exists():
-        aside.rename(target)
-        return
-    old = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.old."))
-    target.rename(old)
-    try:
-        aside.rename(target)
-    except OSError:
-        old.rename(target)
-        raise
-    shutil.rmtree(old)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
-
-from markupsafe import Markup
-from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
+from typing import Final
 
 from aas_bench.measure.analyses.paintings import ArtReport
-from aas_bench.measure.analyses.task_report import Breakdown, ByReward, TaskReport, Unit
+from aas_bench.measure.analyses.task_report import Breakdown, ByReward, TaskReport
 from aas_bench.measure.results import Summary
-from aas_bench.pages.figures import WIDTH, Chart
-from aas_bench.pages.series import MARKERS, series_colour
-from aas_bench.pages.svg import bare_axes, colour, drawing, label, to_svg
+from aas_bench.pages.chart import DASHED, Anchor, Chart, Drawing, Scale, interval_mark, label
+from aas_bench.pages.summary_charts import WIDTH
 from aas_bench.stats.estimate import Estimate
-from aas_bench.words import count, number, percent, plain_name
+from aas_bench.words import FREE, ROUND_SHARE, Spelling, count, number, percent, plain_name
 
+_LEFT: Final = 8
 _AXIS: Final = 236
-_HEAD: Final = 52
+_HEAD: Final = 32
+_NEUTRAL: Final = 20
 _LABEL: Final = 24
 _LANE: Final = 24
 _GAP: Final = 12
@@ -75,18 +72,9 @@ def ladder_charts(summary: Summary) -> list[Chart]:
     ]
 
 
-def value_words(estimate: Estimate, unit: Unit) -> str:
-    """A value and its interval, as short as it stays honest."""
-    if estimate.value is None:
-        return f"undefined: {estimate.reason}"
-    share = unit == "share"
-    digits = _digits(estimate, unit)
-    ends = [estimate.value, estimate.low, estimate.high]
-    value, low, high = (
-        None if end is None else number(100 * end if share else end, digits=digits) for end in ends
-    )
-    text = f"{value}\N{NARROW NO-BREAK SPACE}%" if share else str(value)
-    return f"{text} (no interval)" if low is None else f"{text} ({low} to {high})"
+def spelling(analysis: Breakdown) -> Spelling:
+    """How the values of a figure are written, as short as they stay honest."""
+    return ROUND_SHARE if analysis.unit == "share" else FREE
 
 
 def pairs_words(estimates: Sequence[Estimate]) -> str:
@@ -94,13 +82,6 @@ def pairs_words(estimates: Sequence[Estimate]) -> str:
     sizes, covered = sorted({e.n for e in estimates}), min(e.coverage for e in estimates)
     n = str(sizes[0]) if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
     return f"n {n}" if covered == 1 else f"n {n} ({percent(covered)} covered)"
-
-
-def _digits(estimate: Estimate, unit: Unit) -> int:
-    if unit == "share":
-        return 0
-    ends = [abs(end) for end in (estimate.value, estimate.low, estimate.high) if end is not None]
-    return 1 if max(ends) >= 10 else 2
 
 
 def _panel(report: TaskReport, analysis: Breakdown, rewards: list[str]) -> Panel:
@@ -139,10 +120,6 @@ class _Frame:
     order: list[str]
 
     @property
-    def unit(self) -> Unit:
-        return self.analysis.unit
-
-    @property
     def alone(self) -> bool:
         """Whether this is one of several charts, each of one reward model."""
         return len(self.rewards) < len(self.order)
@@ -161,30 +138,27 @@ def _chart(frame: _Frame, rows: list[_Row]) -> Chart:
     title = f"{analysis.title}, by {by}" if by else analysis.title
     sentence = f"{title}. " + " ".join(_sentences(frame, rows))
     row_height = _LABEL + _LANE * len(frame.rewards) + _GAP
-    height = _HEAD + row_height * len(rows)
     which = f"-{frame.position(frame.rewards[0])}" if frame.alone else ""
     name = f"task-{analysis.name}-{by}{which}".replace(" ", "-").replace("_", "-")
-    with drawing(WIDTH, height) as figure:
-        axes = bare_axes(figure, 8, 0, _AXIS, height)
-        axes.set(xlim=_limits(frame, rows), ylim=(height, 0))
-        axes.axis("off")
-        _scale(axes, frame)
-        for i, row in enumerate(rows):
-            _draw_row(axes, frame, row, _HEAD + i * row_height)
-        svg = to_svg(figure, name=name, title=title, description=sentence)
+    head = _HEAD if analysis.neutral is None else _HEAD + _NEUTRAL
+    drawing = Drawing(name, WIDTH, head + row_height * len(rows))
+    scale = _scale(frame, rows)
+    _draw_head(drawing, frame, scale)
+    for i, row in enumerate(rows):
+        _draw_row(drawing, frame, row, scale, head + i * row_height)
     return Chart(
         name=name,
         heading=frame.rewards[0] if frame.alone else "",
-        svg=Markup(svg),  # noqa: S704 - matplotlib and to_svg escape all text
+        svg=drawing.svg(title=title, description=sentence),
         sentence=sentence,
         columns=_columns(frame),
-        rows=tuple(_cells(frame, rows)),
+        rows=tuple(_entries(frame, rows)),
     )
 
 
 def _sentences(frame: _Frame, rows: list[_Row]) -> Iterator[str]:
     for reward in frame.rewards:
-        each = [f"{r.name} {value_words(r.estimates[reward], frame.unit)}" for r in rows]
+        each = [f"{r.name} {spelling(frame.analysis).whole(r.estimates[reward])}" for r in rows]
         yield f"{reward}: {'; '.join(each)}."
 
 
@@ -208,7 +182,7 @@ def _columns(frame: _Frame) -> tuple[str, ...]:
     )
 
 
-def _cells(frame: _Frame, rows: list[_Row]) -> Iterator[tuple[str, ...]]:
+def _entries(frame: _Frame, rows: list[_Row]) -> Iterator[tuple[str, ...]]:
     remarks = _remark_column(frame) is not None
     for row in rows:
         for reward in frame.rewards:
@@ -216,7 +190,7 @@ def _cells(frame: _Frame, rows: list[_Row]) -> Iterator[tuple[str, ...]]:
             yield (
                 row.name,
                 reward,
-                value_words(e, frame.unit),
+                spelling(frame.analysis).whole(e),
                 *((frame.remark(reward, row.group),) if remarks else ()),
                 str(e.n),
                 "" if e.n_clusters is None else str(e.n_clusters),
@@ -224,74 +198,62 @@ def _cells(frame: _Frame, rows: list[_Row]) -> Iterator[tuple[str, ...]]:
             )
 
 
-def _limits(frame: _Frame, rows: list[_Row]) -> tuple[float, float]:
+def _scale(frame: _Frame, rows: list[_Row]) -> Scale:
     """The common axis: whole for shares, else what holds every interval and the neutral line."""
-    if frame.unit == "share":
-        return 0.0, 1.0
-    ends = [] if frame.analysis.neutral is None else [frame.analysis.neutral]
-    for estimate in (row.estimates[reward] for row in rows for reward in frame.rewards):
-        ends += [e for e in (estimate.value, estimate.low, estimate.high) if e is not None]
-    low, high = (min(ends), max(ends)) if ends else (0.0, 1.0)
+    place = {"start": float(_LEFT), "stop": float(_LEFT + _AXIS)}
+    if frame.analysis.unit == "share":
+        return Scale(low=0, high=1, **place)
+    neutral = frame.analysis.neutral
+    estimates = [row.estimates[reward] for row in rows for reward in frame.rewards]
+    return _spanning(_ends(estimates) + ([] if neutral is None else [neutral]), **place)
+
+
+def _spanning(values: Sequence[float], *, start: float, stop: float) -> Scale:
+    low, high = (min(values), max(values)) if values else (0.0, 1.0)
     space = 0.05 * (high - low) or 0.5
-    return low - space, high + space
+    return Scale(low=low - space, high=high + space, start=start, stop=stop)
 
 
-def _ticks(axes: Axes, unit: Unit) -> list[float]:
-    low, high = axes.get_xlim()
-    places = [0.0, 0.5, 1.0] if unit == "share" else MaxNLocator(3).tick_values(low, high)
-    return [float(tick) for tick in places if low <= tick <= high]
+def _ends(estimates: Sequence[Estimate]) -> list[float]:
+    return [end for e in estimates for end in (e.value, e.low, e.high) if end is not None]
 
 
-def _scale(axes: Axes, frame: _Frame) -> None:
+def _ticks(frame: _Frame, scale: Scale) -> list[float]:
+    return [0.0, 0.5, 1.0] if frame.analysis.unit == "share" else scale.ticks()
+
+
+def _draw_head(drawing: Drawing, frame: _Frame, scale: Scale) -> None:
     """The tick labels, and what the neutral line is called."""
-    low, high = axes.get_xlim()
-    muted = colour("muted")
-    for tick in _ticks(axes, frame.unit):
-        text = percent(tick) if frame.unit == "share" else f"{tick:g}".replace("-", "\u2212")
-        side = {low: "left", high: "right"}.get(tick, "center")
-        axes.text(tick, 18, text, color=muted, ha=side)
+    share = frame.analysis.unit == "share"
+    sides: dict[float, Anchor] = {0.0: "start", 1.0: "end"} if share else {}
+    for tick in _ticks(frame, scale):
+        text = percent(tick) if share else f"{tick:g}".replace("-", "\N{MINUS SIGN}")
+        drawing.text(scale(tick), 18, text, fill="muted", anchor=sides.get(tick, "middle"))
     neutral = frame.analysis.neutral
     if neutral is not None:
-        right = neutral <= (low + high) / 2
-        side = "left" if right else "right"
-        axes.text(neutral, 38, frame.analysis.neutral_name, color=muted, ha=side)
+        side: Anchor = "start" if neutral <= (scale.low + scale.high) / 2 else "end"
+        name = frame.analysis.neutral_name
+        drawing.text(scale(neutral), 38, name, fill="muted", anchor=side)
 
 
-def _draw_row(axes: Axes, frame: _Frame, row: _Row, top: float) -> None:
-    low, high = axes.get_xlim()
-    pixel = (high - low) / _AXIS
-    edge = low + (WIDTH - 10) * pixel
-    bold: Any = {"weight": "bold"} if row.group is None else {}
-    axes.text(low, top + 14, label(row.name, longest=30), **bold)
+def _draw_row(drawing: Drawing, frame: _Frame, row: _Row, scale: Scale, top: float) -> None:
+    drawing.text(_LEFT, top + 14, label(row.name, longest=30), bold=row.group is None)
     n = pairs_words([row.estimates[reward] for reward in frame.rewards])
-    axes.text(edge, top + 14, n, color=colour("muted"), ha="right")
+    drawing.text(WIDTH - 2, top + 14, n, fill="muted", anchor="end")
     first, last = top + _LABEL, top + _LABEL + _LANE * len(frame.rewards)
-    for tick in _ticks(axes, frame.unit):
-        axes.plot([tick, tick], [first, last], color=colour("rule"), lw=1)
+    for tick in _ticks(frame, scale):
+        drawing.line([(scale(tick), first), (scale(tick), last)], "rule")
     if frame.analysis.neutral is not None:
-        look: Any = {"color": colour("muted"), "lw": 1.5, "ls": (0, (2, 2))}
-        axes.plot([frame.analysis.neutral] * 2, [first, last], **look)
+        neutral = scale(frame.analysis.neutral)
+        drawing.line([(neutral, first), (neutral, last)], "muted", width=1.5, dashes=DASHED)
     for lane, reward in enumerate(frame.rewards):
         y = first + _LANE * (lane + 0.5)
         estimate = row.estimates[reward]
-        draw_interval(axes, estimate, y, position=frame.position(reward))
+        interval_mark(drawing, estimate, scale, y, position=frame.position(reward))
         known = estimate.value is not None
-        text = value_words(estimate, frame.unit) if known else "no value"
-        shade = colour("ink" if known else "muted")
-        axes.text(high + 10 * pixel, y, text, color=shade, va="center_baseline")
-
-
-def draw_interval(axes: Axes, estimate: Estimate, y: float, *, position: int) -> None:
-    """A value as its reward model's marker, on a bar that is its interval."""
-    if estimate.value is None:
-        return
-    shade = series_colour(position)
-    if estimate.low is not None and estimate.high is not None:
-        # Butt ends: a bar must not reach beyond its interval.
-        look: Any = {"color": shade, "lw": 6, "alpha": 0.3, "solid_capstyle": "butt"}
-        axes.plot([estimate.low, estimate.high], [y, y], **look)
-    marker = MARKERS[position % len(MARKERS)]
-    axes.plot([estimate.value], [y], color=shade, marker=marker, markersize=8, clip_on=False)
+        text = spelling(frame.analysis).whole(estimate) if known else "no value"
+        fill = "ink" if known else "muted"
+        drawing.text(scale.stop + 10, y, text, fill=fill, middle=True)
 
 
 def _ladder(report: ArtReport, reward: str, position: int) -> Chart:
@@ -301,48 +263,35 @@ def _ladder(report: ArtReport, reward: str, position: int) -> Chart:
     assert mean.value is not None
     steps = [(value, name, False) for name, value in table.means.items()]
     steps = sorted([*steps, (mean.value, "Paintings", True)], key=lambda step: -step[0])
-    ends = [value for value, _, _ in steps] + [e for e in (mean.low, mean.high) if e is not None]
-    space = 0.05 * (max(ends) - min(ends)) or 0.5
     sentence = (
-        f"{reward}: the paintings stand at {value_words(mean, 'score')}, rank {place.rank} of "
+        f"{reward}: the paintings stand at {FREE.whole(mean)}, rank {place.rank} of "
         f"{place.n_ranked}, among {count(len(table.means), 'generator')}: "
         + ", ".join(f"{name} {number(value)}" for value, name, own in steps if not own)
         + "."
     )
-    row, top, left, width = 28, 6, 168, 190
-    height = top + row * len(steps)
+    row, top = 28, 6
     name = f"ladder-{position}"
-    with drawing(WIDTH, height) as figure:
-        axes = bare_axes(figure, left, 0, width, height)
-        axes.set(xlim=(min(ends) - space, max(ends) + space), ylim=(height, 0))
-        axes.axis("off")
-        pixel = (max(ends) - min(ends) + 2 * space) / width
-        for i, (value, what, own) in enumerate(steps):
-            y = top + row * (i + 0.5)
-            look: Any = {"weight": "bold"} if own else {}
-            start, stop = axes.get_xlim()
-            axes.text(
-                start - left * pixel, y, label(what, longest=18), va="center_baseline", **look
-            )
-            axes.plot([start, stop], [y, y], color=colour("rule"), lw=1)
-            if own:
-                draw_interval(axes, mean, y, position=position)
-            else:
-                axes.plot([value], [y], color=colour("muted"), marker="o", markersize=6)
-            text = value_words(mean, "score").split(" (")[0] if own else number(value)
-            axes.text(stop + 70 * pixel, y, text, ha="right", va="center_baseline", **look)
-        svg = to_svg(figure, name=name, title=f"Rank under {reward}", description=sentence)
+    drawing = Drawing(name, WIDTH, top + row * len(steps))
+    scale = _spanning([*(value for value, _, _ in steps), *_ends([mean])], start=168.0, stop=358.0)
+    for i, (value, what, own) in enumerate(steps):
+        y = top + row * (i + 0.5)
+        drawing.text(0, y, label(what, longest=18), bold=own, middle=True)
+        drawing.line([(scale.start, y), (scale.stop, y)], "rule")
+        exact = Estimate(value=value, n=1)
+        interval_mark(drawing, mean if own else exact, scale, y, position=position if own else None)
+        text = FREE.value(value) if own else number(value)
+        drawing.text(scale.stop + 70, y, text, anchor="end", bold=own, middle=True)
     return Chart(
         name=name,
         heading=f"Rank among generators under {reward}",
-        svg=Markup(svg),  # noqa: S704 - matplotlib and to_svg escape all text
+        svg=drawing.svg(title=f"Rank under {reward}", description=sentence),
         sentence=sentence,
         columns=("Rank", "What", "Mean score"),
         rows=tuple(
             (
                 str(1 + sum(other > value for other, _, _ in steps)),
                 what,
-                value_words(mean, "score") if own else number(value),
+                FREE.whole(mean) if own else number(value),
             )
             for value, what, own in steps
         ),

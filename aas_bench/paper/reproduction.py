@@ -6,14 +6,15 @@ import csv
 import io
 import json
 from collections.abc import Iterator
-from importlib import resources
 from pathlib import Path
 from typing import Final
 
 from aas_bench.files import write_atomically
+from aas_bench.pages.kit import Column, Entry, Row, Table, estimate_entry
+from aas_bench.pages.render import render_page
 from aas_bench.paper.comparison import Comparison, Figure
 from aas_bench.paper.reproduce import Reproduction
-from aas_bench.stats.estimate import Estimate
+from aas_bench.words import Spelling
 
 HEADINGS: Final = {
     "delta_hpsv2": "Δ HPSv2",
@@ -26,6 +27,8 @@ HEADINGS: Final = {
     "special_effects_diff": "effects",
     "main_concepts_diff": "concepts",
 }
+_PLAIN: Final = Spelling(digits=3)
+_LACKING: Final = "the original prompt was not scored"
 _FIELDS: Final = (
     *("table", "row", "column", "published", "recomputed", "low", "high", "n", "n_clusters"),
     *("coverage", "rounded", "agrees", "difference", "reason"),
@@ -57,21 +60,12 @@ def columns(table: Comparison) -> list[str]:
     return list(dict.fromkeys(each.column for each in table.figures))
 
 
-def estimate(value: Estimate, *, digits: int = 3) -> str:
-    """`0.290 [0.240, 0.343]`, or why there is no number."""
-    if value.value is None:
-        return value.reason or ""
-    if value.low is None or value.high is None:
-        return f"{value.value:.{digits}f}"
-    return f"{value.value:.{digits}f} [{value.low:.{digits}f}, {value.high:.{digits}f}]"
-
-
 def interval(figure: Figure) -> str:
     """The interval to the figure's digits, or why there is none."""
     ours = figure.recomputed
     if ours is None or ours.low is None or ours.high is None:
         return "" if ours is None else ours.reason or ""
-    return f"{ours.low:.{figure.digits}f} to {ours.high:.{figure.digits}f}"
+    return Spelling(digits=figure.digits).ends(ours)
 
 
 def to_csv(result: Reproduction) -> str:
@@ -95,26 +89,43 @@ def to_latex(result: Reproduction) -> str:
 
 def to_html(result: Reproduction) -> str:
     """One page that needs nothing from elsewhere; every value from the data is escaped."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-    from markupsafe import Markup
-
-    environment = Environment(
-        loader=PackageLoader("aas_bench.paper"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    style = (resources.files("aas_bench.pages") / "templates" / "report.css").read_text("utf-8")
-    return environment.get_template("reproduction.html.j2").render(
+    return render_page(
+        "reproduction.html.j2",
+        "report.css",
         result=result,
         n_agree=sum(table.n_agree for table in result.comparisons),
         n_differ=sum(table.n_differ for table in result.comparisons),
         columns=columns,
         headings=HEADINGS,
         interval=interval,
-        estimate=estimate,
-        style=Markup(style),  # noqa: S704 - our own file
+        overrides=_overrides(result),
+    )
+
+
+def _overrides(result: Reproduction) -> Table:
+    parts = ("understood", "overridden", "override_rate", "override_strength")
+    return Table(
+        name="overrides",
+        caption="Override analysis",
+        columns=(
+            Column(key="name", label="Reward model", kind="name"),
+            *(Column(key=part, label=part.replace("_", " "), kind="estimate") for part in parts),
+        ),
+        rows=tuple(
+            Row(
+                id=name,
+                entries=(
+                    Entry(text=name),
+                    *(
+                        estimate_entry(
+                            getattr(reward.override, part, None), _PLAIN, lacking=_LACKING
+                        )
+                        for part in parts
+                    ),
+                ),
+            )
+            for name, reward in result.rewards.items()
+        ),
     )
 
 

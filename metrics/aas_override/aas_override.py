@@ -8,9 +8,9 @@ import evaluate
 import numpy as np
 
 from aas_bench.errors import InputError, UnknownNameError
-from aas_bench.metric import results
+from aas_bench.metric import flat
 from aas_bench.metric.checked import CheckedInputs
-from aas_bench.metric.images import score_pairs
+from aas_bench.metric.image_scores import score_pairs
 from aas_bench.rewards.base import RewardModel
 from aas_bench.stats.override import Override, override
 
@@ -129,19 +129,19 @@ class AasOverride(CheckedInputs, evaluate.Metric):
             )
         scores = np.asarray(predictions, dtype=np.float64)
 
-        def measure(rows: results.Rows) -> Override:
+        def measure(rows: flat.Rows) -> Override:
             return override(
                 *scores[rows].T,
-                clusters=results.some(clusters, rows),
+                clusters=flat.some(clusters, rows),
                 confidence_level=confidence_level,
                 ties=ties,
                 on_missing=on_missing,
             )
 
         n = len(scores)
-        overall = results.flatten(measure(results.EVERY_ROW))
-        overall["by_label"] = results.by_group(measure, _labels(references), n)
-        return overall | {"by_group": results.by_group(measure, groups, n)}
+        overall = flat.flatten(measure(flat.EVERY_ROW))
+        overall["by_label"] = flat.by_group(measure, _labels(references), n)
+        return overall | {"by_group": flat.by_group(measure, groups, n)}
 
 
 def _labels(references: Sequence[int | None]) -> Sequence[int] | None:

@@ -3,8 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from aas_bench.metric.page import build_page, launch_page
-from aas_bench.metric.view import Line, View
+from aas_bench.pages.metric_page import MetricPage, Number, build_page, launch_page
 
 EXAMPLE = """\
 index,dimension,oiop,oidp,diop,didp
@@ -34,15 +33,15 @@ def sentence(result: dict[str, Any]) -> str:
     return f"{said}; in {RATE.value(result)} of those taste won over the request{ends}."
 
 
-RATE = Line(
+RATE = Number(
     key="override_rate",
     name="Override rate",
     meaning="Of the pairs whose request it understood, how often it preferred the polished image.",
 )
-UNDERSTOOD = Line(
+UNDERSTOOD = Number(
     key="understood", name="Understood", meaning="The request moved it the right way."
 )
-VIEW = View(
+PAGE = MetricPage(
     script=Path(__file__).with_name("aas_override.py"),
     title="aas_override",
     intro=(
@@ -54,29 +53,29 @@ VIEW = View(
     ),
     example=EXAMPLE,
     cells=("oiop", "oidp", "diop", "didp"),
-    lines=(
+    numbers=(
         RATE,
         UNDERSTOOD,
-        Line(
+        Number(
             key="chosen",
             name="Chosen",
             meaning="Pairs in which it preferred the image asked for, under the prompt that asks.",
         ),
-        Line(
+        Number(
             key="override_strength",
             name="Override strength",
             meaning="Above 1, taste outweighs the request.",
             scale=None,
             share=False,
         ),
-        Line(
+        Number(
             key="prompt_response",
             name="Prompt response",
             meaning="How much the request moves it, in its own unit.",
             scale=None,
             share=False,
         ),
-        Line(
+        Number(
             key="prior_pull",
             name="Prior pull",
             meaning="How much it favours the image asked for whatever the prompt; negative: taste.",
@@ -85,8 +84,8 @@ VIEW = View(
         ),
     ),
     sentence=sentence,
-    bar=("followed", "overridden", "missed", "lucky"),
+    has_outcomes=True,
 )
 
 if __name__ == "__main__":
-    launch_page(build_page(VIEW))
+    launch_page(build_page(PAGE))

@@ -8,9 +8,9 @@ import evaluate
 import numpy as np
 
 from aas_bench.errors import UnknownNameError
-from aas_bench.metric import results
+from aas_bench.metric import flat
 from aas_bench.metric.checked import CheckedInputs
-from aas_bench.metric.images import score_pairs
+from aas_bench.metric.image_scores import score_pairs
 from aas_bench.rewards.base import RewardModel
 from aas_bench.stats.preference import Preference, preference
 from aas_bench.stats.resolution import difference
@@ -123,18 +123,18 @@ class AasPreference(CheckedInputs, evaluate.Metric):
             )
         margin, label = _margin(predictions), np.asarray(references)
 
-        def measure(rows: results.Rows) -> Preference:
+        def measure(rows: flat.Rows) -> Preference:
             return preference(
                 margin[rows],
                 label[rows],
-                clusters=results.some(clusters, rows),
+                clusters=flat.some(clusters, rows),
                 confidence_level=confidence_level,
                 ties=ties,
                 on_missing=on_missing,
             )
 
-        overall = results.flatten(measure(results.EVERY_ROW))
-        return overall | {"by_group": results.by_group(measure, groups, len(margin))}
+        overall = flat.flatten(measure(flat.EVERY_ROW))
+        return overall | {"by_group": flat.by_group(measure, groups, len(margin))}
 
 
 def _margin(predictions: Sequence[Any]) -> np.ndarray:

@@ -3,8 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from aas_bench.metric.page import build_page, launch_page
-from aas_bench.metric.view import Line, View
+from aas_bench.pages.metric_page import MetricPage, Number, build_page, launch_page
 
 EXAMPLE = """\
 index,dimension,score_original,score_distorted,label
@@ -39,8 +38,8 @@ def sentence(result: dict[str, Any]) -> str:
     return f"{said} pairs (interval {ACCURACY.interval(result)}). {verdict}"
 
 
-ACCURACY = Line(key="accuracy", name="Accuracy", meaning="Share of right choices.", chance=0.5)
-VIEW = View(
+ACCURACY = Number(key="accuracy", name="Accuracy", meaning="Share of right choices.", chance=0.5)
+PAGE = MetricPage(
     script=Path(__file__).with_name("aas_preference.py"),
     title="aas_preference",
     intro=(
@@ -52,23 +51,23 @@ VIEW = View(
     ),
     example=EXAMPLE,
     cells=("oidp", "didp"),
-    lines=(
+    numbers=(
         ACCURACY,
-        Line(
+        Number(
             key="balanced_accuracy",
             name="Balanced accuracy",
             meaning="Mean of the hit rates at label 1 and at label 0.",
             chance=0.5,
         ),
-        Line(key="f1", name="F1", meaning="Positive class: the image asked for.", share=False),
-        Line(
+        Number(key="f1", name="F1", meaning="Positive class: the image asked for.", share=False),
+        Number(
             key="auroc",
             name="AUROC",
             meaning="How well the margin ranks label 1 above label 0.",
             chance=0.5,
             share=False,
         ),
-        Line(
+        Number(
             key="cohen_kappa",
             name="Cohen's kappa",
             meaning="Agreement beyond chance.",
@@ -82,4 +81,4 @@ VIEW = View(
 )
 
 if __name__ == "__main__":
-    launch_page(build_page(VIEW))
+    launch_page(build_page(PAGE))

@@ -127,7 +127,8 @@ def values(root, key):
         """(table, key) => {
              const at = [...table.tHead.rows[0].cells].findIndex((c) => c.dataset.key === key);
              return [...table.tBodies[0].rows].filter((row) => !row.hidden)
-               .map((row) => row.cells[at].dataset.s ?? null).filter((v) => v !== null).map(Number);
+               .map((row) => row.cells[at].dataset.value).filter((v) => v !== undefined)
+               .map(Number);
            }""",
         key,
     )
@@ -183,6 +184,7 @@ def test_search_and_filters_narrow_the_rows(visit):
     assert query_of(page) == {"tab": "generators", "q": "SHUT"}
     root.get_by_label("Search").fill("no such name")
     assert names(root) == []
+    assert "Nothing matches" in root.locator(".count").inner_text()
 
 
 def test_an_address_brings_back_what_was_shared(visit):
@@ -247,6 +249,15 @@ def test_columns_without_a_figure_are_left_out(visit):
     assert root.locator(".legend").is_visible()
 
 
+def test_the_boxes_of_the_picker_are_drawn_as_they_are(visit):
+    root = board(visit(), "reward-models")
+    root.locator("summary", has_text="Columns").click()
+    boxes = root.locator("input[name=cols]")
+    drawn = boxes.evaluate_all("all => all.map((box) => getComputedStyle(box).appearance)")
+    assert set(drawn) == {"auto"}
+    assert 0 < root.locator("input[name=cols]:checked").count() < boxes.count()
+
+
 def test_flagged_published_and_pending_look_different(visit):
     root = board(visit(), "reward-models")
     part = root.locator("tr.flagged", has_text="Part")
@@ -281,7 +292,8 @@ def test_the_gallery_shows_pairs_with_verdicts_and_filters_them(visit):
     cards = root.locator("article:visible")
     total = cards.count()
     assert total > 20
-    root.get_by_label("Verdict").select_option("average-taste: overridden")
+    root.get_by_label("Reward model").select_option("average-taste")
+    root.get_by_label("Outcome").select_option("overridden")
     some = cards.count()
     assert 0 < some < total
     for card in cards.all()[:5]:
@@ -498,13 +510,13 @@ def test_plain_files_read_without_scripts(browser, files):
 
 
 def test_the_same_rows_live_and_in_python(visit, site):
-    from aas_bench.board.tables import State, apply
+    from aas_bench.board.state import State, apply
 
     for query in ("?tab=generators&reward=*&sort=-after", "?tab=alignment-tax&measure=After",
                   "?tab=reward-models&task=*&sort=name&q=a"):  # fmt: skip
         page = visit(query)
         name = query_of(page)["tab"]
         table = apply(site.tables[name], State.read(query_of(page)))
-        assert names(board(page, name)) == [row.cells[0].text for row in table.rows]
+        assert names(board(page, name)) == [row.entries[0].text for row in table.rows]
         heads = board(page, name).locator("table[data-main] thead th:visible .hd")
         assert heads.count() == len(table.columns)

@@ -4,15 +4,15 @@ import pytest
 from scipy import stats
 from support.leaderboard_records import score_table
 
-from aas_bench.board.cells import Figures
-from aas_bench.board.compare import choices, compare, default_pair
+from aas_bench.board.entries import Lookup
 from aas_bench.board.paired import ScoreFiles
+from aas_bench.board.side_by_side import choices, compare, default_pair
 
 
 def pair(board, a, b, folder=None):
     records = {r.id: r for r in board.records}
     flags = board.flags()
-    two = [Figures(records[key], flags.get(key)) for key in (a, b)]
+    two = [Lookup(records[key], flags.get(key)) for key in (a, b)]
     return compare(*two, ScoreFiles(folder=folder) if folder else None)
 
 

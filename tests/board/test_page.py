@@ -10,10 +10,11 @@ import pytest
 pytest.importorskip("gradio")
 from fastapi.testclient import TestClient
 
-from aas_bench.board.page import build_app, build_blocks
-from aas_bench.board.render import style
+from aas_bench.board.page import SHEETS, build_app, build_blocks
 from aas_bench.board.routes import api
 from aas_bench.board.site import TABS, Site
+from aas_bench.board.static import SHEETS as STATIC_SHEETS
+from aas_bench.pages.render import style
 
 FRAGMENTS = [tab for tab in TABS if tab != "submit"]
 
@@ -107,11 +108,12 @@ def test_the_page_asks_nobody_else(site):
     with TestClient(build_app(site)) as client:
         text = client.get("/").text
         config = client.get("/config").json()
+    styles = style("gradio.css", *SHEETS, dark="class") + style(*STATIC_SHEETS)
     assert "fonts.googleapis" not in text + str(config)
     assert "cdnjs" not in text
     assert config["analytics_enabled"] is False
-    assert "http://" not in style(gradio=True) + style(gradio=False)
-    assert "https://" not in style(gradio=True) + style(gradio=False)
+    assert "http://" not in styles
+    assert "https://" not in styles
 
 
 def test_the_blocks_hold_the_tabs_but_not_the_tables(site):

@@ -111,7 +111,7 @@ def test_an_export_is_replaced_and_anything_else_is_not(site, tmp_path):
 def test_a_failed_export_leaves_the_earlier_one(site, tmp_path, monkeypatch):
     out = tmp_path / "site"
     first = write_static(site, out).read_bytes()
-    monkeypatch.setattr("aas_bench.board.static.asset", lambda name: 1 / 0)
+    monkeypatch.setattr("aas_bench.pages.render.asset", lambda name: 1 / 0)
     with pytest.raises(ZeroDivisionError, match="division"):
         write_static(site, out)
     assert (out / "index.html").read_bytes() == first

@@ -10,17 +10,8 @@ from hypothesis import strategies as st
 from support.leaderboard_records import FORMULA, LATEX, SCRIPT
 
 from aas_bench.board.export import export
-from aas_bench.board.tables import (
-    ALL,
-    Axis,
-    Cell,
-    Column,
-    Facet,
-    Row,
-    State,
-    Table,
-    apply,
-)
+from aas_bench.board.state import ALL, State, apply
+from aas_bench.pages.kit import Axis, Column, Entry, Facet, Row, Table
 
 COLUMNS = (
     Column(key="name", label="Name", kind="name"),
@@ -39,12 +30,12 @@ def table(rows):
         rows=tuple(
             Row(
                 id=f"r{i}",
-                cells=(
-                    Cell(text=name),
-                    Cell(text="–" if x is None else f"{x:.2f}", value=x),
-                    Cell(text=kind),
-                    Cell(text="1", value=1.0),
-                    Cell(text="–"),
+                entries=(
+                    Entry(text=name),
+                    Entry(text="–" if x is None else f"{x:.2f}", value=x),
+                    Entry(text=kind),
+                    Entry(text="1", value=1.0),
+                    Entry(text="–"),
                 ),
                 facets={"kind": kind},
                 status="measured",
@@ -60,7 +51,7 @@ ROWS = [("Beta", 0.5, "a"), ("alpha", None, "a"), ("Gamma", 0.9, "a"), ("Delta",
 
 
 def names(found):
-    return [row.cells[0].text for row in found.rows]
+    return [row.entries[0].text for row in found.rows]
 
 
 def test_the_default_filter_and_order():
@@ -97,7 +88,7 @@ def test_columns_that_say_nothing_are_left_out_until_they_are_chosen():
 @given(st.lists(st.tuples(st.text(max_size=5), st.none() | st.floats(-9, 9), st.just("a"))))
 def test_sorting_keeps_every_row_and_puts_the_unknown_last(rows):
     found = apply(table(rows), State(sort="-x"))
-    values = [row.cells[1].value for row in found.rows]
+    values = [row.entries[1].value for row in found.rows]
     known = [v for v in values if v is not None]
     assert known == sorted(known, reverse=True)
     assert values == known + [None] * (len(values) - len(known))
@@ -121,8 +112,8 @@ def test_csv_and_parquet_hold_the_numbers_of_the_page(site):
     )
     at = page.place("accuracy")
     for row, one, other in zip(page.rows, rows, parquet, strict=True):
-        value = row.cells[at].value
-        assert (other["accuracy"], other["accuracy_low"]) == (value, row.cells[at].low)
+        value = row.entries[at].value
+        assert (other["accuracy"], other["accuracy_low"]) == (value, row.entries[at].low)
         assert one["accuracy"] == ("" if value is None else str(value))
         assert one["status"] == row.status
         assert (one["flag"] or None) == row.flag

@@ -5,14 +5,14 @@ import pytest
 from scipy import stats
 from support.leaderboard_records import N_SHOWN, SCRIPT, score_table
 
-from aas_bench.board.cells import shared_ranks
-from aas_bench.board.compare import comparable
+from aas_bench.board.entries import shared_ranks
 from aas_bench.board.paired import ScoreFiles
-from aas_bench.board.tables import State, apply
-from aas_bench.board.views.alignment_tax import alignment_tax
-from aas_bench.board.views.generators import generators
-from aas_bench.board.views.real_images import real_images
-from aas_bench.board.views.reward_models import headline, reward_models
+from aas_bench.board.side_by_side import comparable
+from aas_bench.board.state import State, apply
+from aas_bench.board.tabs.alignment_tax import alignment_tax
+from aas_bench.board.tabs.generator_shift import generators
+from aas_bench.board.tabs.real_images import real_images
+from aas_bench.board.tabs.reward_models import headline, reward_models
 from aas_bench.records.record import Measurement
 from aas_bench.records.store import Results
 
@@ -24,11 +24,11 @@ def cell(table, row_id, key, **facets):
     (row,) = [
         row for row in table.rows if row.id == row_id and facets.items() <= dict(row.facets).items()
     ]
-    return row.cells[table.place(key)]
+    return row.entries[table.place(key)]
 
 
 def names(table):
-    return [row.cells[0].text for row in table.rows]
+    return [row.entries[0].text for row in table.rows]
 
 
 def test_every_record_has_its_row(board):
@@ -87,12 +87,14 @@ def test_outcomes_add_up_and_sort_by_overridden(board):
 
 def test_the_knob_shows_the_lowest_first(board):
     (figure,) = reward_models(board).figures
-    titles = [panel.title for panel in figure.panels]
+    titles = [chart.heading for chart in figure.charts]
     assert titles.index("Gamma") < titles.index("Beta") < titles.index("Alpha")
-    gamma = figure.panels[titles.index("Gamma")]
-    assert [point[0] for point in gamma.points] == [0.0, 0.5, 1.0, 1.5]
-    assert gamma.said == "40\u202f% as shipped, 50\u202f% at λ = 1"
-    assert gamma.text_at(0.5) == "45.0\u202f% (40.0 to 50.0)"
+    gamma = figure.charts[titles.index("Gamma")]
+    assert [row[0] for row in gamma.rows] == ["0", "0.5", "1", "1.5"]
+    assert gamma.sentence == "40\u202f% as shipped, 50\u202f% at λ = 1"
+    assert gamma.rows[1][1] == "45.0\u202f% (40.0 to 50.0)"
+    (half,) = [row for row in figure.rows if row[0] == "0.5"]
+    assert half[1 + titles.index("Gamma")] == gamma.rows[1][1]
 
 
 def test_emotions_have_a_column_each(board):
@@ -106,18 +108,18 @@ def test_generators_filter_by_family_weights_and_alignment(board):
     chosen = apply(table, State(chosen={"family": "flux", "alignment": "aesthetic"}))
     assert names(chosen) == ["Flux Fine"]
     closed = [r for r in table.rows if r.facets["weights"] == "closed"]
-    assert [r.cells[0].text for r in closed] == ["Shut"]
+    assert [r.entries[0].text for r in closed] == ["Shut"]
 
 
 def test_bars_of_one_reward_model_share_an_axis(board):
     table = generators(board).table
     axes = {
-        row.facets["reward"]: row.cells[table.place("delta")].axis
+        row.facets["reward"]: row.entries[table.place("delta")].axis
         for row in table.rows
-        if row.cells[table.place("delta")].value is not None
+        if row.entries[table.place("delta")].value is not None
     }
     for row in table.rows:
-        found = row.cells[table.place("delta")]
+        found = row.entries[table.place("delta")]
         if found.value is not None:
             assert found.axis == axes[row.facets["reward"]]
             assert found.axis.low < found.value < found.axis.high

@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from aas_bench.board.cells import figure_column
 from support.leaderboard_records import scored_reward
 from support.report_tables import score_frame
 
-from aas_bench.board.cells import figure_column
 from aas_bench.measure.measures import MEASURES, RANGES, Measure, Placed
 from aas_bench.measure.summary import summarise
 from aas_bench.records.accept import check_folder

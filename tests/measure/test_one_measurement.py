@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from aas_bench.board.cells import figures_of
 from aas_bench.board.views.generators import generators
 from aas_bench.board.views.reward_models import reward_models
+
 from aas_bench.cli import main
 from aas_bench.records.make_records import add_run
 from aas_bench.records.store import load_results

@@ -10,7 +10,7 @@ from support.toy_rewards import ToyDual
 
 import aas_bench
 from aas_bench.errors import InputError, MissingScoresError, UnknownNameError
-from aas_bench.metric import columns
+from aas_bench.metric import metric_columns
 from aas_bench.rewards.contrastive import ContrastiveReward
 from aas_bench.tables.images import open_image
 
@@ -94,7 +94,7 @@ def test_rows_and_batches_add_up(load, columns_of_images, monkeypatch):
     metric = load("aas_preference", "images")
     whole = metric.compute(**columns_of_images, reward_model=toy)
     monkeypatch.setattr("aas_bench.metric.checked.ROWS", 2)
-    monkeypatch.setattr("aas_bench.metric.images.ROWS", 3)
+    monkeypatch.setattr("aas_bench.metric.image_scores.ROWS", 3)
     head = {name: column[:1] for name, column in columns_of_images.items()}
     metric.add(
         images_original=head["images_original"][0],
@@ -152,14 +152,14 @@ def test_an_opened_and_changed_image_is_scored_as_changed(tmp_path):
     photographs(6, 1)[0].save(tmp_path / "large.png")
     image = Image.open(tmp_path / "large.png")
     image.thumbnail((8, 8))
-    cell = columns.image_cell("images_original", 0, image)
+    cell = metric_columns.image_cell("images_original", 0, image)
     assert open_image(cell).tobytes() == image.tobytes()
 
 
 @pytest.mark.parametrize("mode", ["L", "P", "RGBA", "CMYK", "I;16", "LA", "1"])
 def test_every_mode_is_stored_as_the_engine_sees_it(mode):
     image = photographs(7, 1)[0].convert("L" if mode == "I;16" else mode).convert(mode)
-    cell = columns.image_cell("images_original", 0, image)
+    cell = metric_columns.image_cell("images_original", 0, image)
     assert open_image(cell).tobytes() == open_image(image).tobytes()
 
 
@@ -169,7 +169,7 @@ def test_a_photograph_stored_on_its_side_is_turned():
     buffer = io.BytesIO()
     Image.new("RGB", (20, 10)).save(buffer, "JPEG", exif=tag)
     for value in (buffer.getvalue(), Image.open(io.BytesIO(buffer.getvalue()))):
-        assert open_image(columns.image_cell("images_original", 0, value)).size == (10, 20)
+        assert open_image(metric_columns.image_cell("images_original", 0, value)).size == (10, 20)
 
 
 def test_the_knob_is_set_off_against_the_plain_prompt(load, columns_of_images):

@@ -69,7 +69,7 @@ def open_page(browser):
 
 
 def shown(page):
-    return int(page.locator("#count").inner_text().split(" of ")[1].split()[0])
+    return page.locator("article:not([data-out])").count()
 
 
 def choice(page, name):
@@ -80,12 +80,12 @@ def test_filters_show_exactly_the_matching_pairs(open_page, report):
     uri, summary = report
     page = open_page(uri)
     assert shown(page) == summary.n_pairs
-    assert page.locator("article").count() == 12
+    assert page.locator("article:visible").count() == 12
     choice(page, "reward").select_option("beta")
     choice(page, "outcome").select_option("overridden")
     overridden = summary.rewards["beta"].outcomes["overridden"]
     assert shown(page) == overridden > 0
-    verdicts = page.locator("article .verdict").all_inner_texts()
+    verdicts = page.locator("article:visible tr:visible .verdict").all_inner_texts()
     assert set(verdicts) == {"overridden"}
     choice(page, "dimension").select_option("clarity")
     assert 0 < shown(page) < overridden
@@ -95,9 +95,9 @@ def test_filters_show_exactly_the_matching_pairs(open_page, report):
 def test_the_chosen_image_wears_its_score_in_bold(open_page, report):
     page = open_page(report[0])
     rows = page.eval_on_selector_all(
-        "article tbody tr",
+        "article:not([hidden]) tbody tr",
         """all => all.map(row => {
-             const [left, right] = row.querySelectorAll("td.number");
+             const [left, right] = row.querySelectorAll("td.nr");
              const number = (cell) => Number(cell.textContent.replace("\u2212", "-"));
              return [number(left), number(right), !!left.querySelector("b"),
                      !!right.querySelector("b")];
@@ -126,12 +126,12 @@ def test_the_address_keeps_the_filter_and_the_back_button_undoes_it(open_page, r
     uri, summary = report
     page = open_page(f"{uri}#reward=beta&outcome=overridden&dimension=nonsense")
     assert shown(page) == summary.rewards["beta"].outcomes["overridden"]
-    assert choice(page, "dimension").input_value() == ""
+    assert choice(page, "dimension").input_value() == "*"
     choice(page, "outcome").select_option("missed")
     assert "outcome=missed" in page.url
     page.go_back()
     assert choice(page, "outcome").input_value() == "overridden"
-    page.get_by_role("button", name="Show all").click()
+    page.get_by_role("button", name="Reset").click()
     assert shown(page) == summary.n_pairs
     assert page.troubles == []
 
@@ -154,7 +154,7 @@ def test_more_pairs_come_on_request_and_every_image_is_there(open_page, report):
     while more.is_visible():
         more.focus()
         page.keyboard.press("Enter")
-    assert page.locator("article").count() == summary.n_pairs
+    assert page.locator("article:visible").count() == summary.n_pairs
     sources = page.eval_on_selector_all("article img", "all => all.map(i => i.src)")
     broken = page.evaluate(
         """async (urls) => {
@@ -170,6 +170,28 @@ def test_more_pairs_come_on_request_and_every_image_is_there(open_page, report):
     )
     assert len(sources) == 2 * summary.n_pairs
     assert broken == []
+    assert page.troubles == []
+
+
+def test_the_pairs_are_there_without_scripts(browser, report):
+    uri, summary = report
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(uri)
+    assert page.locator("article:visible").count() == summary.n_pairs
+    assert page.locator("form:visible").count() == 0
+    context.close()
+
+
+def test_the_search_finds_a_pair_by_its_name_and_says_where_there_is_none(open_page, report):
+    page = open_page(report[0])
+    name = page.locator("article .facts").nth(20).inner_text().split(" · ")[-1]
+    page.get_by_label("Search").fill(name)
+    assert name in page.locator("article:visible").first.inner_text()
+    assert 0 < shown(page) < report[1].n_pairs
+    page.get_by_label("Search").fill("no such pair")
+    assert shown(page) == 0
+    assert "Nothing matches" in page.locator(".count").inner_text()
     assert page.troubles == []
 
 
@@ -191,7 +213,7 @@ def test_the_longest_numbers_stay_in_their_cells(open_page, tmp_path, width):
     page = open_page(index.as_uri(), width=width)
     assert "100.0\u202f%" in page.locator("[data-what=headline]").first.inner_text()
     spills = page.eval_on_selector_all(
-        ".headline td",
+        "#headline td",
         "all => all.filter(cell => [...cell.querySelectorAll('span')].some(span =>"
         " span.getBoundingClientRect().right > cell.getBoundingClientRect().right + 0.5)).length",
     )

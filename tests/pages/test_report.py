@@ -32,7 +32,7 @@ class Page(HTMLParser):
         found = dict(attributes)
         self.elements.append((tag, found))
         if tag == "tr":
-            self.row = found.get("data-reward", found.get("data-group"))
+            self.row = found.get("data-row")
         if "data-what" in found and self.row is not None:
             key = (self.row, found["data-what"])
             self.cells.setdefault(key, []).append(found)
@@ -99,13 +99,13 @@ def test_nothing_from_the_data_becomes_markup(tmp_path):
     text = write_report(summary, table, pairs=pairs, out=tmp_path / "r", title=HOSTILE).read_text()
     page = Page(text)
     assert not [a for _, found in page.elements for a in found if a.startswith("on")]
-    assert page.tags().count("script") == 2  # the data and our script
-    assert all(not found.get("src") for tag, found in page.elements if tag == "img")
-    data = re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.S)[1]
-    assert not set("<>&") & set(data)
-    cards = json.loads(data)
-    assert cards["rewards"] in ([HOSTILE, "plain"], ["plain", HOSTILE])
-    assert "".join(run for run, _ in cards["cards"][0]["prompt"]) == HOSTILE
+    assert page.tags().count("script") == 1  # our own
+    images = [found["src"] for tag, found in page.elements if tag == "img"]
+    assert images
+    assert all(re.fullmatch(r"images/[0-9a-f]+\.jpg", source) for source in images)
+    rows = {found["data-reward"] for _, found in page.elements if "data-reward" in found}
+    assert rows == {HOSTILE, "plain"}
+    assert page.words.count(HOSTILE) > len(frame)  # each prompt among them, whole
     assert "49" not in "".join(page.words).split("{{7*7}}")[0][:200]
     assert HOSTILE in "".join(page.words)
 

@@ -10,9 +10,10 @@ from support.report_tables import score_table
 
 from aas_bench.measure.summary import summarise
 from aas_bench.pages.report import ART_TITLE, TITLE, render, write_report
-from aas_bench.pages.task_charts import ladder_charts, pairs_words, task_panels, value_words
+from aas_bench.pages.task_charts import ladder_charts, pairs_words, spelling, task_panels
 from aas_bench.stats.estimate import Estimate
 from aas_bench.tables.scores import ScoreTable
+from aas_bench.words import FREE, ROUND_SHARE
 
 FRAMES = {
     "ava_photos": tables.photos,
@@ -65,7 +66,7 @@ def test_the_tables_behind_the_figures_hold_every_estimate(task):
         for groups in analysis.by.values():
             estimates += [item for group in groups.values() for item in group.items()]
         assert len(told) == len(estimates)
-        expected = sorted((r, value_words(e, analysis.unit), str(e.n)) for r, e in estimates)
+        expected = sorted((r, spelling(analysis).whole(e), str(e.n)) for r, e in estimates)
         n = behind[0].columns.index("Pairs" if summary.paired else "Images")
         assert sorted((row[1], row[2], row[n]) for row in told) == expected
 
@@ -79,7 +80,8 @@ def test_scores_of_different_units_never_share_an_axis():
 def drawn(svg, position):
     """Centres of the markers of one reward model and ends of its bars, in pixels."""
     colour = rf"var\(--series-{position + 1}\)"
-    bars = re.findall(rf'<path d="M ([\d.]+) [\d.]+ \s*L ([\d.]+) [\d.]+[^>]*?{colour}', svg)
+    ends = r'points="([\d.]+),[\d.]+ ([\d.]+),[\d.]+"'
+    bars = re.findall(rf'<polyline {ends} fill="none" stroke="{colour}" stroke-width="6"', svg)
     return [(float(a), float(b)) for a, b in bars]
 
 
@@ -93,16 +95,15 @@ def test_bars_lie_where_the_intervals_are():
         expected = [(8 + 236 * e.low, 8 + 236 * e.high) for e in each]
         assert drawn(str(chart.svg), position) == [pytest.approx(x, abs=0.02) for x in expected]
 
-    # A square end would reach beyond the interval.
-    assert not re.search(r"stroke-width: 6; stroke-linecap: (square|round)", str(chart.svg))
+    # A square end would reach beyond the interval; an SVG line ends at its points unless told.
+    assert "stroke-linecap" not in str(chart.svg)
 
 
 def test_reward_models_differ_in_their_markers_not_only_in_colour():
     (panel,) = task_panels(summary_of(tables.emotions()))
     root = ET.fromstring(str(panel.first[0].svg))
-    # matplotlib defines each marker once, as a path with an id.
-    paths = [node for node in root.iter() if node.tag.endswith("path") and node.get("id")]
-    markers = {node.get("d") for node in paths if "series" in node.get("style", "")}
+    marks = [node for node in root.iter() if node.get("class") == "mark"]
+    markers = {node.get("d") for node in marks if "series" in node.get("fill", "")}
     assert len(markers) == 2
 
 
@@ -163,13 +164,13 @@ def test_hostile_names_stay_text():
 
 def test_values_as_short_as_they_stay_honest():
     small = Estimate(value=-0.126, low=-0.5, high=9.999, n=4)
-    assert value_words(small, "score") == "\u22120.13 (\u22120.50 to 10.00)"
+    assert FREE.whole(small) == "\u22120.13 (\u22120.50 to 10.00)"
     large = Estimate(value=5.96, low=-11.24, high=12.0, n=4)
-    assert value_words(large, "score") == "6.0 (\u221211.2 to 12.0)"
+    assert FREE.whole(large) == "6.0 (\u221211.2 to 12.0)"
     share = Estimate(value=0.126, low=0.05, high=0.25, n=4, coverage=0.5)
-    assert value_words(share, "share") == "13\u202f% (5 to 25)"
-    assert value_words(Estimate(value=0.5, n=1), "score") == "0.50 (no interval)"
-    assert value_words(Estimate(value=None, n=0, reason="none"), "score") == "undefined: none"
+    assert ROUND_SHARE.whole(share) == "13\u202f% (5 to 25)"
+    assert FREE.whole(Estimate(value=0.5, n=1)) == "0.50 (no interval)"
+    assert FREE.whole(Estimate(value=None, n=0, reason="none")) == "undefined (none)"
     assert pairs_words([small, share]) == "n 4 (50\u202f% covered)"
     assert pairs_words([small, Estimate(value=1, n=9)]) == "n 4 to 9"
 

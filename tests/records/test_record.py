@@ -58,8 +58,8 @@ def test_every_measure_says_what_it_is(name):
     row = MEASURES[name]
     assert row.label
     assert row.formula
-    assert row.text(None) == "–"
-    assert row.text(-1.0).startswith("−1")
+    assert row.spelling.value(None) == "–"
+    assert row.spelling.value(-1.0).startswith("−1")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,163 @@
+"""Records looked up by measurement, and their measurements as entries of tables."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+from aas_bench.measure.measures import MEASURES
+from aas_bench.pages.kit import Axis, Column, ColumnKind, Entry, estimate_entry, number_entry
+from aas_bench.records.record import Measurement, Record
+from aas_bench.records.store import Results
+from aas_bench.stats.override import OUTCOMES
+from aas_bench.tasks.catalog import TASKS
+from aas_bench.tasks.task import Shelf
+from aas_bench.words import SHARE, UNDEFINED, percent
+
+
+class Lookup:
+    """One record with its measurements by key.
+
+    Attributes:
+        record: The record.
+        flag: Why it must not be shown as if whole; None where nothing is wrong.
+    """
+
+    def __init__(self, record: Record, flag: str | None = None) -> None:
+        self.record = record
+        self.flag = flag
+
+    @cached_property
+    def _by_key(self) -> dict[tuple[object, ...], Measurement]:
+        return {each.key: each for each in self.record.measurements}
+
+    def get(
+        self,
+        measure: str,
+        *,
+        reward: str | None = None,
+        by: str | None = None,
+        group: str | None = None,
+        at: float | None = None,
+    ) -> Measurement | None:
+        """As `Record.get`, without a search."""
+        return self._by_key.get((measure, reward, by, group, at))
+
+    def same(self, other: Measurement) -> Measurement | None:
+        """The measurement of the same key as another record's."""
+        return self._by_key.get(other.key)
+
+    def first(self, *measures: str, reward: str | None = None) -> Measurement | None:
+        """The first of these measures that the record has."""
+        return next(filter(None, (self.get(name, reward=reward) for name in measures)), None)
+
+
+def lookups(results: Results, **wanted: Any) -> list[Lookup]:
+    """The records of `Results.of`, each with its flag."""
+    flags = results.flags()
+    return [Lookup(record, flags.get(record.id)) for record in results.of(**wanted)]
+
+
+def on_shelf(results: Results, shelf: Shelf) -> list[Lookup]:
+    """The reward models' records on tasks that one of our tables shows."""
+    found = lookups(results, kind="reward_model")
+    return [each for each in found if TASKS[each.record.task].shelf == shelf]
+
+
+def measured(found: Measurement | None, *, axis: Axis | None = None) -> Entry:
+    """The entry of a measurement; a dash with the reason where it is undefined or absent."""
+    if found is None:
+        return Entry(text=UNDEFINED)
+    return estimate_entry(found, MEASURES[found.measure].spelling, axis=axis)
+
+
+def measured_column(
+    measure: str,
+    *,
+    kind: ColumnKind = "number",
+    key: str = "",
+    label: str = "",
+    shown: bool = True,
+    ends: tuple[str, str, str] | None = None,
+) -> Column:
+    """The column of a measure, with its label and its formula."""
+    row = MEASURES[measure]
+    better = {True: " Higher is better.", False: " Lower is better.", None: ""}
+    return Column(
+        key=key or measure,
+        label=label or row.label,
+        kind=kind,
+        tip=f"{row.formula}.{better[row.higher_is_better]}",
+        shown=shown,
+        ends=ends,
+    )
+
+
+def outcome_entry(of: Lookup, *, reward: str | None = None) -> Entry:
+    """The four outcomes as one bar; sorted by how often the request was overridden."""
+    found = {name: of.get(name, reward=reward) for name in OUTCOMES}
+    values = {n: m.value for n, m in found.items() if m is not None and m.value is not None}
+    if len(values) < len(OUTCOMES):
+        return Entry(text=UNDEFINED)
+    said = ", ".join(f"{name} {percent(values[name])}" for name in OUTCOMES)
+    return Entry(
+        text=said, value=values["overridden"], shares=tuple(values[name] for name in OUTCOMES)
+    )
+
+
+def status_entry(record: Record) -> Entry:
+    """Measured, published (with its place in the source) or pending."""
+    source = record.source
+    if source is None:
+        day = "" if record.created is None else record.created.isoformat()
+        return Entry(text=record.status, sub=day)
+    return Entry(text=record.status, sub=source.location, href=source.url)
+
+
+def count_entry(found: Measurement | None) -> Entry:
+    """How many pairs a figure rests on."""
+    if found is None or found.n is None:
+        return Entry(text=UNDEFINED)
+    n = found.n
+    clusters = "" if found.n_clusters in (None, n) else f"{found.n_clusters:,} prompts"
+    return number_entry(f"{n:,}", float(n), interval=clusters)
+
+
+def coverage_entry(found: Measurement | None) -> Entry:
+    """The share of pairs that a figure rests on."""
+    if found is None or found.coverage is None:
+        return Entry(text=UNDEFINED)
+    return number_entry(SHARE.value(found.coverage), found.coverage)
+
+
+def name_entry(record: Record) -> Entry:
+    """The subject's name; below it, where it can be found."""
+    subject = record.subject
+    return Entry(text=subject.name, sub=subject.repo or "")
+
+
+def shared_ranks(estimates: Mapping[str, Measurement], *, higher_is_better: bool) -> dict[str, int]:
+    """Rank by key: 1 + how many have their whole interval on the better side of its own.
+
+    Intervals that overlap share a rank; without an interval there is none.
+    """
+    known = {
+        key: (each.low, each.high) if higher_is_better else (-each.high, -each.low)
+        for key, each in estimates.items()
+        if each.value is not None and each.low is not None and each.high is not None
+    }
+    lows = sorted(low for low, _ in known.values())
+    return {key: 1 + _above(lows, high) for key, (_, high) in known.items()}
+
+
+def rank_entry(rank: int | None) -> Entry:
+    """A rank; a dash where there is none, for want of an interval or of coverage."""
+    if rank is None:
+        return Entry(text=UNDEFINED)
+    return number_entry(str(rank), float(rank))
+
+
+def _above(lows: Sequence[float], high: float) -> int:
+    return len(lows) - bisect_right(lows, high)

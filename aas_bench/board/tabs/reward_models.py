@@ -1,0 +1,339 @@
+"""Which reward models honour the request, which understand it and are overridden by taste."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from aas_bench.board.entries import (
+    Lookup,
+    count_entry,
+    coverage_entry,
+    lookups,
+    measured,
+    measured_column,
+    name_entry,
+    on_shelf,
+    outcome_entry,
+    rank_entry,
+    shared_ranks,
+    status_entry,
+)
+from aas_bench.board.sentences import leaders, statuses, subjects, sure
+from aas_bench.board.tabs.tab import Tab
+from aas_bench.pages.kit import (
+    CHANCE,
+    CHANCE_ENDS,
+    SHARE_ENDS,
+    SHARES,
+    Column,
+    Entry,
+    Figure,
+    Row,
+    Table,
+    facet,
+)
+from aas_bench.pages.summary_charts import knob_panel
+from aas_bench.records.record import Measurement
+from aas_bench.records.store import Results
+from aas_bench.tasks.catalog import TASKS
+from aas_bench.words import SHARE, UNDEFINED, listing, percent
+
+NAME: Final = "reward-models"
+MOST_PANELS: Final = 12
+MOST_NAMED: Final = 3
+_REST: Final = (
+    "balanced_accuracy",
+    "f1",
+    "cohen_kappa",
+    "chosen",
+    "understood",
+    "override_strength",
+    "unanimous",
+)
+
+
+def reward_models(results: Results) -> Tab:
+    """The view of all reward models' records."""
+    pairs = on_shelf(results, "pairs")
+    emotions = on_shelf(results, "faces")
+    rows = _rows(pairs)
+    return Tab(
+        name=NAME,
+        title="Reward models",
+        lede=_lede(pairs),
+        table=Table(
+            name=NAME,
+            caption="Reward models, one row for each result",
+            columns=_COLUMNS,
+            rows=rows,
+            facets=(
+                *facet("task", "Pairs", rows, default=_main_task(pairs)),
+                *facet("status", "Status", rows),
+            ),
+            sort="-accuracy",
+            empty="No reward model has a result yet.",
+        ),
+        figures=_knobs(pairs),
+        more=tuple(t for t in (_emotion_table(emotions),) if t.rows),
+        legend=any(each.get("overridden") for each in pairs),
+    )
+
+
+_COLUMNS: Final = (
+    Column(key="name", label="Reward model", kind="name"),
+    Column(
+        key="rank",
+        label="Rank",
+        kind="number",
+        tip="By accuracy on the same pairs. Intervals that overlap share a rank.",
+    ),
+    measured_column("accuracy", kind="estimate", ends=CHANCE_ENDS),
+    measured_column("override_rate", kind="estimate", ends=SHARE_ENDS),
+    Column(
+        key="outcomes",
+        label="Outcomes",
+        kind="stack",
+        tip="Followed, overridden, missed, lucky; sorted by overridden.",
+        ends=SHARE_ENDS,
+    ),
+    measured_column("auroc"),
+    Column(key="n", label="Pairs", kind="number", tip="Pairs with a label that were scored."),
+    Column(
+        key="coverage",
+        label="Coverage",
+        kind="number",
+        tip="Share of the pairs that could be used. Below 95 % a result is flagged.",
+    ),
+    Column(key="status", label="Status", kind="status"),
+    Column(key="task", label="On", tip="The pairs: a dataset of this benchmark.", shown=False),
+    *(measured_column(measure, shown=False) for measure in _REST),
+)
+
+
+def _rows(found: Sequence[Lookup]) -> tuple[Row, ...]:
+    ranks = _ranks(found)
+    return tuple(
+        Row(
+            id=each.record.id,
+            entries=(
+                name_entry(each.record),
+                rank_entry(ranks.get(each.record.id)),
+                measured(each.get("accuracy"), axis=CHANCE),
+                measured(each.get("override_rate"), axis=SHARES),
+                outcome_entry(each),
+                measured(each.get("auroc")),
+                count_entry(each.first("accuracy", "chosen")),
+                coverage_entry(each.first("accuracy", "chosen")),
+                status_entry(each.record),
+                Entry(text=TASKS[each.record.task].title),
+                *(measured(each.get(measure)) for measure in _REST),
+            ),
+            facets={"task": each.record.task, "status": each.record.status},
+            status=each.record.status,
+            flag=each.flag,
+        )
+        for each in found
+    )
+
+
+def _ranks(found: Sequence[Lookup]) -> dict[str, int]:
+    """Ranks by accuracy, within each task, among whole results only."""
+    by_task: dict[str, dict[str, Measurement]] = defaultdict(dict)
+    for each in found:
+        accuracy = each.get("accuracy")
+        if accuracy is not None and each.flag is None:
+            by_task[each.record.task][each.record.id] = accuracy
+    ranks: dict[str, int] = {}
+    for estimates in by_task.values():
+        ranks |= shared_ranks(estimates, higher_is_better=True)
+    return ranks
+
+
+def _main_task(found: Sequence[Lookup]) -> str | None:
+    """The task with most results: accuracies of different pairs must not stand in one order."""
+    counts = Counter(each.record.task for each in found if each.record.status != "pending")
+    return counts.most_common(1)[0][0] if counts else None
+
+
+def _lede(found: Sequence[Lookup]) -> tuple[str, ...]:
+    if not found:
+        return ("No reward model has a result yet.",)
+    task = _main_task(found)
+    on = [each for each in found if each.record.task == task and each.record.status != "pending"]
+    question = (
+        "Shown the image that was asked for and a prettier one that was not, under the prompt "
+        "that asked: which does the reward model prefer?"
+    )
+    if task is None:
+        return (question,)
+    what = f"{subjects(on, 'reward model')} on {TASKS[task].title} ({statuses(on)})."
+    others = [e for e in found if e.record.task != task and e.record.status != "pending"]
+    if others:
+        more = listing(sorted({TASKS[each.record.task].title for each in others}), most=MOST_NAMED)
+        what += f" {len(others)} more on {more}: choose them under Pairs."
+    if _overriding_task(on) is not None:
+        return question, f"{what} Here {_most_overriding(on)}"
+    accuracies = _by_name(on, "accuracy").values()
+    below = sum((each.value or 0.0) < 0.5 for each in accuracies)
+    right = "is" if below == 1 else "are"
+    return question, f"{what} {below} of {len(accuracies)} {right} right less often than a coin."
+
+
+def headline(results: Results) -> str:
+    """What was measured, on what, who overrides most, and how sure that is."""
+    found = lookups(results)
+    models = [each for each in found if each.record.subject.kind == "reward_model"]
+    if not found:
+        return "There is no result yet. Submit a generator, or measure a reward model."
+    made = [each for each in found if each.record.subject.kind == "generator"]
+    who = f"{subjects(models, 'reward model')} and {subjects(made, 'generator')}"
+    said = [f"{who}: {statuses(found)} results."]
+    of_task = [each for each in models if each.record.task == _overriding_task(models)]
+    if of_task:
+        said.append(f"On {TASKS[of_task[0].record.task].title}, {_most_overriding(of_task)}")
+    least = _least_accurate([e for e in models if e.record.task == _main_task(models)])
+    if least:
+        said.append(f"On {TASKS[_main_task(models) or ''].title}, {least}")
+    return " ".join(said)
+
+
+def _overriding_task(found: Sequence[Lookup]) -> str | None:
+    """The task on which most reward models have an override rate."""
+    counts = Counter(e.record.task for e in found if _understands(e) and e.get("override_rate"))
+    return counts.most_common(1)[0][0] if counts else None
+
+
+def _understands(of: Lookup) -> bool:
+    """Whether the prompt moves its scores as asked clearly more often than chance would."""
+    share = of.get("understood")
+    if share is None or share.value is None:
+        return False
+    return (share.value if share.low is None else share.low) > 0.5
+
+
+def _most_overriding(found: Sequence[Lookup]) -> str:
+    """Who overrides most and how sure that is, among those that understand at all."""
+    rates = _by_name([each for each in found if _understands(each)], "override_rate")
+    if not rates:
+        return "no reward model understands requests clearly more often than chance."
+    first, *near = leaders(rates)
+    also = f" (not told apart from {listing(near, most=MOST_NAMED)})" if near else ""
+    return (
+        f"{first} overrides most{also}: of the requests that it understood, taste won in "
+        f"{sure(rates[first])}."
+    )
+
+
+def _least_accurate(found: Sequence[Lookup]) -> str:
+    accuracies = _by_name(found, "accuracy")
+    if not accuracies:
+        return ""
+    worst = min(accuracies, key=lambda name: accuracies[name].value or 0.0)
+    return f"{worst} prefers the image asked for least often: {sure(accuracies[worst])}."
+
+
+def _by_name(found: Sequence[Lookup], measure: str) -> dict[str, Measurement]:
+    """Values by the subject's name, of whole results."""
+    read = {each.record.subject.name: each.get(measure) for each in found if each.flag is None}
+    return {n: m for n, m in read.items() if m is not None and m.value is not None}
+
+
+def _knobs(found: Sequence[Lookup]) -> tuple[Figure, ...]:
+    curves = [(each.record.subject.name, curve) for each in found if (curve := _knob(each))]
+    if not curves:
+        return ()
+    curves.sort(key=lambda each: next(iter(each[1].values())).value or 0.0)
+    shown = curves[:MOST_PANELS]
+    places = sorted({at for _, curve in shown for at in curve})
+    return (
+        Figure(
+            heading="What a contrast with the original prompt would repair",
+            sentence=(
+                "The knob subtracts λ times the score under the original prompt: at λ = 0 the "
+                "model as shipped, at λ = 1 only its response to the request counts. "
+                "Lowest as shipped first."
+            ),
+            charts=tuple(
+                knob_panel(f"knob-{i}", name, _knob_said(curve), list(curve.items()))
+                for i, (name, curve) in enumerate(shown)
+            ),
+            columns=("λ", *(name for name, _ in shown)),
+            rows=tuple(
+                (f"{at:g}", *(SHARE.whole(c[at]) if at in c else UNDEFINED for _, c in shown))
+                for at in places
+            ),
+            more=len(curves) - len(shown),
+        ),
+    )
+
+
+def _knob(of: Lookup) -> dict[float, Measurement]:
+    """The curve by strength, from the lowest on; empty where there is none."""
+    for measure in ("knob_accuracy", "knob_chosen"):
+        curve = {
+            each.at: each
+            for each in of.record.measurements
+            if each.measure == measure and each.by is None
+            if each.at is not None and each.value is not None
+        }
+        if len(curve) > 1:
+            return dict(sorted(curve.items()))
+    return {}
+
+
+def _knob_said(curve: Mapping[float, Measurement]) -> str:
+    values = {at: each.value or 0.0 for at, each in curve.items()}
+    shipped = next(iter(values.values()))
+    # Beyond 1 the knob turns a model against its own prior, which is no gain in understanding.
+    upto = {at: value for at, value in values.items() if at <= 1} or values
+    best = max(upto, key=upto.__getitem__)
+    said = f"{percent(shipped)} as shipped"
+    if upto[best] <= shipped:
+        return f"{said}, never more up to λ = 1"
+    return f"{said}, {percent(upto[best])} at λ = {best:g}"
+
+
+def _emotion_table(found: Sequence[Lookup]) -> Table:
+    groups = {m.group for each in found for m in each.record.measurements if m.by == "emotion"}
+    names = sorted(filter(None, groups))
+    return Table(
+        name="emotions",
+        caption="Faces: how often the emotion that was asked for wins over a happy face",
+        columns=(
+            Column(key="name", label="Reward model", kind="name"),
+            *(
+                measured_column(
+                    "accuracy",
+                    kind="estimate",
+                    key=f"emotion-{i}",
+                    label=name.capitalize(),
+                    ends=CHANCE_ENDS,
+                )
+                for i, name in enumerate(names)
+            ),
+            Column(key="status", label="Status", kind="status"),
+        ),
+        rows=tuple(
+            Row(
+                id=each.record.id,
+                entries=(
+                    name_entry(each.record),
+                    *(measured(_emotion(each, name), axis=CHANCE) for name in names),
+                    status_entry(each.record),
+                ),
+                facets={"status": each.record.status},
+                status=each.record.status,
+                flag=each.flag,
+            )
+            for each in found
+        ),
+        sort="emotion-0" if names else "",
+    )
+
+
+def _emotion(of: Lookup, name: str) -> Measurement | None:
+    return of.get("accuracy", by="emotion", group=name) or of.get(
+        "chosen", by="emotion", group=name
+    )

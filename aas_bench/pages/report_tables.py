@@ -1,0 +1,222 @@
+"""The tables of a report: the headline, by group, by wording, without cut prompts, everything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final
+
+from aas_bench.measure.results import Group, RewardSummary, Summary
+from aas_bench.pages.kit import (
+    CHANCE,
+    CHANCE_ENDS,
+    SHARE_ENDS,
+    SHARES,
+    Axis,
+    Column,
+    Entry,
+    Row,
+    Table,
+    estimate_entry,
+    number_entry,
+)
+from aas_bench.stats.estimate import Estimate
+from aas_bench.words import NUMBER, SHARE, UNDEFINED, level, percent
+
+NOT_SCORED: Final = "original prompt not scored"
+_NAME: Final = Column(key="name", label="Reward model", kind="name")
+_PREFERENCE: Final = {
+    "accuracy": "Accuracy",
+    "balanced_accuracy": "Balanced accuracy",
+    "f1": "F1",
+    "auroc": "AUROC",
+    "cohen_kappa": "Cohen’s κ",
+}
+_OVERRIDE: Final = {
+    "override_strength": "Override strength",
+    "prompt_response": "Mean prompt response",
+    "prior_pull": "Mean prior pull",
+}
+_SHIFT: Final = {"delta": "Shift under P_o", "after": "Mean score after it"}
+
+
+def headline_name(summary: Summary) -> str:
+    """What the headline figure is called."""
+    return "Accuracy" if summary.measure == "accuracy" else "Chose what was asked for"
+
+
+def any_override(summary: Summary) -> bool:
+    """Whether any reward model was scored under the original prompt."""
+    return any(reward.override for reward in summary.rewards.values())
+
+
+def headline_table(summary: Summary) -> Table:
+    """One row per reward model: rank, headline, what it understood and overrode, coverage."""
+    ranks = summary.ranks() if len(summary.rewards) > 1 else {}
+    confidence = level(summary.provenance["confidence_level"])
+    what = f"{headline_name(summary)}: value, {confidence} interval"
+    columns = [_NAME, _share("headline", what, ends=CHANCE_ENDS)]
+    if ranks:
+        columns.insert(1, Column(key="rank", label="Rank", kind="number"))
+    if any_override(summary):
+        columns += [_share("understood", "Understood"), _share("override_rate", "Override rate")]
+    columns.append(Column(key="coverage", label="Pairs", kind="number"))
+
+    def entries(name: str, reward: RewardSummary) -> Iterator[Entry]:
+        yield Entry(text=name)
+        if ranks:
+            rank = ranks.get(name)
+            yield number_entry(UNDEFINED if rank is None else str(rank), rank)
+        yield estimate_entry(reward.headline, SHARE, axis=CHANCE)
+        if any_override(summary):
+            yield _of_override(reward, "understood")
+            yield _of_override(reward, "override_rate")
+        n = reward.headline.n
+        covered = f"{percent(reward.coverage)} covered"
+        yield Entry(text=str(n), value=reward.coverage, n=n, interval=covered)
+
+    return _table("headline", "Headline table", columns, summary, entries)
+
+
+def group_table(summary: Summary, figure: str) -> Table:
+    """A figure within each group, a column per reward model.
+
+    Args:
+        summary: With groups.
+        figure: "headline" or "override_rate".
+    """
+    headline = figure == "headline"
+    by = "dimension" if summary.by == "dimensions" else str(summary.by)
+    rewards = list(summary.rewards.values())
+    axis, ends = (CHANCE, CHANCE_ENDS) if headline else (SHARES, SHARE_ENDS)
+
+    def entry(group: Group) -> Entry:
+        if headline:
+            return estimate_entry(group.headline, SHARE, axis=axis)
+        return _of_override(group, figure, axis=axis)
+
+    name = headline_name(summary) if headline else "Override rate"
+    return Table(
+        name=f"by-group-{figure}",
+        caption=f"{name} by {by}",
+        columns=(
+            Column(key="name", label=by.capitalize(), kind="name"),
+            Column(key="n", label="Pairs", kind="number"),
+            *(
+                _share(f"{figure}-{i}", n, ends=ends, what=figure)
+                for i, n in enumerate(summary.rewards)
+            ),
+        ),
+        rows=tuple(
+            Row(
+                id=group,
+                entries=(
+                    Entry(text=group),
+                    number_entry(str(rewards[0].by[group].n), rewards[0].by[group].n),
+                    *(entry(reward.by[group]) for reward in rewards),
+                ),
+            )
+            for group in dict.fromkeys(group for reward in rewards for group in reward.by)
+        ),
+    )
+
+
+def wording_table(summary: Summary) -> Table:
+    """How often a reward model makes the same choice under every wording."""
+    columns = (
+        _NAME,
+        _share("unanimous", "Same choice under every wording", ends=SHARE_ENDS),
+        Column(key="range", label=f"{headline_name(summary)}, worst to best wording"),
+    )
+
+    def entries(name: str, reward: RewardSummary) -> Iterator[Entry]:
+        found = reward.consistency
+        values = [] if found is None else [e.value for e in found.accuracy_by_wording.values()]
+        known = sorted(value for value in values if value is not None)
+        yield Entry(text=name)
+        yield estimate_entry(found.unanimous if found else None, SHARE, axis=SHARES)
+        ends = " to ".join(SHARE.value(end) for end in (known[0], known[-1])) if known else ""
+        yield Entry(text=ends or UNDEFINED)
+
+    return _table("same-choice", "Consistency between wordings", columns, summary, entries)
+
+
+def cut_table(summary: Summary) -> Table:
+    """The headline without the pairs whose prompts were cut."""
+    columns = (
+        _NAME,
+        Column(key="cut_distorted", label="Requests cut", kind="number"),
+        Column(key="cut_original", label="Original prompts cut", kind="number"),
+        _share("all", f"{headline_name(summary)}, all pairs"),
+        _share("untruncated", f"{headline_name(summary)}, whole prompts only"),
+        Column(key="n", label="Pairs", kind="number"),
+    )
+
+    def entries(name: str, reward: RewardSummary) -> Iterator[Entry]:
+        cut = reward.truncation
+        yield Entry(text=name)
+        for n in (None, None) if cut is None else (cut.n_cut_distorted, cut.n_cut_original):
+            yield number_entry(UNDEFINED if n is None else str(n), n)
+        yield estimate_entry(reward.headline, SHARE)
+        whole = cut and cut.untruncated
+        lacking = "every pair has a cut prompt" if cut else "cuts are not known"
+        yield estimate_entry(whole.headline if whole else None, SHARE, lacking=lacking)
+        yield number_entry(str(whole.n if whole else 0), whole.n if whole else 0)
+
+    return _table("cut-prompts", "Cut prompts", columns, summary, entries)
+
+
+def figures_table(summary: Summary) -> Table:
+    """Every figure over all pairs."""
+    labelled, scored = summary.measure == "accuracy", any_override(summary)
+    keys = {**(_PREFERENCE if labelled else {}), **({**_OVERRIDE, **_SHIFT} if scored else {})}
+    columns = [_NAME, *(Column(key=k, label=text, kind="estimate") for k, text in keys.items())]
+    if labelled:
+        ties = (("n_label_ties", "Label ties"), ("n_reward_ties", "Reward ties"))
+        columns += [Column(key=key, label=text, kind="number") for key, text in ties]
+
+    def entries(name: str, reward: RewardSummary) -> Iterator[Entry]:
+        yield Entry(text=name)
+        places = {
+            **dict.fromkeys(_PREFERENCE, reward.preference),
+            **dict.fromkeys(_OVERRIDE, reward.override),
+            **dict.fromkeys(_SHIFT, reward.generator),
+        }
+        for key in keys:
+            found: Estimate | None = getattr(places[key], key, None)
+            yield estimate_entry(found, NUMBER, lacking=NOT_SCORED)
+        if labelled:
+            for key in ("n_label_ties", "n_reward_ties"):
+                n = getattr(reward.preference, key)
+                yield number_entry(str(n), n)
+
+    return _table("all-figures", "All headline figures", columns, summary, entries)
+
+
+def _share(
+    key: str, label: str, *, ends: tuple[str, str, str] | None = None, what: str = ""
+) -> Column:
+    return Column(key=key, label=label, kind="estimate", ends=ends, what=what)
+
+
+def _of_override(of: RewardSummary | Group, name: str, *, axis: Axis | None = None) -> Entry:
+    found: Estimate | None = getattr(of.override, name, None)
+    return estimate_entry(found, SHARE, axis=axis, lacking=NOT_SCORED)
+
+
+def _table(
+    name: str,
+    caption: str,
+    columns: Iterable[Column],
+    summary: Summary,
+    entries: Callable[[str, RewardSummary], Iterator[Entry]],
+) -> Table:
+    """A row per reward model."""
+    return Table(
+        name=name,
+        caption=caption,
+        columns=tuple(columns),
+        rows=tuple(
+            Row(id=each, entries=tuple(entries(each, reward)))
+            for each, reward in summary.rewards.items()
+        ),
+    )
