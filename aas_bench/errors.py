@@ -2,7 +2,7 @@
 
 AasBenchError                    exit 1
   InputError (ValueError)        exit 2   what the caller gave: file, table, option
-    UnknownNameError             near names, and the command that lists all
+    UnknownNameError             near names or all of a few, and the command that lists them
     SchemaError                  column, row, expected, got
     SpecError                    file, field, value
     MissingScoresError           how many, the first three, on_missing="drop"
@@ -25,6 +25,9 @@ from typing import Any, Final, NoReturn
 
 _FOR_PYTHON: Final = re.compile(r"\b[a-z_]+=\S* \((--[a-z][^()]*)\)")
 
+_FEW: Final = 8
+"""So many names fit an error's line."""
+
 
 class AasBenchError(Exception):
     """Base of all errors raised on purpose."""
@@ -39,11 +42,14 @@ class InputError(AasBenchError, ValueError):
 
 
 class UnknownNameError(InputError):
-    """A name that no registry knows."""
+    """A name that no registry knows: says the near ones, else all of a few."""
 
     def __init__(self, kind: str, name: str, known: Iterable[str], *, hint: str) -> None:
-        near = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
+        names = list(known)
+        near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
         meant = f" Did you mean {' or '.join(near)}?" if near else ""
+        if not near and 0 < len(names) <= _FEW:
+            meant = f" There are: {', '.join(names)}."
         super().__init__(f"no {kind} is called {name!r}.{meant} {hint}")
 
 

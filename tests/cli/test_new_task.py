@@ -111,5 +111,7 @@ def test_a_row_without_a_card_says_where_to_write_it(clouds, tmp_path):
 def test_without_the_row_the_name_is_unknown_and_the_choices_are_named(run, tmp_path):
     asked = run("evaluate", "--data", "clouds", "-r", "random", "--out", tmp_path / "run")
     assert (asked.code, "List them with: aas-bench list tasks" in asked.err) == (2, True)
-    with pytest.raises(UnknownNameError, match=r"no task is called 'clouds'.*list tasks"):
+    with pytest.raises(
+        UnknownNameError, match=r"'clouds'\. There are: counterfactual, .*list tasks"
+    ):
         TASKS["clouds"]

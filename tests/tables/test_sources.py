@@ -25,7 +25,7 @@ def parquet(table):
     ("source", "match"),
     [
         ("wide_spectrun", r"no task is called 'wide_spectrun'. Did you mean wide_spectrum\?"),
-        ("zzz", r"no task is called 'zzz'. List them with: aas-bench list tasks"),
+        ("zzz", r"no task is called 'zzz'\. There are: .*, lapis_art\. List them with"),
     ],
 )
 def test_a_bare_word_is_a_task(source, match):
