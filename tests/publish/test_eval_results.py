@@ -1,5 +1,6 @@
 """The Hub's evaluation formats, read back by the Hub's own client."""
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -125,7 +126,7 @@ def test_a_method_on_the_base_models_weights_says_nothing_on_the_base_models_pag
 def test_of_two_results_the_newer_counts():
     old, new = (
         result(day=day, id=f"counterfactual/model-1/day{day}", measurements=(found,))
-        for day, found in ((9, CHOSEN), (20, CHOSEN.model_copy(update={"value": 0.75})))
+        for day, found in ((9, CHOSEN), (20, replace(CHOSEN, value=0.75)))
     )
     for order in ([old, new], [new, old]):
         files, _ = model_files(order, {})
