@@ -91,7 +91,7 @@ def test_one_row_is_scored_analysed_recorded_shown_and_published(clouds, run, tm
     # The leaderboard shows it under its title.
     site = Site(board)
     assert "skies over the sea" in site.page("reward-models").body.decode()
-    assert record.id in [row.id for row in site.views["reward-models"].table.rows]
+    assert record.id in [row.id for row in site.tables["reward-models"].rows]
 
     # The card and the Hub's own benchmark file.
     built = build([builder_of(clouds)()], tmp_path / "dataset", progress=False)
