@@ -11,6 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "aas_bench"
 
 LAYERS = {
     "errors": 0,
+    "evidence": 0,
     "version": 0,
     "files": 1,
     "loggers": 1,

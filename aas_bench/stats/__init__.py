@@ -19,14 +19,26 @@ from aas_bench.stats.estimate import Estimate
 from aas_bench.stats.gap import PairedGap, paired_gap
 from aas_bench.stats.generation import GeneratorShift, generator_shift
 from aas_bench.stats.intervals import wilson
+from aas_bench.stats.latent import LatentOverride, Wordings, latent_override, wording_override
 from aas_bench.stats.override import OUTCOMES, Override, outcomes, override, override_by_group
 from aas_bench.stats.paintings_rank import ArtRank, art_rank
+from aas_bench.stats.placebo import (
+    KINDS,
+    FailedImages,
+    PlaceboOverride,
+    failed_image_bounds,
+    placebo_from_four,
+    placebo_override,
+    placebo_override_by_group,
+)
 from aas_bench.stats.preference import Preference, chosen, preference, preference_by_group
+from aas_bench.stats.rescaling import Rescaling, rescaling
 from aas_bench.stats.resolution import difference, resolution
 from aas_bench.stats.sign_flip import SignFlip, sign_flip
 from aas_bench.stats.strength import STRENGTHS, StrengthCurve, strength_curve
 
 __all__ = [
+    "KINDS",
     "OUTCOMES",
     "STRENGTHS",
     "Analysis",
@@ -35,16 +47,21 @@ __all__ = [
     "DoseResponse",
     "EffectResponse",
     "Estimate",
+    "FailedImages",
     "GeneratorComparison",
     "GeneratorShift",
     "GroupTest",
+    "LatentOverride",
     "Override",
     "PairedGap",
+    "PlaceboOverride",
     "Preference",
+    "Rescaling",
     "RewardComparison",
     "SignFlip",
     "SignedRank",
     "StrengthCurve",
+    "Wordings",
     "art_rank",
     "chosen",
     "compare_by_group",
@@ -52,20 +69,27 @@ __all__ = [
     "compare_rewards",
     "difference",
     "dose_response",
+    "failed_image_bounds",
     "generator_shift",
     "holm",
     "krippendorff_alpha",
+    "latent_override",
     "outcomes",
     "override",
     "override_by_group",
     "paired_gap",
     "paraphrase_consistency",
+    "placebo_from_four",
+    "placebo_override",
+    "placebo_override_by_group",
     "preference",
     "preference_by_group",
     "quadratic_kappa",
+    "rescaling",
     "resolution",
     "sign_flip",
     "spearman",
     "strength_curve",
     "wilson",
+    "wording_override",
 ]

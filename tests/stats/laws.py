@@ -201,6 +201,22 @@ def _outcomes(case: Case) -> Figures:
     return {name: np.mean(codes == code) for code, name in enumerate(stats.OUTCOMES)}
 
 
+def _by_wording(case: Case, column: np.ndarray) -> np.ndarray:
+    """One row per item, one column per wording."""
+    return column[np.lexsort((case.wording, case.dose, case.cluster))].reshape(-1, 4)
+
+
+def _turned(figures: Figures) -> Figures:
+    """Every gain changes its sign, and so does what moves it; who wins then is another question."""
+    turn = {"response": lambda value: 1 - value, "understood": lambda value: -value}
+    return {name: turn[name](figures[name]) for name in turn}
+
+
+def _rescaled(figures: Figures) -> Figures:
+    kept = {name: figures[name] for name in ("still",)}
+    return kept | {"towards": figures["against"], "against": figures["towards"]}
+
+
 LAWS: dict[str, Law] = {
     "art_rank": Law(
         read=lambda c: flat(stats.art_rank(c.didp, {"a": -60.0, "b": 60.0})),
@@ -236,6 +252,18 @@ LAWS: dict[str, Law] = {
             name: -value if "spearman" in name else 1 - value for name, value in figures.items()
         },
     ),
+    "failed_image_bounds": Law(
+        read=lambda c: {
+            name: getattr(
+                stats.failed_image_bounds(
+                    stats.placebo_override(c.margin, c.margin - np.abs(c.other)), 0.1
+                ),
+                name,
+            )
+            for name in ("low", "high", "explained_by")
+        },
+        swapped=without(""),
+    ),
     "generator_shift": Law(
         read=lambda c: flat(stats.generator_shift(c.oiop, c.diop)),
         swapped=lambda figures: {"delta": -figures["delta"]},
@@ -253,6 +281,16 @@ LAWS: dict[str, Law] = {
             for level in ("nominal", "ordinal", "interval")
         },
         doubles=False,
+    ),
+    "latent_override": Law(
+        read=lambda c: flat(
+            stats.latent_override(
+                _by_wording(c, c.margin),
+                _by_wording(c, c.margin - 3 * np.abs(c.other)),
+                n_resamples=0,
+            )
+        ),
+        swapped=without(""),
     ),
     "outcomes": Law(read=_outcomes, swapped=_swapped_override),
     "override": Law(
@@ -280,6 +318,25 @@ LAWS: dict[str, Law] = {
     "paraphrase_consistency": Law(
         read=lambda c: flat(stats.paraphrase_consistency(c.margin, _item(c), c.wording, c.label))
     ),
+    "placebo_from_four": Law(
+        # Scores drawn at random: whether the override rate is defined depends on how many.
+        read=lambda c: without("override_rate")(flat(stats.placebo_from_four(*_cells(c)))),
+        swapped=_turned,
+    ),
+    "placebo_override": Law(
+        read=lambda c: flat(
+            stats.placebo_override(c.margin, c.margin - np.abs(c.other), labels=c.label)
+        ),
+        swapped=without(""),
+    ),
+    "placebo_override_by_group": Law(
+        read=lambda c: flat(
+            stats.placebo_override_by_group(
+                c.margin, np.stack([c.margin - np.abs(c.other), c.other], axis=1), _group(c)
+            )
+        ),
+        swapped=without(""),
+    ),
     "preference": Law(
         read=lambda c: flat(stats.preference(c.margin, c.label)),
         swapped=without("f1"),
@@ -291,6 +348,7 @@ LAWS: dict[str, Law] = {
     "quadratic_kappa": Law(
         read=lambda c: {"kappa": stats.quadratic_kappa(c.margin, c.other).value}
     ),
+    "rescaling": Law(read=lambda c: flat(stats.rescaling(*_cells(c))), swapped=_rescaled),
     "resolution": Law(
         read=lambda c: {"largest": stats.resolution(c.didp, c.oidp).max()}, unscored=True
     ),
@@ -309,5 +367,13 @@ LAWS: dict[str, Law] = {
         read=lambda c: {"low": stats.wilson(int((c.margin > 0).sum()), len(c.label))[0]},
         unscored=True,
         doubles=False,
+    ),
+    "wording_override": Law(
+        read=lambda c: flat(
+            stats.wording_override(
+                _by_wording(c, c.margin), _by_wording(c, c.margin - np.abs(c.other))
+            )
+        ),
+        swapped=without(""),
     ),
 }
