@@ -268,8 +268,8 @@ def _console() -> Console:
 
 def _number(estimate: Mapping[str, Any] | None) -> str:
     """The value, and its interval on a second line."""
-    if estimate is None or estimate["value"] is None:
-        return "-"
-    if estimate["low"] is None:
-        return f"{estimate['value']:.3f}"
-    return f"{estimate['value']:.3f}\n{estimate['low']:.3f}..{estimate['high']:.3f}"
+    from types import SimpleNamespace
+
+    from aas_bench.cli.text import stacked
+
+    return stacked(None if estimate is None else SimpleNamespace(**estimate))

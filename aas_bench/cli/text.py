@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from rich.console import Console
 from rich.table import Table
 
-from aas_bench.words import NO_INTERVAL, UNDEFINED, Spelling, plain_name
+from aas_bench.words import NO_INTERVAL, UNDEFINED, Bounded, Spelling, plain_name
 
 if TYPE_CHECKING:
     from aas_bench.measure.analyses.task_report import Breakdown, TaskReport
@@ -41,10 +41,10 @@ def summary_table(summary: Summary, *, groups: bool = False) -> None:
         override = reward.override
         grid.add_row(
             printable(name),
-            _stacked(reward.headline),
-            _stacked(override.understood if override else None),
-            _stacked(override.override_rate if override else None),
-            _stacked(override.override_strength if override else None, digits=2),
+            stacked(reward.headline),
+            stacked(override.understood if override else None),
+            stacked(override.override_rate if override else None),
+            stacked(override.override_strength if override else None, digits=2),
             f"{reward.coverage:.1%}",
         )
     console.print(grid)
@@ -85,7 +85,7 @@ def _analysis_table(
         cells = [
             "\n".join(
                 filter(
-                    None, (_stacked(each[r], digits=digits), report.remark(analysis.name, r, group))
+                    None, (stacked(each[r], digits=digits), report.remark(analysis.name, r, group))
                 )
             )
             for r in rewards
@@ -118,7 +118,7 @@ def _group_table(console: Console, summary: Summary, headline: str) -> None:
     for name in names[:MOST_GROUPS]:
         found = [reward.by.get(name) for reward in rewards]
         pairs = max(group.n for group in found if group is not None)
-        shares = [_stacked(group.headline if group else None) for group in found]
+        shares = [stacked(group.headline if group else None) for group in found]
         grid.add_row(printable(name), f"{pairs:,}", *shares)
     console.print(f"\n{headline} by {printable(summary.by or '')}")
     console.print(grid)
@@ -155,7 +155,7 @@ def interval(estimate: Estimate) -> str:
     return _PLAIN.whole(estimate)
 
 
-def _stacked(estimate: Estimate | None, *, digits: int = 3) -> str:
+def stacked(estimate: Bounded | None, *, digits: int = 3) -> str:
     """The value, and its interval on a second line, so that a row fits 80 columns."""
     if estimate is None or estimate.value is None:
         return UNDEFINED

@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from aas_bench.board.cells import figure_column
 from support.leaderboard_records import scored_reward
 from support.report_tables import score_frame
 
+from aas_bench.board.entries import measured_column
 from aas_bench.measure.measures import MEASURES, RANGES, Measure, Placed
 from aas_bench.measure.summary import summarise
 from aas_bench.records.accept import check_folder
@@ -51,7 +51,7 @@ def test_a_new_measure_is_one_row(with_row, tmp_path):
     assert [verdict.refused for verdict in check_folder(tmp_path)] == [()]
     table = pd.read_parquet(collect(load_results(tmp_path), tmp_path / "all.parquet"))
     assert table.set_index("measure")["value"]["mean_margin"] == record.get("mean_margin").value
-    assert figure_column("mean_margin").label == "Mean margin"
+    assert measured_column("mean_margin").label == "Mean margin"
 
 
 @pytest.mark.parametrize("name", list(MEASURES))

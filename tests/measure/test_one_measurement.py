@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from aas_bench.board.cells import figures_of
-from aas_bench.board.views.generators import generators
-from aas_bench.board.views.reward_models import reward_models
 
+from aas_bench.board.entries import lookups
+from aas_bench.board.tabs.generator_shift import generators
+from aas_bench.board.tabs.reward_models import reward_models
 from aas_bench.cli import main
 from aas_bench.records.make_records import add_run
 from aas_bench.records.store import load_results
@@ -40,7 +40,8 @@ def keyed(measurements):
 
 
 def printed(value, low, high, *_):
-    return f"{value:.3f}", f"{low:.3f}..{high:.3f}"
+    texts = f"{value:.3f}", f"{low:.3f} to {high:.3f}"
+    return [text.replace("-", "\N{MINUS SIGN}") for text in texts]
 
 
 @pytest.mark.parametrize("seed", [0, 7, 20])
@@ -60,9 +61,11 @@ def test_a_generators_run_is_told_alike_everywhere(monkeypatch, capsys, tmp_path
     assert len(result) > 100
     assert keyed(record.measurements) == result
     assert keyed(report["measurements"]).items() >= result.items()
-    rows = {row.facets["reward"]: row.cells for row in generators(load_results(folder)).table.rows}
+    rows = {
+        row.facets["reward"]: row.entries for row in generators(load_results(folder)).table.rows
+    }
     table = generators(load_results(folder)).table
-    (figures,) = figures_of(load_results(folder))
+    (figures,) = lookups(load_results(folder))
     for reward in ("effect-match", "average-taste"):
         nested = report["rewards"][reward]
         for name, told in (
@@ -99,5 +102,5 @@ def test_a_reward_models_run_is_told_alike_everywhere(monkeypatch, capsys, tmp_p
     accuracy = found["accuracy", None, None, None, None]
     assert all(text in stdout for text in printed(*accuracy))
     table = reward_models(load_results(folder)).table
-    cell = table.rows[0].cells[table.place("accuracy")]
+    cell = table.rows[0].entries[table.place("accuracy")]
     assert (cell.value, cell.low, cell.high) == accuracy[:3]
