@@ -4,10 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from aas_bench.run.model import FeatureCache, ModelRun, is_out_of_memory, n_bytes
 from PIL import Image
 from support.toy_rewards import ToyDual
-
-from aas_bench.run.local import FeatureCache, ModelRun, is_out_of_memory, n_bytes
 
 
 @dataclass

@@ -1,13 +1,13 @@
 """Groups of rows: every row once, in order, and as many new images as fit."""
 
 import pytest
+from aas_bench.run.groups import PairRow, PairSource, UndecodedImage, row_groups
 from datasets import Dataset, Features, Image, concatenate_datasets
 from hypothesis import given
 from hypothesis import strategies as st
 from support.toy_pairs import dataset, picture, png, rows
 
 from aas_bench.errors import SchemaError
-from aas_bench.run.plan import PairRow, PairSource, UndecodedImage, row_groups
 
 
 def image(key):

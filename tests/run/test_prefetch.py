@@ -5,10 +5,9 @@ import time
 from contextlib import closing
 
 import pytest
+from aas_bench.run.groups import ahead
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from aas_bench.run.prefetch import ahead
 
 
 @given(items=st.lists(st.integers()), depth=st.integers(1, 5))
