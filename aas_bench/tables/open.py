@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from aas_bench.errors import BackendError, InputError, SchemaError, raise_faults
 from aas_bench.loggers import silence_loggers
-from aas_bench.registry import import_object
+from aas_bench.registry import Registry, import_object
 from aas_bench.tables.formats import TABLE_SUFFIXES, frame_columns, read_columns, read_lines
 from aas_bench.tables.schema import (
     IMAGE_DISTORTED,
@@ -25,12 +25,12 @@ from aas_bench.tables.schema import (
     Columns,
     values,
 )
-from aas_bench.tasks.catalog import TASKS
-from aas_bench.tasks.task import Task
 
 if TYPE_CHECKING:
     import pandas as pd
     from datasets import Dataset, IterableDataset
+
+    from aas_bench.tasks.task import Task
 
 Source: TypeAlias = "str | os.PathLike[str] | Dataset | IterableDataset | pd.DataFrame"
 
@@ -90,9 +90,8 @@ def open_source(source: Source, options: Options) -> Opened:
     if not name.strip():
         msg = "the name of the data is empty. Give a task, a table, a folder or a Hub id."
         raise InputError(msg)
-    bare = path.parent == Path() and not path.suffix
-    if bare and name in TASKS:
-        return _open_task(TASKS[name], options)
+    if name.isidentifier() and name in _tasks():
+        return _open_task(_tasks()[name], options)
     if path.is_dir():
         # `datasets` calls what it builds after the folder, and `.` has no name.
         return _open_folder(path if path.name else path.resolve(), options)
@@ -101,7 +100,7 @@ def open_source(source: Source, options: Options) -> Opened:
     if _HUB_ID.fullmatch(name):
         return _open_hub(name, options)
     if path.parent == Path():
-        return _open_task(TASKS[name], options)  # raises with the nearest names
+        return _open_task(_tasks()[name], options)  # raises with the nearest names
     msg = f"{name}: there is no such file or folder. Check the path."
     raise InputError(msg)
 
@@ -144,6 +143,12 @@ def _in_memory(source: Any, options: Options) -> Opened:
         raise InputError(msg)
     _refuse_remote(name, options)
     return Opened(data=data, name=name)
+
+
+def _tasks() -> Registry[Task]:
+    from aas_bench.tasks.catalog import TASKS  # not read for a path
+
+    return TASKS
 
 
 def _open_task(task: Task, options: Options) -> Opened:

@@ -1,13 +1,13 @@
 """Groups of rows: every row once, in order, and as many new images as fit."""
 
 import pytest
-from aas_bench.run.groups import PairRow, PairSource, UndecodedImage, row_groups
 from datasets import Dataset, Features, Image, concatenate_datasets
 from hypothesis import given
 from hypothesis import strategies as st
 from support.toy_pairs import dataset, picture, png, rows
 
 from aas_bench.errors import SchemaError
+from aas_bench.run.groups import PairRow, UndecodedImage, UndecodedPairs, row_groups
 
 
 def image(key):
@@ -46,7 +46,7 @@ def test_no_rows_make_no_group():
 def test_equal_bytes_are_one_image():
     table = list(rows(n_prompts=2, generators=("one",)))
     table[1]["image_distorted"] = dict(table[0]["image_original"])
-    first, second = PairSource(dataset(table)).read(0, 2)
+    first, second = UndecodedPairs(dataset(table)).read(0, 2)
     assert first.original.key == second.distorted.key
     assert first.original.key != first.distorted.key
 
@@ -55,22 +55,22 @@ def test_an_image_on_disk_is_known_by_its_path(tmp_path):
     (tmp_path / "a.png").write_bytes(png(picture(0)))
     table = list(rows(n_prompts=1, generators=("one",)))
     table[0]["image_original"] = {"bytes": None, "path": str(tmp_path / "a.png")}
-    [found] = PairSource(dataset(table)).read(0, 1)
+    [found] = UndecodedPairs(dataset(table)).read(0, 1)
     assert found.original.key == f"path:{tmp_path / 'a.png'}"
 
 
 def test_the_fingerprint_is_of_the_content():
-    one, same = (PairSource(dataset(rows())).fingerprint() for _ in range(2))
+    one, same = (UndecodedPairs(dataset(rows())).fingerprint() for _ in range(2))
     assert one == same
     backwards = dataset(rows()).select(range(14, -1, -1))
-    assert PairSource(backwards).fingerprint() != one
-    assert PairSource(backwards.select(range(14, -1, -1))).fingerprint() == one
+    assert UndecodedPairs(backwards).fingerprint() != one
+    assert UndecodedPairs(backwards.select(range(14, -1, -1))).fingerprint() == one
 
 
 def test_other_media_are_left_out():
     seeds = {"seed_image": [row["image_original"] for row in rows()]}
     seeds = Dataset.from_dict(seeds, features=Features({"seed_image": Image()}))
-    source = PairSource(concatenate_datasets([dataset(rows()), seeds], axis=1))
+    source = UndecodedPairs(concatenate_datasets([dataset(rows()), seeds], axis=1))
     assert "seed_image" not in source.schema.names
     assert "dose" in source.schema.names
 
@@ -79,11 +79,11 @@ def test_images_must_be_images():
     pairs = dataset(rows()).remove_columns("image_original")
     pairs = pairs.add_column("image_original", ["a.png"] * len(pairs))
     with pytest.raises(SchemaError, match=r"image_original holds no images. Cast it"):
-        PairSource(pairs)
+        UndecodedPairs(pairs)
 
 
 def test_a_stream_is_read_forward():
-    source = PairSource(dataset(rows()).to_iterable_dataset())
+    source = UndecodedPairs(dataset(rows()).to_iterable_dataset())
     names = [row["pair_id"] for row in rows()]
     assert [r.values["pair_id"] for r in source.read(0, 4)] == names[:4]
     assert [r.values["pair_id"] for r in source.read(6, 9)] == names[6:9]

@@ -1,4 +1,4 @@
-"""What a scoring run reads, and in which order: rows, parts, groups.
+"""What a scoring run reads, and in which order: rows, parts, groups, read ahead.
 
 A part is a fixed range of rows, stored at once. A group is a run of rows inside a part whose new
 images fill one batch. Both follow from the pairs alone, so a continued run repeats the batches of
@@ -9,10 +9,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+import os
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import PurePath
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import numpy as np
 
 from aas_bench.errors import InputError, SchemaError, StoreError
 from aas_bench.tables.schema import (
@@ -29,7 +34,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from datasets import Dataset, IterableDataset
 
+T = TypeVar("T")
+
 _HASHED_ROWS: Final = 500
+_SAMPLED_BYTES: Final = 64
 _IDENTITY: Final = [PAIR_ID, PROMPT_ORIGINAL, PROMPT_DISTORTED]
 _MEDIA: Final = ("Image", "Audio", "Video", "Pdf")
 
@@ -71,7 +79,7 @@ class RowGroup:
         return {image.key: image.struct for image in both if image.struct is not None}
 
 
-class PairSource:
+class UndecodedPairs:
     """The rows of a pair table in order, their images undecoded.
 
     Args:
@@ -98,10 +106,12 @@ class PairSource:
         self.total: int | None = len(pairs) if isinstance(pairs, Dataset) else None
 
     def fingerprint(self) -> dict[str, Any]:
-        """What identifies the pairs without reading an image; JSON values.
+        """What identifies the pairs without reading their images whole; JSON values.
 
-        Covers every other column and the size and file name of every image. Of a stream, which
-        must not be read twice, only the columns; its stored parts are compared row by row.
+        Covers every other column, and of every image its file name, its size and 64 bytes from
+        its middle and its end: an image that was made anew or saved again differs there, as its
+        compressed bytes do. Of a stream, which must not be read twice, only the columns; its
+        stored parts are compared row by row.
         """
         columns = {field.name: str(field.type) for field in self.schema}
         if self.total is None:
@@ -110,9 +120,9 @@ class PairSource:
         texts = self._pairs.select_columns(self._columns).with_format("arrow")
         for batch in texts.iter(_HASHED_ROWS):
             digest.update(json.dumps(batch.to_pylist(), default=str).encode())
-        images = self._pairs.select_columns(list(IMAGE_COLUMNS)).with_format("arrow")
-        for batch in images.iter(_HASHED_ROWS):
-            digest.update(json.dumps(_image_sizes(batch)).encode())
+        for column in IMAGE_COLUMNS:
+            for sample in _samples(self._pairs, column):
+                digest.update(sample)
         return {"columns": columns, "n_rows": self.total, "sha256": digest.hexdigest()}
 
     def read(self, start: int, stop: int) -> Iterator[PairRow]:
@@ -175,16 +185,40 @@ def _undecoded(struct: Mapping[str, Any] | None) -> UndecodedImage:
     return UndecodedImage(key=key, struct=struct)
 
 
-def _image_sizes(batch: pa.Table) -> list[list[Any]]:
-    import pyarrow.compute as pc
+def _samples(pairs: Dataset, column: str) -> Iterator[bytes]:
+    """What the fingerprint covers of each image of a column; touches no other byte of it."""
+    rows: Iterable[int] = range(len(pairs)) if pairs._indices is None else _rows(pairs._indices)
+    chunks = pairs.data.column(column).chunks
+    starts = np.cumsum([0, *(len(chunk) for chunk in chunks)])
+    for row in rows:
+        chunk = int(np.searchsorted(starts, row, side="right")) - 1
+        cell = chunks[chunk][row - int(starts[chunk])]
+        yield _sample(cell["bytes"], cell["path"]) if cell.is_valid else b"null"
 
-    sizes = []
-    for column in IMAGE_COLUMNS:
-        content = pc.struct_field(batch[column].combine_chunks(), "bytes")
-        paths = pc.struct_field(batch[column].combine_chunks(), "path").to_pylist()
-        sizes.append(pc.binary_length(content).to_pylist())
-        sizes.append([None if path is None else PurePath(path).name for path in paths])
-    return sizes
+
+def _rows(indices: Any) -> list[int]:
+    rows: list[int] = indices.column(0).to_pylist()
+    return rows
+
+
+def _sample(content: pa.Scalar, path: pa.Scalar) -> bytes:
+    """Name, size, and some bytes from the middle and the end of an image."""
+    import pyarrow as pa
+
+    name = path.as_py()
+    if name is None and not content.is_valid:
+        return b"empty"
+    stored = content.is_valid
+    try:
+        with pa.BufferReader(content.as_buffer()) if stored else Path(name).open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(size // 2)
+            middle = file.read(_SAMPLED_BYTES)
+            file.seek(max(0, size - _SAMPLED_BYTES))
+            end = file.read(_SAMPLED_BYTES)
+    except OSError:
+        return f"unreadable {name!r}".encode()
+    return json.dumps([None if name is None else Path(name).name, size]).encode() + middle + end
 
 
 def _is_media(feature: Any) -> bool:
@@ -208,3 +242,22 @@ def _checked_features(pairs: Dataset | IterableDataset) -> dict[str, Any]:
         msg = "there are no pairs. Check the split, the filter or the limit."
         raise InputError(msg)
     return dict(features)
+
+
+def prefetch(items: Iterator[T], *, depth: int) -> Generator[T]:
+    """The same items, made in a thread that is at most `depth` + 1 items ahead.
+
+    An exception of `items` is raised here, after the items before it. Close the generator
+    (`contextlib.closing`) to stop the thread early.
+    """
+    end: Any = object()
+    with ThreadPoolExecutor(1, thread_name_prefix="prefetch") as thread:
+        under_way: deque[Future[T]] = deque(
+            thread.submit(next, items, end) for _ in range(depth + 1)
+        )
+        try:
+            while (item := under_way.popleft().result()) is not end:
+                under_way.append(thread.submit(next, items, end))
+                yield item
+        finally:
+            thread.shutdown(cancel_futures=True)
