@@ -14,10 +14,8 @@ from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Final, TypeVar
-
-import numpy as np
 
 from aas_bench.errors import InputError, SchemaError, StoreError
 from aas_bench.tables.schema import (
@@ -185,40 +183,55 @@ def _undecoded(struct: Mapping[str, Any] | None) -> UndecodedImage:
     return UndecodedImage(key=key, struct=struct)
 
 
-def _samples(pairs: Dataset, column: str) -> Iterator[bytes]:
-    """What the fingerprint covers of each image of a column; touches no other byte of it."""
-    rows: Iterable[int] = range(len(pairs)) if pairs._indices is None else _rows(pairs._indices)
-    chunks = pairs.data.column(column).chunks
-    starts = np.cumsum([0, *(len(chunk) for chunk in chunks)])
-    for row in rows:
-        chunk = int(np.searchsorted(starts, row, side="right")) - 1
-        cell = chunks[chunk][row - int(starts[chunk])]
-        yield _sample(cell["bytes"], cell["path"]) if cell.is_valid else b"null"
+def _samples(pairs: Dataset, column: str) -> list[bytes]:
+    """What the fingerprint covers of each image of a column; copies no other byte of it."""
+    stored = [each for chunk in pairs.data.column(column).chunks for each in _chunk_samples(chunk)]
+    if pairs._indices is None:
+        return stored
+    return [stored[row] for row in pairs._indices.column(0).to_pylist()]
 
 
-def _rows(indices: Any) -> list[int]:
-    rows: list[int] = indices.column(0).to_pylist()
-    return rows
+def _chunk_samples(images: pa.StructArray) -> Iterator[bytes]:
+    import pyarrow.compute as pc
+
+    content = pc.struct_field(images, "bytes").cast("large_binary")
+    paths = pc.struct_field(images, "path").to_pylist()
+    _, offsets, data = content.buffers()
+    # By offsets: a value taken from the array would be copied whole.
+    starts = memoryview(offsets).cast("q")[content.offset :] if offsets else ()
+    sizes = pc.binary_length(content).to_pylist()
+    for row, (path, size) in enumerate(zip(paths, sizes, strict=True)):
+        if size is not None:
+            stored, start = data, starts[row]
+            parts = [
+                bytes(stored.slice(start + at, min(_SAMPLED_BYTES, size - at)))
+                for at in _sampled(size)
+            ]
+        elif path is not None:
+            size, parts = _file_sample(Path(path))
+        else:
+            parts = []
+        name = None if path is None else PurePath(path).name
+        yield json.dumps([name, size]).encode() + b"".join(parts)
 
 
-def _sample(content: pa.Scalar, path: pa.Scalar) -> bytes:
-    """Name, size, and some bytes from the middle and the end of an image."""
-    import pyarrow as pa
+def _sampled(size: int) -> tuple[int, int]:
+    """Where in an image of so many bytes the samples begin."""
+    return size // 2, max(0, size - _SAMPLED_BYTES)
 
-    name = path.as_py()
-    if name is None and not content.is_valid:
-        return b"empty"
-    stored = content.is_valid
+
+def _file_sample(path: Path) -> tuple[int | None, list[bytes]]:
+    """Size and samples of a file; nothing where it cannot be read."""
+    parts = []
     try:
-        with pa.BufferReader(content.as_buffer()) if stored else Path(name).open("rb") as file:
+        with path.open("rb") as file:
             size = file.seek(0, os.SEEK_END)
-            file.seek(size // 2)
-            middle = file.read(_SAMPLED_BYTES)
-            file.seek(max(0, size - _SAMPLED_BYTES))
-            end = file.read(_SAMPLED_BYTES)
+            for at in _sampled(size):
+                file.seek(at)
+                parts.append(file.read(_SAMPLED_BYTES))
     except OSError:
-        return f"unreadable {name!r}".encode()
-    return json.dumps([None if name is None else Path(name).name, size]).encode() + middle + end
+        return None, []
+    return size, parts
 
 
 def _is_media(feature: Any) -> bool:

@@ -466,12 +466,14 @@ def _labels(votes: Sequence[Any]) -> tuple[NDArray[np.int8], list[str]]:
 
 
 def _whole_numbers(column: Any) -> NDArray[np.int64] | None:
-    """A column of integers without nulls, exactly; None where it is another one."""
+    """A column of integers of 64 bits without nulls, exactly; None where it is another one."""
     import pyarrow.types as kinds
 
     kind = _arrow_type(column)
     if kind is not None and kinds.is_integer(kind) and not column.null_count:
         column = column.to_numpy()
+    elif isinstance(column, list) and all(type(value) is int for value in column):
+        column = np.array(column)  # of objects, where a number needs more than 64 bits
     if not isinstance(column, np.ndarray) or column.dtype.kind not in "iu":
         return None
     return column.astype(np.int64) if column.dtype != np.uint64 else None
@@ -482,7 +484,8 @@ def _integers(column: Any) -> tuple[NDArray[np.int64], list[str]]:
     if whole is not None:
         return whole, []
     numbers, faults = _numbers(column, INDEX)
-    bad = np.flatnonzero(~np.isfinite(numbers) | (numbers != np.floor(numbers)))
+    whole_number = np.isfinite(numbers) & (numbers == np.floor(numbers)) & (np.abs(numbers) < 2**63)
+    bad = np.flatnonzero(~whole_number)
     if not faults:
         faults = [f"row {i}: {INDEX} is not a whole number" for i in bad]
     numbers[bad] = 0

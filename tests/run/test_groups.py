@@ -1,5 +1,7 @@
 """Groups of rows: every row once, in order, and as many new images as fit."""
 
+import io
+
 import pytest
 from datasets import Dataset, Features, Image, concatenate_datasets
 from hypothesis import given
@@ -65,6 +67,51 @@ def test_the_fingerprint_is_of_the_content():
     backwards = dataset(rows()).select(range(14, -1, -1))
     assert UndecodedPairs(backwards).fingerprint() != one
     assert UndecodedPairs(backwards.select(range(14, -1, -1))).fingerprint() == one
+
+
+def fingerprint(table):
+    return UndecodedPairs(dataset(table)).fingerprint()
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP"])
+@pytest.mark.parametrize("stored", ["embedded", "on disk"])
+def test_the_fingerprint_tells_an_image_that_was_saved_again_at_the_same_size(
+    form, stored, tmp_path
+):
+    """One pixel changes; the file is padded, so that neither name nor size tells."""
+    contents = []
+    for pixel in ((0, 0, 0), (255, 255, 255)):
+        image, file = picture(0, size=(64, 64)), io.BytesIO()
+        image.putpixel((0, 0), pixel)
+        image.save(file, form, quality=90)
+        contents.append(file.getvalue())
+    size = max(map(len, contents))
+    prints = []
+    for content in (contents[0], contents[0], contents[1]):
+        table, padded = list(rows()), content.ljust(size, b"\0")
+        (tmp_path / "a.png").write_bytes(padded)
+        path = str(tmp_path / "a.png")
+        on_disk = {"bytes": None, "path": path}
+        embedded = {"bytes": padded, "path": "a.png"}
+        table[3]["image_original"] = on_disk if stored == "on disk" else embedded
+        prints.append(fingerprint(table))
+    assert prints[0] == prints[1] != prints[2]
+
+
+def test_the_fingerprint_of_an_image_that_is_not_there(tmp_path):
+    table = list(rows())
+    table[0]["image_original"] = {"bytes": None, "path": str(tmp_path / "none.png")}
+    absent = fingerprint(table)
+    table[0]["image_original"] = None
+    assert absent != fingerprint(table)
+
+
+def test_the_fingerprint_does_not_hang_on_how_the_table_is_cut():
+    parts = [dataset(rows()).select(range(start, start + 5)) for start in (0, 5, 10)]
+    whole = UndecodedPairs(dataset(rows())).fingerprint()
+    assert UndecodedPairs(concatenate_datasets(parts)).fingerprint() == whole
+    sliced = Dataset(dataset(rows()).data.table.slice(4), info=parts[0].info)
+    assert UndecodedPairs(sliced).fingerprint() == fingerprint(list(rows())[4:])
 
 
 def test_other_media_are_left_out():
