@@ -23,6 +23,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, NoReturn
 
+_MOST_FAULTS: Final = 5
 _FOR_PYTHON: Final = re.compile(r"\b[a-z_]+=\S* \((--[a-z][^()]*)\)")
 
 _FEW: Final = 8
@@ -87,6 +88,17 @@ class BackendError(AasBenchError):
     def __init__(self, message: str, *, retryable: bool = False) -> None:
         super().__init__(message)
         self.retryable = retryable
+
+
+def raise_faults(source: object, faults: Iterable[str], mend: str) -> None:
+    """Raise one SchemaError that holds every fault found, in one line; nothing where none is."""
+    found = list(faults)
+    if not found:
+        return
+    more = len(found) - _MOST_FAULTS
+    shown = "; ".join(found[:_MOST_FAULTS]) + (f"; and {more} more" if more > 0 else "")
+    msg = f"{source}: {shown}. {mend}"
+    raise SchemaError(msg)
 
 
 @contextmanager

@@ -26,11 +26,9 @@ from aas_bench.publish.command import command
 from aas_bench.sources.clean_images import CleanImages, NoCleanImageError
 from aas_bench.sources.curation import Commit, SourceFault
 from aas_bench.sources.photographs import KNOWN, Photograph, Photographs, read_photographs
-from aas_bench.tables.crop import centre_square, pixels_sha256, png_bytes
-from aas_bench.tables.image_folder import ImageFolder
-from aas_bench.tables.images import open_image
-from aas_bench.tables.own_images import CROP_BOX, FILE_NAME, FILE_SHA256
-from aas_bench.tables.schema import Label
+from aas_bench.tables.images import centre_square, open_image, pixels_sha256, png_bytes
+from aas_bench.tables.schema import CROP_BOX, FILE_NAME, FILE_SHA256, Label
+from aas_bench.tables.user_images import ImageFolder
 from aas_bench.tasks.catalog import TASKS
 
 _ELEMENT: Final = ClassLabel(names=list(KNOWN))

@@ -29,7 +29,6 @@ from aas_bench.rewriters.base import n_words
 from aas_bench.run.finished import FinishedRun
 from aas_bench.sources.own_prompts import CriticalPrompt, critical_prompts
 from aas_bench.tables.authors import is_cell
-from aas_bench.tables.convert import LABEL_SOURCE
 from aas_bench.tables.schema import (
     DIDP,
     DIMENSIONS,
@@ -38,6 +37,7 @@ from aas_bench.tables.schema import (
     IMAGE_ORIGINAL,
     INDEX,
     LABEL,
+    LABEL_SOURCE,
     MODEL,
     OIDP,
     OIOP,

@@ -31,7 +31,7 @@ from aas_bench.publish.pair_builder import (
 )
 from aas_bench.publish.pair_sources import PairSource
 from aas_bench.sources.own_prompts import NEGATIVE, EmotionPrompt, emotion_prompts
-from aas_bench.tables.cells import EMOTION_SLOT
+from aas_bench.tables.forms import EMOTION_SLOT
 from aas_bench.tables.schema import (
     DIMENSIONS,
     INDEX,

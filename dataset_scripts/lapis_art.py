@@ -25,10 +25,9 @@ from aas_bench.publish.builder import BadItem, BenchBuilder, BenchConfig, for_vi
 from aas_bench.publish.command import command
 from aas_bench.sources.curation import SourceFault
 from aas_bench.sources.lapis import Painting, Paintings, read_paintings
-from aas_bench.tables.image_folder import ImageFolder
 from aas_bench.tables.images import open_image
-from aas_bench.tables.own_images import FILE_NAME, FILE_SHA256
-from aas_bench.tables.schema import DIDP, score_column
+from aas_bench.tables.schema import DIDP, FILE_NAME, FILE_SHA256, score_column
+from aas_bench.tables.user_images import ImageFolder
 from aas_bench.tasks.catalog import TASKS
 
 _CAPTION_FILES = ("art.jsonl", "captions.jsonl", "captions.csv", "captions.parquet")

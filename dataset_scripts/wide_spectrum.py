@@ -31,9 +31,9 @@ from aas_bench.rewriters.catalog import load_rewriter
 from aas_bench.run.finished import is_run
 from aas_bench.sources.coco import read_captions, sample_captions
 from aas_bench.tables import authors
-from aas_bench.tables.cells import cell
-from aas_bench.tables.embedded import is_image
-from aas_bench.tables.row_pairs import open_rows
+from aas_bench.tables.images import is_image
+from aas_bench.tables.open import open_rows
+from aas_bench.tables.reader import cell, class_labels
 from aas_bench.tables.schema import DIMENSIONS, INDEX, PROMPT_DISTORTED, PROMPT_ORIGINAL
 from aas_bench.tasks.catalog import TASKS
 from aas_bench.tasks.taxonomy import DIMENSIONS as ASKED
@@ -264,9 +264,9 @@ def _table_items(source: str) -> Iterator[PromptItem]:
     """The rows of a table of prompts, then its broken lines."""
     opened, broken = open_rows(source)
     features, extras = opened.data.features, _extras(source)
-    ours = authors.renames(features)
+    ours, classes = authors.renames(features), class_labels(features)
     for number, row in enumerate(opened.data):
-        values = {ours.get(n, n): cell(n, f, row, number) for n, f in features.items()}
+        values = {ours.get(n, n): cell(value, classes.get(n)) for n, value in row.items()}
         name = f"{source} row {number}"
         try:
             yield _table_item(name, values, number, extras)

@@ -10,9 +10,9 @@ from aas_bench.errors import InputError, SchemaError
 from aas_bench.measure.summary import summarise
 from aas_bench.pages.gallery import Gallery, build_gallery
 from aas_bench.run.finished import FinishedRun, NotMadeError, is_run
+from aas_bench.tables.formats import TABLE_SUFFIXES
 from aas_bench.tables.schema import IMAGE_DISTORTED, IMAGE_ORIGINAL
 from aas_bench.tables.scores import ScoreTable
-from aas_bench.tables.tables import TABLE_SUFFIXES
 
 MOST_CARDS: Final = 60
 REWARDS: Final = ("effect-match", "average-taste", "polish", "random")

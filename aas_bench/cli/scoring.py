@@ -105,7 +105,7 @@ def score(
         "on_error": on_error,
     }
     run |= {"device": device, "dtype": dtype, "progress": not as_json}
-    table = _score(data, options, reward, out, run)
+    table, _ = _score(data, options, reward, out, run)
     scores, n_errors = out / "scores.parquet", int(table.frame["error"].notna().sum())
     if as_json:
         emit({"scores": str(scores), "n_pairs": len(table.frame), "n_errors": n_errors})
@@ -154,7 +154,7 @@ def evaluate(
         "on_error": on_error,
     }
     run |= {"device": device, "dtype": dtype, "progress": not as_json}
-    table = _score(data, options, reward, out, run)
+    table, pairs = _score(data, options, reward, out, run)
     summary = summarise(
         table,
         by=by,
@@ -170,7 +170,7 @@ def evaluate(
         created=now(),
         run=json.loads((out / "run.json").read_text(encoding="utf-8")),
     )
-    index = write_report(summary, table, pairs=open_pairs(data, options), out=out / "report")
+    index = write_report(summary, table, pairs=pairs, out=out / "report")
     if as_json:
         emit({"report": str(index), **summary.to_dict()})
         return
@@ -226,7 +226,8 @@ def _score(
     reward: list[str],
     out: Path,
     run: dict[str, Any],
-) -> ScoreTable:
+) -> tuple[ScoreTable, Dataset | IterableDataset]:
+    """The scores, and the pairs that they are of."""
     from aas_bench.files import json_bytes, write_atomically
     from aas_bench.rewards.catalog import load_reward
     from aas_bench.run.score import score as score_pairs
@@ -235,6 +236,7 @@ def _score(
     with resumable():
         # The models first: a wrong name must not cost the loading of the pairs.
         models = [load_reward(name, device=device, dtype=dtype) for name in reward]
-        table = score_pairs(open_pairs(data, options), models, out=out, **run)
+        pairs = open_pairs(data, options)
+        table = score_pairs(pairs, models, out=out, **run)
     write_atomically(out / PAIRS, json_bytes({"source": data, **options}))
-    return table
+    return table, pairs

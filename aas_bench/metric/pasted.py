@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aas_bench.errors import InputError, SchemaError, UnknownNameError
+from aas_bench.tables.formats import read_frame
 from aas_bench.tables.schema import (
     CELLS,
     DIDP,
@@ -25,7 +26,6 @@ from aas_bench.tables.schema import (
     score_column,
 )
 from aas_bench.tables.scores import ScoreTable
-from aas_bench.tables.tables import read_frame
 
 if TYPE_CHECKING:
     import pandas as pd

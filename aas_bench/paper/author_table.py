@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from aas_bench.errors import BackendError, InputError, SchemaError
-from aas_bench.tables.tables import is_image_type, read_frame, table_path
+from aas_bench.tables.formats import is_image_type, read_frame, table_path
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,16 +7,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
-from datasets import Features, Value
+from datasets import Features, Image, Value
 
 from aas_bench.errors import SchemaError
 from aas_bench.publish.pair_sources import TablePairs, check_images
 from aas_bench.run.finished import FinishedRun, is_run
 from aas_bench.sources.own_prompts import NEGATIVE, EmotionPrompt, emotion_prompts
 from aas_bench.tables.authors import is_cell, split_score
-from aas_bench.tables.convert import LABEL_SOURCE
-from aas_bench.tables.embedded import image_fault, is_image
-from aas_bench.tables.row_pairs import RowPairs, open_row_pairs
+from aas_bench.tables.images import image_fault, is_image
+from aas_bench.tables.pairs import RowPairs, open_row_pairs
 from aas_bench.tables.schema import (
     DIDP,
     DIMENSIONS,
@@ -25,6 +24,7 @@ from aas_bench.tables.schema import (
     IMAGE_ORIGINAL,
     INDEX,
     LABEL,
+    LABEL_SOURCE,
     MODEL,
     OIDP,
     PAIR_ID,
@@ -60,7 +60,9 @@ class TableFaces(TablePairs):
             msg = f"{table.name}: needs {', '.join(FACES.values())} and prompt. Add the columns."
             raise SchemaError(msg)
         own = {*FACES.values(), "prompt", MODEL, INDEX, *pair_features()}
-        self._others = {n: f for n, f in table.table_features.items() if n not in own}
+        self._others = {
+            n: Image() if is_image(f) else f for n, f in table.data.features.items() if n not in own
+        }
         self._scores = {n: match for n in self._others if (match := _SCORE.fullmatch(n))}
 
     @property
@@ -89,10 +91,10 @@ class TableFaces(TablePairs):
     def faces(self, item: str) -> Row:
         """A row of `faces`."""
         number = self.row_number(item)
-        pair, row = self.table.pairs(number)[0], self.table.row(number)
+        pair, row = self.table.pairs(number)[0], self.table.data[number]
         faces: Row = {"prompt": row["prompt"], MODEL: pair[MODEL], INDEX: pair[INDEX]}
         for column in FACES.values():
-            cell = row[column] if is_image(self.table.table_features[column]) else None
+            cell = row[column] if is_image(self.table.data.features[column]) else None
             faces[column] = cell or self._file(number, column)
             fault = image_fault(faces[column], self.table.trusted)
             if fault:
@@ -104,7 +106,7 @@ class TableFaces(TablePairs):
     def pairs(self, item: str) -> list[Row]:
         """The three pairs of a row."""
         pairs = super().pairs(item)
-        values = self._values(self.table.row(self.row_number(item)))
+        values = self._values(self.table.data[self.row_number(item)])
         finished = []
         for pair in pairs:
             (emotion,) = pair[DIMENSIONS]

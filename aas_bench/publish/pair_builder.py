@@ -18,9 +18,17 @@ from aas_bench.errors import AasBenchError, InputError, SchemaError
 from aas_bench.publish.builder import BadItem, BenchBuilder, BenchConfig, for_viewer, option
 from aas_bench.publish.pair_sources import PairSource, open_pairs_source
 from aas_bench.tables import authors
-from aas_bench.tables.convert import LABEL_SOURCE
-from aas_bench.tables.schema import DIMENSIONS, INDEX, LABEL, MODEL, PAIR_ID, Label, pair_features
-from aas_bench.tables.tables import read_frame
+from aas_bench.tables.formats import read_frame
+from aas_bench.tables.schema import (
+    DIMENSIONS,
+    INDEX,
+    LABEL,
+    LABEL_SOURCE,
+    MODEL,
+    PAIR_ID,
+    Label,
+    pair_features,
+)
 
 LABEL_NAMES: Final = (Label.ORIGINAL.name.lower(), Label.DISTORTED.name.lower(), "tie")
 """0 and 1 keep their numbers; a tie or an unknown label is class 2, in `load_pairs` again -1."""

@@ -18,10 +18,8 @@ from aas_bench.errors import InputError, SchemaError
 from aas_bench.run.finished import FinishedRun, is_run
 from aas_bench.run.prompts import Prompt, load_prompts
 from aas_bench.tables.authors import is_cell
-from aas_bench.tables.convert import LABEL_SOURCE
-from aas_bench.tables.embedded import is_image
-from aas_bench.tables.images import open_image
-from aas_bench.tables.row_pairs import RowPairs, open_row_pairs
+from aas_bench.tables.images import is_image, open_image
+from aas_bench.tables.pairs import RowPairs, open_row_pairs
 from aas_bench.tables.schema import (
     CUTS,
     DIMENSIONS,
@@ -30,6 +28,7 @@ from aas_bench.tables.schema import (
     IMAGE_ORIGINAL,
     INDEX,
     LABEL,
+    LABEL_SOURCE,
     MODEL,
     PAIR_ID,
     PROMPT_DISTORTED,

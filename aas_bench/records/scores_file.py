@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from aas_bench.tables.schema import DIMENSIONS, INDEX, LABEL, MODEL, PAIR_ID
-from aas_bench.tables.score_frame import score_columns
-from aas_bench.tables.scores import ScoreTable
+from aas_bench.tables.scores import ScoreTable, score_columns
 
 _KEPT: Final = (
     *(PAIR_ID, INDEX, MODEL, DIMENSIONS, LABEL),

@@ -13,12 +13,11 @@ from typing import Any, Final
 
 from aas_bench.counterfactual.effects import EFFECTS
 from aas_bench.counterfactual.scenes import SCENES
-from aas_bench.errors import InputError, SchemaError
+from aas_bench.errors import InputError, SchemaError, raise_faults
 from aas_bench.tables.authors import parse_dimensions, renames
-from aas_bench.tables.cells import cell
+from aas_bench.tables.open import Options, open_source
+from aas_bench.tables.reader import cell, class_labels
 from aas_bench.tables.schema import DIMENSIONS, INDEX, PROMPT_DISTORTED, PROMPT_ORIGINAL
-from aas_bench.tables.sources import Options, open_source
-from aas_bench.tables.tables import raise_faults
 from aas_bench.tasks.catalog import DEFAULT, PROMPTS, TASKS
 
 BUILT_IN: Final = DEFAULT.name
@@ -162,8 +161,9 @@ def _read(
     data = data if most is None else data.select(range(min(most, len(data))))
     prompts: list[Prompt] = []
     faults: list[str] = []
+    classes = class_labels(data.features)
     for number, row in enumerate(data):
-        named = {column: cell(column, data.features[column], row, number) for column in row}
+        named = {column: cell(value, classes.get(column)) for column, value in row.items()}
         try:
             prompts.append(_prompt(named, number))
         except SchemaError as error:

@@ -1,37 +1,59 @@
 """Score pairs with reward models: the four scores of each pair, stored as they come.
 
-One path serves every model: encode each image once, each prompt once, combine them for the cells
-of the pairs. Decoding and preprocessing run in threads beside it.
+One path serves every model, from top to bottom of this file: open the pairs and the models, read
+part by part in groups of rows, encode each image and each prompt once, combine them for the cells
+of the pairs, store the part. Decoding and preprocessing run in threads beside it.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from itertools import count, groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar
 
-from aas_bench.errors import InputError
+from aas_bench.errors import BackendError, InputError
 from aas_bench.files import json_bytes
-from aas_bench.rewards.base import RewardModel
+from aas_bench.rewards.base import RewardModel, Term, weighted_sum
 from aas_bench.rewards.catalog import RewardSpec, load_reward
-from aas_bench.run.local import ModelRun
-from aas_bench.run.parts import CELLS_OF, ERROR, GROUP, PartScorer
-from aas_bench.run.plan import PairSource
+from aas_bench.run.groups import PairRow, RowGroup, UndecodedPairs, prefetch, row_groups
+from aas_bench.run.model import BadImage, ModelRun, prepare
 from aas_bench.run.progress import progress_bar
 from aas_bench.run.provenance import provenance, versions
 from aas_bench.run.store import RunDirectory, open_run, parquet_bytes
-from aas_bench.tables.scores import ScoreTable, load_scores
+from aas_bench.tables.open import Source
+from aas_bench.tables.schema import (
+    CELLS,
+    CUT_DISTORTED,
+    CUT_ORIGINAL,
+    CUTS,
+    DIDP,
+    DIOP,
+    IMAGE_DISTORTED,
+    IMAGE_ORIGINAL,
+    OIDP,
+    OIOP,
+    PAIR_ID,
+    PROMPT_DISTORTED,
+    PROMPT_ORIGINAL,
+    score_column,
+)
+from aas_bench.tables.scores import ScoreTable
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from datasets import Dataset, IterableDataset
 
 T = TypeVar("T")
-Pairs: TypeAlias = "Dataset | IterableDataset | str | os.PathLike[str]"
 Prompts: TypeAlias = Literal["both", "distorted"]
 OnError: TypeAlias = Literal["record", "raise"]
 
@@ -41,12 +63,30 @@ PART_SIZE: Final = 256
 _MOST_WORKERS: Final = 8
 _LONGEST_NAME: Final = 200
 _RAISES: Final = {"record": False, "raise": True}
+ERROR: Final = "error"
+GROUP: Final = "_group"
+CELLS_OF: Final[dict[str, tuple[str, ...]]] = {"both": CELLS, "distorted": (OIDP, DIDP)}
+
+_GROUPS_AHEAD: Final = 1
+_IMAGE_OF: Final = {
+    OIOP: IMAGE_ORIGINAL,
+    OIDP: IMAGE_ORIGINAL,
+    DIOP: IMAGE_DISTORTED,
+    DIDP: IMAGE_DISTORTED,
+}
+_PROMPT_OF: Final = {
+    OIOP: PROMPT_ORIGINAL,
+    DIOP: PROMPT_ORIGINAL,
+    OIDP: PROMPT_DISTORTED,
+    DIDP: PROMPT_DISTORTED,
+}
+_CUT_OF: Final = {PROMPT_ORIGINAL: CUT_ORIGINAL, PROMPT_DISTORTED: CUT_DISTORTED}
 
 _log = logging.getLogger(__name__)
 
 
 def score(
-    pairs: Pairs,
+    pairs: Source,
     reward_models: RewardSpec | Sequence[RewardSpec],
     *,
     prompts: Prompts = "both",
@@ -91,20 +131,18 @@ def score(
         StoreError: `out` is in use, or was made by another configuration.
 
     Example:
-        >>> from tempfile import TemporaryDirectory
+        >>> from aas_bench import load_pairs
         >>> from datasets import Dataset
         >>> from PIL import Image
         >>> row = {"image_original": Image.new("RGB", (8, 8), "white")}
         >>> row |= {"image_distorted": Image.new("RGB", (8, 8)), "prompt_distorted": "a dark night"}
         >>> def darkness(images, prompts):
         ...     return [255 - image.getpixel((0, 0))[0] for image in images]
-        >>> with TemporaryDirectory() as folder:
-        ...     written = Dataset.from_list([row]).to_parquet(f"{folder}/pairs.parquet")
-        ...     table = score(f"{folder}/pairs.parquet", darkness, progress=False)
+        >>> table = score(load_pairs(Dataset.from_list([row])), darkness, progress=False)
         >>> table.cells("darkness").oidp, table.cells("darkness").didp
         (array([0.]), array([255.]))
     """
-    source = PairSource(_open_pairs(pairs))
+    source = UndecodedPairs(_open_pairs(pairs))
     models = _load_models(reward_models, device, dtype)
     parts = PartScorer(
         source,
@@ -134,7 +172,7 @@ def score(
         return _run(parts, run, source=pairs, shown=progress)
 
 
-def _run(parts: PartScorer, run: RunDirectory, *, source: Pairs, shown: bool) -> ScoreTable:
+def _run(parts: PartScorer, run: RunDirectory, *, source: Source, shown: bool) -> ScoreTable:
     import pyarrow as pa
 
     started = time.monotonic()
@@ -152,7 +190,7 @@ def _run(parts: PartScorer, run: RunDirectory, *, source: Pairs, shown: bool) ->
             "n_errors": n_errors,
             "n_pairs": table.num_rows,
             "n_scored_by_this_command": parts.n_scored,
-            "rewards": {r.model.name: r.told() for r in parts.runs},
+            "rewards": {r.model.name: r.to_dict() for r in parts.runs},
             "seconds": round(seconds, 3),
             "source": source if isinstance(source, str) else type(source).__name__,
         }
@@ -161,7 +199,9 @@ def _run(parts: PartScorer, run: RunDirectory, *, source: Pairs, shown: bool) ->
         _log.warning(
             "%d of %d pairs lack scores; the column %r says why.", n_errors, table.num_rows, ERROR
         )
-    return load_scores(path, rewards=[r.model.name for r in parts.runs])
+    columns = dict(zip(table.column_names, table.columns, strict=True))
+    names = [r.model.name for r in parts.runs]
+    return ScoreTable.from_columns(columns, rewards=names, source=str(path))
 
 
 def _open_pairs(pairs: Any) -> Dataset | IterableDataset:
@@ -169,12 +209,9 @@ def _open_pairs(pairs: Any) -> Dataset | IterableDataset:
 
     if isinstance(pairs, (Dataset, IterableDataset)):
         return pairs
-    if not isinstance(pairs, (str, os.PathLike)):
-        msg = f"a {type(pairs).__name__} is no pair table. Give a Dataset, a name or a path."
-        raise InputError(msg)
     from aas_bench.tables.pairs import load_pairs
 
-    return load_pairs(os.fspath(pairs))
+    return load_pairs(pairs)
 
 
 def _load_models(
@@ -205,7 +242,7 @@ def _described(model: RewardModel) -> dict[str, Any]:
     return described
 
 
-def _check_columns(source: PairSource, parts: PartScorer) -> None:
+def _check_columns(source: UndecodedPairs, parts: PartScorer) -> None:
     taken = [name for name in parts.columns if name in source.schema.names]
     if taken:
         msg = (
@@ -231,3 +268,246 @@ def _size(option: str, value: int) -> int:
 
 def _default_workers() -> int:
     return min(_MOST_WORKERS, os.cpu_count() or 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _GroupAhead:
+    """A group of rows and the images new to its part, on their way through the threads."""
+
+    group: RowGroup
+    images: dict[str, Future[list[Any]]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _StoredPart:
+    """A part that an earlier call has finished."""
+
+    table: pa.Table
+
+
+class PartScorer:
+    """Runs the reward models over the parts of a source.
+
+    Args:
+        source: The pairs.
+        runs: The reward models at work.
+        cells: Which of the four cells of a pair to score.
+        part_size: Rows of a part.
+        workers: Threads that decode and preprocess.
+        raise_bad_images: Whether a bad image ends the run instead of being recorded.
+    """
+
+    def __init__(
+        self,
+        source: UndecodedPairs,
+        runs: Sequence[ModelRun],
+        *,
+        cells: Sequence[str],
+        part_size: int,
+        workers: int,
+        raise_bad_images: bool,
+    ) -> None:
+        self.source = source
+        self.runs = list(runs)
+        self.n_scored = 0
+        self._cells = tuple(cells)
+        self._prompts = tuple(dict.fromkeys(_PROMPT_OF[cell] for cell in cells))
+        self._part_size = part_size
+        self._workers = workers
+        self._raise_bad_images = raise_bad_images
+        self._models: list[RewardModel] = [run.model for run in self.runs]
+        self._capacity = max(2, *(run.batch_size for run in self.runs))
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns that scoring adds to those of the pairs."""
+        names = [score_column(m.name, c) for m in self._models for c in (*CELLS, *CUTS)]
+        return [*names, ERROR, GROUP]
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns of a part: those of the pairs without the images, then `columns`."""
+        import pyarrow as pa
+
+        special = {ERROR: pa.string(), GROUP: pa.int32()}
+        added = [
+            (name, special.get(name) or (pa.bool_() if name.endswith(CUTS) else pa.float64()))
+            for name in self.columns
+        ]
+        return pa.schema([*self.source.schema, *added])
+
+    def tables(self, run: RunDirectory, *, advance: Callable[[int], object]) -> Iterator[pa.Table]:
+        """Each part in order: the stored ones, and the others after storing them.
+
+        Args:
+            run: Where finished parts are, and go.
+            advance: Told the number of rows done, group by group.
+        """
+        with ExitStack() as stack:
+            pool = ThreadPoolExecutor(self._workers, thread_name_prefix="prepare")
+            stack.callback(pool.shutdown, cancel_futures=True)
+            work = stack.enter_context(
+                closing(prefetch(self._ahead(run, pool), depth=_GROUPS_AHEAD))
+            )
+            rows: list[_ScoredRow] = []
+            for item in work:
+                if isinstance(item, _StoredPart):
+                    self._plan_again(item.table)
+                    advance(item.table.num_rows)
+                    yield item.table
+                    continue
+                rows += self._score_group(item, pool)
+                advance(len(item.group.rows))
+                if item.group.last:
+                    table = self._table(rows)
+                    run.write_part(item.group.part, table)
+                    self.n_scored += len(rows)
+                    rows = []
+                    yield table
+
+    def _ahead(
+        self, run: RunDirectory, pool: ThreadPoolExecutor
+    ) -> Iterator[_GroupAhead | _StoredPart]:
+        """Read ahead: what is stored, and what is to be scored with its images under way."""
+        for part in count():
+            start, stop = part * self._part_size, (part + 1) * self._part_size
+            stored = run.part(part)
+            if stored is not None and self.source.holds(stored, start, stop):
+                # Parquet renames the items of lists; the final file must not tell who wrote a part.
+                yield _StoredPart(table=stored.cast(self.schema))
+                continue
+            rows = self.source.read(start, stop)
+            seen: set[str] = set()
+            group = None
+            for group in row_groups(rows, part=part, capacity=self._capacity):
+                new = {k: image for k, image in group.images().items() if k not in seen}
+                seen |= new.keys()
+                images = {key: self._prepare(image, pool) for key, image in new.items()}
+                yield _GroupAhead(group=group, images=images)
+            if group is None:
+                return
+
+    def _prepare(self, image: Mapping[str, Any], pool: ThreadPoolExecutor) -> Future[list[Any]]:
+        return pool.submit(prepare, image, self._models)
+
+    def _score_group(self, work: _GroupAhead, pool: ThreadPoolExecutor) -> list[_ScoredRow]:
+        group = work.group
+        if group.number == 0:
+            for run in self.runs:
+                run.start_part()
+        images = group.images()
+        lacking = dict.fromkeys(key for run in self.runs for key in run.uncached(images))
+        futures = {k: work.images.get(k) or self._prepare(images[k], pool) for k in lacking}
+        prepared = {key: future.result() for key, future in futures.items()}
+        scored = [_ScoredRow(row, group.number) for row in group.rows]
+        for i, run in enumerate(self.runs):
+            self._score_with(run, scored, {key: each[i] for key, each in prepared.items()})
+        if self._raise_bad_images:
+            for row in scored:
+                row.raise_error()
+        return scored
+
+    def _score_with(
+        self, run: ModelRun, scored: Sequence[_ScoredRow], prepared: Mapping[str, Any]
+    ) -> None:
+        self._plan_prompts(run, [row.pair.values for row in scored])
+        planned = [list(self._planned(run.model, row.pair)) for row in scored]
+        found = run.scores(
+            ((cell.key, term.prompt) for cells in planned for cell in cells for term in cell.terms),
+            prepared,
+        )
+        for row, cells in zip(scored, planned, strict=True):
+            for cell in cells:
+                values = [found[cell.key, term.prompt] for term in cell.terms]
+                row.add(run.model.name, cell, values)
+            for prompt in self._prompts:
+                text = row.pair.values[prompt]
+                cut = None if text is None else run.is_cut(text)
+                row.values[score_column(run.model.name, _CUT_OF[prompt])] = cut
+
+    def _planned(self, model: RewardModel, pair: PairRow) -> Iterator[_Cell]:
+        images = {IMAGE_ORIGINAL: pair.original, IMAGE_DISTORTED: pair.distorted}
+        for name in self._cells:
+            prompt, image = pair.values[_PROMPT_OF[name]], images[_IMAGE_OF[name]]
+            if prompt is not None and image.struct is not None:
+                terms = model.terms(prompt, pair.values[PROMPT_ORIGINAL])
+                yield _Cell(name=name, key=image.key, terms=terms)
+
+    def _plan_prompts(self, run: ModelRun, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Let a model plan the batches of the prompts of a group."""
+        asked: list[str] = []
+        for row in rows:
+            for prompt in (row[name] for name in self._prompts if row[name] is not None):
+                terms = run.model.terms(prompt, row[PROMPT_ORIGINAL])
+                asked += [prompt, *(term.prompt for term in terms)]
+        run.plan_prompts(asked)
+
+    def _plan_again(self, stored: pa.Table) -> None:
+        """Plan the batches of a stored part's prompts, as when it was scored."""
+        columns = [GROUP, PROMPT_ORIGINAL, PROMPT_DISTORTED]
+        rows = stored.select(columns).to_pylist()
+        for _, group in groupby(rows, key=itemgetter(GROUP)):
+            members = list(group)
+            for run in self.runs:
+                self._plan_prompts(run, members)
+
+    def _table(self, rows: Sequence[_ScoredRow]) -> pa.Table:
+        import pyarrow as pa
+
+        return pa.Table.from_pylist([row.finished() for row in rows], schema=self.schema)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Cell:
+    """One of the four scores of a pair: the image and the weighted prompts it is made of."""
+
+    name: str
+    key: str
+    terms: tuple[Term, ...]
+
+
+class _ScoredRow:
+    """A row on its way into the table; what is not scored stays null."""
+
+    def __init__(self, pair: PairRow, group: int) -> None:
+        self.pair = pair
+        self.values: dict[str, Any] = {**pair.values, GROUP: group}
+        self._reasons: dict[str, dict[str, None]] = {}
+        if pair.values[PROMPT_DISTORTED] is None:
+            self._reasons[PROMPT_DISTORTED] = {"there is none": None}
+        if pair.distorted.struct is None:
+            self._reasons[IMAGE_DISTORTED] = {"there is none": None}
+
+    def add(self, reward: str, cell: _Cell, values: Sequence[float | BadImage]) -> None:
+        """Set a cell to the weighted sum of `values`, or note why there is none."""
+        numbers = [value for value in values if not isinstance(value, BadImage)]
+        for bad in (value for value in values if isinstance(value, BadImage)):
+            self._reasons.setdefault(_IMAGE_OF[cell.name], {})[bad.reason] = None
+        if len(numbers) < len(values):
+            return
+        for number in numbers:
+            if not math.isfinite(number):
+                msg = (
+                    f"reward model {reward!r} gave {number} for {cell.name} of pair "
+                    f"{self.pair.values[PAIR_ID]!r}. Scores must be finite; try dtype float32."
+                )
+                raise BackendError(msg)
+        self.values[score_column(reward, cell.name)] = weighted_sum(cell.terms, numbers)
+
+    def error(self) -> str | None:
+        """Every column that could not be used, and why."""
+        faults = [f"{column}: {', '.join(why)}" for column, why in sorted(self._reasons.items())]
+        return "; ".join(faults) or None
+
+    def raise_error(self) -> None:
+        """Raise the error that would otherwise be recorded."""
+        if error := self.error():
+            msg = (
+                f"pair {self.pair.values[PAIR_ID]!r}: {error.rstrip('.')}. "
+                "Mend the pair, or record it and go on: on_error='record' (--on-error record)."
+            )
+            raise InputError(msg)
+
+    def finished(self) -> dict[str, Any]:
+        """The row of the table."""
+        return {**self.values, ERROR: self.error()}

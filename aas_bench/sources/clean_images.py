@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from aas_bench.errors import InputError
 from aas_bench.sources.photographs import Photograph
-from aas_bench.tables.image_folder import ImageFolder
 from aas_bench.tables.schema import UNKNOWN_MODEL
+from aas_bench.tables.user_images import ImageFolder
 
 AUTHORS_MODEL: Final = "z_image_turbo"
 """What made the clean images that the authors' own table names; so says their page."""

@@ -15,8 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from aas_bench.errors import InputError, SchemaError
-from aas_bench.tables.tables import raise_faults
+from aas_bench.errors import InputError, SchemaError, raise_faults
 
 MAX_CAPTION_WORDS: Final = 30
 """Longer captions are not sampled: they leave no room for what a rewriter adds."""

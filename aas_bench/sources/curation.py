@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aas_bench.errors import InputError, SchemaError
 from aas_bench.tables.authors import is_null, parse_dimensions
-from aas_bench.tables.image_folder import image_key
-from aas_bench.tables.tables import read_frame
+from aas_bench.tables.formats import read_frame
+from aas_bench.tables.user_images import image_key
 
 if TYPE_CHECKING:
     import pandas as pd

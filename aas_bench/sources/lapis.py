@@ -22,9 +22,9 @@ import numpy as np
 from aas_bench.errors import InputError, SchemaError
 from aas_bench.sources.curation import SourceFault
 from aas_bench.tables.authors import is_null, split_score
-from aas_bench.tables.image_folder import SUFFIXES, image_key
+from aas_bench.tables.formats import read_frame
 from aas_bench.tables.schema import DIDP
-from aas_bench.tables.tables import read_frame
+from aas_bench.tables.user_images import SUFFIXES, image_key
 
 COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "file_name": ("image_filename", "file_name", "filename", "imgName", "imageName", "image"),

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from aas_bench.tables.cells import EMOTION_SLOT
+from aas_bench.tables.forms import EMOTION_SLOT
 from aas_bench.tasks.taxonomy import EMOTIONS, HAPPY, TOPICS
 
 _HERE = Path(__file__).parent

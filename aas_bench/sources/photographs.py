@@ -19,7 +19,7 @@ from aas_bench.sources.curation import (
     read_curation,
 )
 from aas_bench.sources.style_words import leaked_words
-from aas_bench.tables.image_folder import image_key
+from aas_bench.tables.user_images import image_key
 from aas_bench.tasks.taxonomy import elements as known_elements
 
 _ROUNDING: Final = 0.00501

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import json
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -52,10 +52,10 @@ LABEL_COLUMNS: Final = (*JUDGE_COLUMNS, "blip_selected")
 MAJORITY: Final = "majority"
 
 
-def renames(columns: Collection[str]) -> dict[str, str]:
-    """Which of these columns to rename, and to what."""
+def renames(columns: Collection[str], own: Mapping[str, str] = RENAMED) -> dict[str, str]:
+    """Which of these columns to rename, and to what; the names of `own` come before `RENAMED`."""
     found: dict[str, str] = {}
-    for theirs, ours in RENAMED.items():
+    for theirs, ours in (*own.items(), *RENAMED.items()):
         if theirs in columns and ours not in columns and ours not in found.values():
             found[theirs] = ours
     return found

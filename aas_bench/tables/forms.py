@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from aas_bench.errors import SchemaError
-from aas_bench.tables.authors import RENAMED
+from aas_bench.tables.authors import renames
 from aas_bench.tables.schema import (
+    FILE_NAME,
+    FILE_SHA256,
     IMAGE_DISTORTED,
     IMAGE_ORIGINAL,
     PROMPT_DISTORTED,
@@ -18,10 +20,13 @@ from aas_bench.tables.schema import (
 )
 from aas_bench.tasks.taxonomy import EMOTIONS, HAPPY
 
+EMOTION_SLOT: Final = "[emotion]"
+"""Where the prompt of four faces takes the name of an emotion."""
+
 
 @dataclass(frozen=True, kw_only=True)
-class View:
-    """One pair seen in a row.
+class PairColumns:
+    """How the columns of a row make one pair.
 
     Attributes:
         columns: Their column -> ours, before the general names of `authors.RENAMED`. A dot names
@@ -42,37 +47,33 @@ class View:
 
     def renames(self, columns: Collection[str]) -> dict[str, str]:
         """Their column -> ours, for the columns that a table has; the first of several wins."""
-        found: dict[str, str] = {}
-        for theirs, ours in (*self.columns.items(), *RENAMED.items()):
-            if theirs in columns and ours not in columns and ours not in found.values():
-                found[theirs] = ours
-        return found
+        return renames(columns, self.columns)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Form:
-    """A kind of table; each of its rows holds one pair per view.
+    """A kind of table; a row holds one pair for each of its `pair_columns`.
 
     Attributes:
         name: For error messages.
         needs: The columns without which a table is not of this form.
         images: Its image columns.
-        views: The pairs in each row.
+        pair_columns: How each pair of a row is made.
     """
 
     name: str
     needs: tuple[str, ...]
     images: tuple[str, ...]
-    views: tuple[View, ...]
+    pair_columns: tuple[PairColumns, ...]
 
     def lacks(self, columns: Collection[str]) -> list[str]:
         """The needed columns that are not there under any of their names."""
-        there = {*columns, *self.views[0].renames(columns).values()}
+        there = {*columns, *self.pair_columns[0].renames(columns).values()}
         return [name for name in self.needs if name not in there]
 
 
-def _emotion(emotion: str) -> View:
-    return View(
+def _emotion(emotion: str) -> PairColumns:
+    return PairColumns(
         columns={f"{HAPPY}_image": IMAGE_ORIGINAL, f"{emotion}_image": IMAGE_DISTORTED},
         model="gemini-2.5-flash-image",
         label=Label.DISTORTED,
@@ -87,7 +88,11 @@ def _comparison(aligned: str, free: str) -> Form:
         name="critical comparison",
         needs=tuple(columns),
         images=(aligned, free),
-        views=(View(columns=columns, dimensions=("topic",), model="flux_krea-against-dance_flux"),),
+        pair_columns=(
+            PairColumns(
+                columns=columns, dimensions=("topic",), model="flux_krea-against-dance_flux"
+            ),
+        ),
     )
 
 
@@ -98,14 +103,14 @@ FORMS: Final = (
         name="pairs",
         needs=(IMAGE_ORIGINAL, IMAGE_DISTORTED, PROMPT_DISTORTED),
         images=(IMAGE_ORIGINAL, IMAGE_DISTORTED),
-        views=(View(),),
+        pair_columns=(PairColumns(),),
     ),
     Form(
         name="photographs",
         needs=("image", "clean_image", "anti_aesthetic_caption"),
         images=("image", "clean_image"),
-        views=(
-            View(
+        pair_columns=(
+            PairColumns(
                 columns={
                     "clean_image": IMAGE_ORIGINAL,
                     "image": IMAGE_DISTORTED,
@@ -121,7 +126,7 @@ FORMS: Final = (
         name="emotions",
         needs=(*_FACES, "prompt"),
         images=_FACES,
-        views=tuple(_emotion(e) for e in EMOTIONS if e != HAPPY),
+        pair_columns=tuple(_emotion(e) for e in EMOTIONS if e != HAPPY),
     ),
     _comparison("images.dance_flux", "images.flux_krea"),
     _comparison("dance_flux", "flux_krea"),
@@ -131,7 +136,11 @@ FORMS: Final = (
         name="paintings",
         needs=("image", "caption"),
         images=("image",),
-        views=(View(columns={"image": IMAGE_DISTORTED, "caption": PROMPT_DISTORTED}, alone=True),),
+        pair_columns=(
+            PairColumns(
+                columns={"image": IMAGE_DISTORTED, "caption": PROMPT_DISTORTED}, alone=True
+            ),
+        ),
     ),
 )
 """In the order in which they are tried."""
@@ -152,3 +161,14 @@ def match_form(columns: Collection[str], source: str) -> Form:
         )
         raise SchemaError(msg)
     return nearest
+
+
+def absent_image(columns: Collection[str]) -> str | None:
+    """The image column that a table lacks because it only names the files of its images."""
+    if not {FILE_NAME, FILE_SHA256} <= set(columns):
+        return None
+    for form in FORMS:
+        lacks = form.lacks(columns)
+        if len(lacks) == 1 and lacks[0] in form.images:
+            return lacks[0]
+    return None

@@ -1,42 +1,41 @@
-"""`load_pairs`: every published form of a pair table, in the canonical schema."""
+"""`load_pairs`: every published form of a pair table, in the canonical schema.
+
+A table, a stream and a builder read with the same readers: the first collects every fault before
+it refuses, the second stops at the first faulty row, the third goes on without it.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
-from aas_bench.errors import InputError, SchemaError
-from aas_bench.tables.convert import RowConverter, row_converter
-from aas_bench.tables.embedded import (
-    TrustedPaths,
-    embedded_images,
-    image_fault,
-    is_image,
-    table_image_faults,
+from aas_bench.errors import InputError, SchemaError, raise_faults
+from aas_bench.tables.forms import Form, absent_image, match_form
+from aas_bench.tables.images import TrustedPaths, column_faults, is_image
+from aas_bench.tables.open import Opened, Options, Source, open_rows, open_source
+from aas_bench.tables.reader import Pair, PairReader, embedded_images, ordered
+from aas_bench.tables.schema import (
+    FILE_NAME,
+    FILE_SHA256,
+    IMAGE_DISTORTED,
+    PAIR_ID,
+    repeated_pair_id,
 )
-from aas_bench.tables.forms import Form, View, match_form
-from aas_bench.tables.own_images import (
-    OnMissing,
-    OwnImages,
-    absent_image,
-    not_distributed,
-    nothing_absent,
-)
-from aas_bench.tables.schema import IMAGE_COLUMNS, IMAGE_DISTORTED, PAIR_COLUMNS, PAIR_ID
-from aas_bench.tables.sources import Opened, Options, open_source
-from aas_bench.tables.tables import raise_faults
 
 if TYPE_CHECKING:
     from datasets import Dataset, Features, IterableDataset
+
+    from aas_bench.tables.user_images import OnMissing, UserImages
 
 _NESTED: Final = "images"
 _MEND: Final = "Mend these rows, or leave them out."
 
 
 def load_pairs(
-    source: str | os.PathLike[str],
+    source: Source,
     *,
     split: str | None = None,
     streaming: bool = False,
@@ -58,13 +57,14 @@ def load_pairs(
     is explained in the column `label_source`.
 
     Images stay encoded until they are read. File names are relative to the folder of the table
-    and may not lead out of it.
+    and may not lead out of it, but for the links into `blobs` of a snapshot of the Hub.
 
     Args:
         source: A task by its name (`aas-bench list tasks`); a Parquet, JSONL, JSON
             or CSV table; a folder of images with `metadata.jsonl` or `metadata.csv`, or with
             `<id>_original.png`, `<id>_distorted.png` and one table of prompts; a `save_to_disk`
-            folder; a folder laid out like a Hub dataset; or a Hub id `owner/name`.
+            folder; a folder laid out like a Hub dataset; a Hub id `owner/name`; or a `Dataset`, an
+            `IterableDataset` or a pandas DataFrame.
         split: Which split, where there are several.
         streaming: Return an IterableDataset that reads as it goes. Faults then show when their
             row is reached.
@@ -89,16 +89,13 @@ def load_pairs(
         BackendError: The Hub cannot be reached.
 
     Example:
-        >>> from tempfile import TemporaryDirectory
         >>> from datasets import Dataset
         >>> from PIL import Image
         >>> picture = Image.new("RGB", (8, 8))
         >>> row = {"original_image": picture, "distorted_image": picture}
         >>> row |= {"disorted_long_prompt": "a blurred cat", "selected_dims": "['clarity']"}
-        >>> with TemporaryDirectory() as folder:
-        ...     written = Dataset.from_list([row]).to_parquet(f"{folder}/pairs.parquet")
-        ...     pair = load_pairs(f"{folder}/pairs.parquet")[0]
-        >>> pair["pair_id"], pair["prompt_distorted"], pair["dimensions"]
+        >>> pairs = load_pairs(Dataset.from_list([row]))
+        >>> pairs[0]["pair_id"], pairs[0]["prompt_distorted"], pairs[0]["dimensions"]
         ('unknown/0000', 'a blurred cat', ['clarity'])
     """
     if limit is not None and limit < 1:
@@ -106,164 +103,192 @@ def load_pairs(
         raise InputError(msg)
     options = Options(config=config, split=split, streaming=streaming, revision=revision)
     opened = open_source(source, options)
-    own = None if images is None else OwnImages(images, on_missing=on_missing, name=opened.name)
-    return canonical_pairs(opened, label=label, own=own, limit=limit)
+    user_images = None
+    if images is not None:
+        from aas_bench.tables.user_images import UserImages
+
+        user_images = UserImages(images, on_missing=on_missing, name=opened.name)
+    table = _recognised(opened, label=label, user_images=user_images)
+    return table.stream(limit) if table.is_streamed else table.collect(limit)
 
 
-def canonical_pairs(
-    opened: Opened,
-    *,
-    label: str | None = None,
-    own: OwnImages | None = None,
-    limit: int | None = None,
-) -> Dataset | IterableDataset:
-    """Bring an opened table into the canonical schema; see `load_pairs`."""
-    from datasets import IterableDataset
+class RowPairs:
+    """A pair table of any known form, row by row: a bad row is told apart from its neighbours.
 
-    data = opened.data
-    if isinstance(data, IterableDataset):
-        # A stream of an image folder decodes in its own threads: a cast would come too late.
-        data = data._resolve_features().decode(False)
-    columns = [*data.features, *_nested(data.features)]
-    absent = absent_image(columns)
-    if absent is not None and own is None:
-        raise not_distributed(opened.name)
-    if absent is None and own is not None:
-        raise nothing_absent(opened.name)
-    form = match_form([*columns, *([absent] if absent else [])], opened.name)
-    if any("." in name for name in form.images):
-        data = _unnest(data)
-    embedded = embedded_images(data.features, form)
-    for name in embedded:
-        data = data.cast_column(name, _image(decode=False))
-    reading = _Reading(
-        data=data, opened=opened, form=form, embedded=frozenset(embedded), label=label, own=own
-    )
-    if not isinstance(data, IterableDataset):
-        return _completed(reading.table(), own, limit)
-    if limit is None:
-        return reading.stream()
-    if own is not None:  # no image of a further row is asked for
-        return replace(reading, data=data.take(limit)).stream()
-    return reading.stream().take(limit)
+    Args:
+        opened: The table, not streamed.
+        broken: Line number -> what is wrong with it, for lines that could not become rows.
+        label: Which label column to take; see `authors.label_columns`.
+
+    Attributes:
+        name: What to call the table.
+        form: Its form.
+        broken: As given.
+        data: Its rows; images undecoded, a struct of them taken apart.
+        trusted: Where images may lie that are given by their path.
+
+    Raises:
+        SchemaError: The table is of no known form.
+    """
+
+    def __init__(
+        self, opened: Opened, *, broken: Mapping[int, str] | None = None, label: str | None = None
+    ) -> None:
+        self._table = _recognised(opened, label=label)
+        self.name, self.broken = opened.name, dict(broken or {})
+        self.form, self.data, self.trusted = self._table.form, self._table.data, _trusted(opened)
+
+    def __len__(self) -> int:
+        """How many rows there are, the broken lines not counted."""
+        return len(self.data)
+
+    @property
+    def features(self) -> Features:
+        """The pair columns and the further ones, of every pair."""
+        return self._table.features
+
+    def pairs(self, number: int) -> list[Pair]:
+        """The pairs of a row, in the canonical schema; images as `{"bytes", "path"}`.
+
+        Raises:
+            SchemaError: Something is wrong with the row.
+        """
+        read = [reader.read_all(self.data[number], number) for reader in self._table.readers]
+        faults = [fault for _, faults in read for fault in faults]
+        if faults:
+            msg = f"{'; '.join(dict.fromkeys(faults))}. Mend the row."
+            raise SchemaError(msg)
+        return [pair for pair, _ in read]
 
 
-def _completed(pairs: Dataset, own: OwnImages | None, limit: int | None) -> Dataset:
-    """The first pairs, with the reader's own images."""
-    if limit is not None:
-        pairs = pairs.select(range(min(limit, len(pairs))))
-    if own is None:
-        return pairs
-    pairs = own.join(pairs)
-    return pairs.select_columns(_order(pairs.column_names))
+def open_row_pairs(source: str | os.PathLike[str], *, label: str | None = None) -> RowPairs:
+    """Open a pair table for reading row by row.
+
+    Of JSON lines, and of a folder with `metadata.jsonl`, lines that are no JSON objects are left
+    out and told in `broken`; every other source must be readable as a whole.
+
+    Args:
+        source: What `load_pairs` takes.
+        label: Which label column to take.
+
+    Raises:
+        InputError: The source does not exist, is empty or cannot be read.
+        SchemaError: It is of no known form.
+        BackendError: The Hub cannot be reached.
+    """
+    opened, broken = open_rows(source)
+    return RowPairs(opened, broken=broken, label=label)
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Reading:
+class _PairTable:
     """A table whose form is known.
 
     Attributes:
-        data: Its rows; images undecoded.
-        opened: Where it comes from.
+        data: Its rows; images undecoded, a struct of them taken apart.
+        name: What to call it.
         form: Its form.
-        embedded: Its columns of embedded images.
-        label: Which label column was asked for.
-        own: The reader's own images, for a table that only names them.
+        readers: One for each pair of a row.
+        trusted: Where its images may lie.
+        user_images: The images that it only names, where they are to be added.
     """
 
     data: Any
-    opened: Opened
+    name: str
     form: Form
-    embedded: frozenset[str]
-    label: str | None
-    own: OwnImages | None
+    readers: tuple[PairReader, ...]
+    trusted: TrustedPaths
+    user_images: UserImages | None
 
-    def table(self) -> Dataset:
+    @property
+    def is_streamed(self) -> bool:
+        """Whether it is read as it goes."""
+        from datasets import IterableDataset
+
+        return isinstance(self.data, IterableDataset)
+
+    @property
+    def features(self) -> Features:
+        """The columns of the pairs, in their order."""
+        from datasets import Features
+
+        first = self.readers[0]
+        shown = [*first.images.values(), *([IMAGE_DISTORTED] if self.user_images else [])]
+        types = {**first.features, **dict.fromkeys(shown, _image(decode=True))}
+        return Features({name: types[name] for name in ordered(types)})
+
+    def collect(self, limit: int | None) -> Dataset:
         """The pairs of a table in memory or on disk."""
         from datasets import interleave_datasets
 
-        views = [self._view(view) for view in self.form.views]
-        if len(views) == 1:
-            return views[0]
-        pairs = interleave_datasets(views, stopping_strategy="all_exhausted_without_replacement")
-        return pairs.select_columns(views[0].column_names)
+        pairs = [self._collect(reader) for reader in self.readers]
+        whole = pairs[0]
+        if len(pairs) > 1:
+            whole = interleave_datasets(
+                pairs, stopping_strategy="all_exhausted_without_replacement"
+            )
+        if limit is not None:
+            whole = whole.select(range(min(limit, len(whole))))
+        if self.user_images is not None:
+            whole = self.user_images.join(whole)
+        return whole.select_columns(ordered(whole.column_names))
 
-    def _view(self, view: View) -> Dataset:
+    def _collect(self, reader: PairReader) -> Dataset:
         """One pair of each row: only the small columns are written anew, images stay in place."""
         from datasets import concatenate_datasets
 
         faults: list[str] = []
-        converter, images = self._plan(view, faults)
-        rows = self.data.remove_columns(sorted(self.embedded))
-        # Never from the cache: its key does not cover the code that the converter calls.
+
+        def read(row: Mapping[str, Any], number: int) -> Pair:
+            pair, bad = reader.read(row, number)
+            faults.extend(bad)
+            return pair
+
+        rows = self.data.remove_columns(embedded_images(self.data.features, self.form))
+        # Never from the cache: its key does not cover the code that the reader calls.
         rows = rows.map(
-            converter,
+            read,
             with_indices=True,
             remove_columns=rows.column_names,
-            features=converter.features,
+            features=reader.features,
             load_from_cache_file=False,
-            desc=f"Reading {self.opened.name}",
+            desc=f"Reading {self.name}",
         )
-        trusted = TrustedPaths.of(self.opened)
-        for theirs, ours in images.items():
-            faults += table_image_faults(self.data, theirs, ours, trusted)
-        raise_faults(self.opened.name, [*faults, *_duplicates(rows[PAIR_ID])], _MEND)
-        if images:
-            pictures = self.data.select_columns(list(images)).rename_columns(images)
-            rows = concatenate_datasets([rows, pictures], axis=1)
-        for name in images.values():
+        for theirs, ours in reader.images.items():
+            bad = column_faults(self.data, theirs, self.trusted)
+            faults += [f"row {number}: {ours}: {fault}" for number, fault in bad]
+        raise_faults(self.name, [*faults, *repeated_pair_id(rows[PAIR_ID])], _MEND)
+        if reader.images:
+            images = self.data.select_columns(list(reader.images)).rename_columns(reader.images)
+            rows = concatenate_datasets([rows, images], axis=1)
+        for name in reader.images.values():
             rows = rows.cast_column(name, _image(decode=True))
-        return rows.select_columns(_order(rows.column_names))
+        return rows
 
-    def stream(self) -> IterableDataset:
+    def stream(self, limit: int | None) -> IterableDataset:
         """The pairs of a streamed table."""
-        from datasets import Features
-
-        plans = [self._plan(view, None) for view in self.form.views]
-        converter, images = plans[0]
-        shown = [*images.values(), *([] if self.own is None else [IMAGE_DISTORTED])]
-        types = {**converter.features, **dict.fromkeys(shown, _image(decode=True))}
-        pairs = self.data.map(
-            _StreamedRow(plans, self.opened, self.own),
+        data = self.data
+        if limit is not None and self.user_images is not None:
+            data = data.take(limit)  # no image of a further row is asked for
+        pairs = data.map(
+            _StreamedRow(self.name, self.readers, self.user_images),
             with_indices=True,
             batched=True,  # a row may hold several pairs
             batch_size=1,
-            remove_columns=list(self.data.features),
+            remove_columns=list(data.features),
         )
         # Not `features=` in map: images of rows that are typed there would never be decoded.
-        return pairs.cast(Features({name: types[name] for name in _order(types)}))
-
-    def _plan(self, view: View, faults: list[str] | None) -> tuple[RowConverter, dict[str, str]]:
-        """The converter, and embedded image column -> its name in the pairs."""
-        ours = view.renames(self.data.features)
-        other = {n for n in self.form.images if ours.get(n, n) not in IMAGE_COLUMNS}
-        images = {n: ours.get(n, n) for n in self.data.features if n in self.embedded - other}
-        try:
-            converter = row_converter(
-                self.data.features,
-                view=view,
-                skip=self.embedded | other,
-                label=self.label,
-                root=self.opened.root,
-                faults=faults,
-            )
-        except SchemaError as error:
-            msg = f"{self.opened.name}: {error}"
-            raise SchemaError(msg) from error
-        return converter, images
+        pairs = pairs.cast(self.features)
+        return pairs if limit is None else pairs.take(limit)
 
 
 class _StreamedRow:
     """A batch of one row -> its pairs with their images; checks also what needs other rows."""
 
     def __init__(
-        self,
-        plans: list[tuple[RowConverter, dict[str, str]]],
-        opened: Opened,
-        own: OwnImages | None,
+        self, name: str, readers: tuple[PairReader, ...], user_images: UserImages | None
     ) -> None:
-        self.plans, self.name, self.trusted = plans, opened.name, TrustedPaths.of(opened)
-        self.own = own
+        self.name, self.readers, self.user_images = name, readers, user_images
         self.seen: set[str] = set()
 
     def __call__(self, batch: Mapping[str, list[Any]], numbers: list[int]) -> dict[str, list[Any]]:
@@ -271,34 +296,73 @@ class _StreamedRow:
         if number == 0:  # a new pass over the table
             self.seen.clear()
         row = {name: values[0] for name, values in batch.items()}
-        pairs = [self._pair(convert, images, row, number) for convert, images in self.plans]
+        read = [reader.read_all(row, number) for reader in self.readers]
+        faults = list(chain.from_iterable(bad for _, bad in read))
+        for pair_id in (pair[PAIR_ID] for pair, _ in read):
+            if pair_id in self.seen:
+                faults.append(f"row {number}: {PAIR_ID} {pair_id!r} stands twice")
+            self.seen.add(pair_id)
+        raise_faults(self.name, faults, _MEND)
+        pairs = [pair for pair, _ in read]
         names = list(pairs[0])
-        if self.own is not None:
+        if self.user_images is not None:
             names.append(IMAGE_DISTORTED)
+            cells = [self.user_images.cell(pair) for pair in pairs]
             pairs = [
                 pair | {IMAGE_DISTORTED: cell}
-                for pair in pairs
-                if (cell := self.own.cell(pair)) is not None
+                for pair, cell in zip(pairs, cells, strict=True)
+                if cell is not None
             ]
         return {name: [pair[name] for pair in pairs] for name in names}
 
-    def _pair(
-        self, convert: RowConverter, images: Mapping[str, str], row: Mapping[str, Any], number: int
-    ) -> dict[str, Any]:
-        pair = convert(row, number)
-        faults = [f"{PAIR_ID} {pair[PAIR_ID]!r} stands twice"] * (pair[PAIR_ID] in self.seen)
-        self.seen.add(pair[PAIR_ID])
-        for theirs, ours in images.items():
-            pair[ours] = row[theirs]
-            fault = image_fault(row[theirs], self.trusted)
-            faults += [f"{ours}: {fault}"] if fault else []
-        raise_faults(self.name, [f"row {number}: {fault}" for fault in faults], _MEND)
-        return pair
+
+def _recognised(
+    opened: Opened, *, label: str | None, user_images: UserImages | None = None
+) -> _PairTable:
+    """The table with its form and the readers of its pairs.
+
+    Raises:
+        InputError: It does not hold its images and `user_images` is None, or the other way round.
+        SchemaError: It is of no known form, or cannot be read as `label` asks.
+    """
+    from datasets import IterableDataset
+
+    data: Any = opened.data
+    if isinstance(data, IterableDataset):
+        # A stream of an image folder decodes in its own threads: a cast would come too late.
+        data = data._resolve_features().decode(False)
+    columns = [*data.features, *_nested(data.features)]
+    absent = absent_image(columns)
+    if absent is not None and user_images is None:
+        raise _not_distributed(opened.name)
+    if absent is None and user_images is not None:
+        raise _nothing_absent(opened.name)
+    form = match_form([*columns, *([absent] if absent else [])], opened.name)
+    if any("." in name for name in form.images):
+        data = _unnest(data)
+    for name in embedded_images(data.features, form):
+        data = data.cast_column(name, _image(decode=False))
+    trusted = _trusted(opened)
+    try:
+        readers = tuple(
+            PairReader(data.features, form, c, label=label, folder=opened.root, trusted=trusted)
+            for c in form.pair_columns
+        )
+    except SchemaError as error:
+        msg = f"{opened.name}: {error}"
+        raise SchemaError(msg) from error
+    return _PairTable(
+        data=data,
+        name=opened.name,
+        form=form,
+        readers=readers,
+        trusted=trusted,
+        user_images=user_images,
+    )
 
 
-def _order(columns: Iterable[str]) -> list[str]:
-    names = list(columns)
-    return [n for n in PAIR_COLUMNS if n in names] + [n for n in names if n not in PAIR_COLUMNS]
+def _trusted(opened: Opened) -> TrustedPaths:
+    return TrustedPaths.of(opened.root, opened.hub_id)
 
 
 def _image(*, decode: bool) -> Any:
@@ -335,10 +399,18 @@ def _fields(row: dict[str, Any]) -> dict[str, Any]:
     return {f"{_NESTED}.{name}": value for name, value in row[_NESTED].items()}
 
 
-def _duplicates(pair_ids: Iterable[Any]) -> list[str]:
-    seen: dict[str, int] = {}
-    for row, pair_id in enumerate(pair_ids):
-        if pair_id is not None and pair_id in seen:
-            return [f"{PAIR_ID} {pair_id!r} stands in rows {seen[pair_id]} and {row}"]
-        seen[pair_id] = row
-    return []
+def _not_distributed(name: str) -> InputError:
+    """The error for a table without pixels that nobody completed."""
+    return InputError(
+        f"{name} names its images but does not hold them: they may not be redistributed. Give the "
+        "folder of your own copy with images=FOLDER (--images FOLDER); its card says where to get "
+        "one. The scores in the table need no images: aas-bench analyse."
+    )
+
+
+def _nothing_absent(name: str) -> InputError:
+    """The error for a folder of images that a table has no use for."""
+    return InputError(
+        f"{name} does not ask for images of your own: it holds its images, or lacks the columns "
+        f"{FILE_NAME} and {FILE_SHA256}. Leave out images (--images)."
+    )

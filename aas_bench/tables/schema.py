@@ -1,4 +1,4 @@
-"""Column names and types of the two tables that everything else is a view of.
+"""Columns of the two tables that everything else is a view of: their names, types and values.
 
 Pair table: one row per pair of images. Score table: one row per pair, the four scores of each
 reward model in flat columns `<reward>_oiop` ... `<reward>_didp` (image first, then prompt: `diop`
@@ -7,11 +7,15 @@ is the distorted image under the original prompt), and one flag for each prompt 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import IntEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 if TYPE_CHECKING:
     from datasets import Features
+
+Columns: TypeAlias = "dict[str, Any]"
+"""Name -> values: an Arrow column, an array, or a list whose values may be of several types."""
 
 PAIR_ID: Final = "pair_id"
 INDEX: Final = "index"
@@ -22,6 +26,13 @@ PROMPT_ORIGINAL: Final = "prompt_original"
 PROMPT_DISTORTED: Final = "prompt_distorted"
 DIMENSIONS: Final = "dimensions"
 LABEL: Final = "label"
+LABEL_SOURCE: Final = "label_source"
+"""Where the label comes from, where that is no column `label`."""
+
+FILE_NAME: Final = "file_name"
+FILE_SHA256: Final = "file_sha256"
+CROP_BOX: Final = "crop_box"
+"""Left, top, right, bottom in pixels of the upright image."""
 
 PAIR_COLUMNS: Final = (
     PAIR_ID,
@@ -94,3 +105,38 @@ def score_features(rewards: list[str]) -> Features:
     cells = {score_column(r, c): Value("float64") for r in rewards for c in CELLS}
     cuts = {score_column(r, c): Value("bool") for r in rewards for c in CUTS}
     return Features(pairs | cells | cuts)
+
+
+def n_rows(columns: Columns) -> int:
+    """How many rows columns of equal length have."""
+    return len(next(iter(columns.values()), ()))
+
+
+def values(column: Any) -> list[Any]:
+    """A column as Python values."""
+    return column.to_pylist() if hasattr(column, "to_pylist") else list(column)
+
+
+def series(column: Any) -> Any:
+    """A column as pandas holds it; lists stay Python's."""
+    import pandas as pd
+    import pyarrow.types as kinds
+
+    if hasattr(column, "to_pylist") and not kinds.is_nested(column.type):
+        return column.to_pandas()
+    if hasattr(column, "dtype"):
+        return pd.Series(column, dtype=column.dtype)
+    return pd.Series(values(column))
+
+
+def repeated_pair_id(pair_ids: Iterable[Any]) -> list[str]:
+    """What is wrong with the first `pair_id` that stands twice; empty where none does."""
+    rows = list(pair_ids)
+    if len(set(rows)) == len(rows):
+        return []
+    seen: dict[str, int] = {}
+    for row, pair_id in enumerate(rows):
+        if pair_id is not None and pair_id in seen:
+            return [f"{PAIR_ID} {pair_id!r} stands in rows {seen[pair_id]} and {row}"]
+        seen[pair_id] = row
+    return []

@@ -3,31 +3,45 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aas_bench.errors import SchemaError
+from aas_bench.errors import SchemaError, UnknownNameError, raise_faults
 from aas_bench.files import whole_file
+from aas_bench.tables import authors
+from aas_bench.tables.formats import frame_columns, read_columns
 from aas_bench.tables.schema import (
     CELLS,
     CUT_DISTORTED,
     CUT_ORIGINAL,
+    CUTS,
     DIMENSIONS,
+    IMAGE_COLUMNS,
     INDEX,
     LABEL,
+    MODEL,
+    PAIR_COLUMNS,
     PAIR_ID,
+    UNKNOWN_MODEL,
+    Columns,
+    n_rows,
+    pair_name,
+    repeated_pair_id,
     score_column,
+    series,
+    values,
 )
-from aas_bench.tables.score_frame import canonical_frame, unknown_reward
-from aas_bench.tables.tables import read_frame
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
+
+_NULL_TEXT: Final = frozenset({"", "null", "none", "nan", "na", "n/a"})
 
 Scores: TypeAlias = NDArray[np.float64]
 
@@ -85,8 +99,28 @@ class ScoreTable:
         source: str = "the table",
     ) -> ScoreTable:
         """Bring a frame of any form that `load_scores` reads into the canonical one."""
-        canonical, names = canonical_frame(frame, rewards=rewards, label=label, source=source)
-        return cls(frame=canonical, rewards=names)
+        return cls.from_columns(frame_columns(frame), rewards=rewards, label=label, source=source)
+
+    @classmethod
+    def from_columns(
+        cls,
+        columns: Mapping[str, Any],
+        *,
+        rewards: Sequence[str] | None = None,
+        label: str | None = None,
+        source: str = "the table",
+    ) -> ScoreTable:
+        """As `from_frame`, from columns as `formats.read_columns` gives them.
+
+        Raises:
+            SchemaError: All faults of the table in one message; rows count from 0.
+            UnknownNameError: The table has no scores of one of `rewards`.
+        """
+        import pandas as pd
+
+        found, names = _canonical(dict(columns), rewards=rewards, label=label, source=source)
+        frame = pd.DataFrame({name: series(each) for name, each in found.items()})
+        return cls(frame=frame, rewards=names)
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -191,7 +225,7 @@ class ScoreTable:
 
     def _check(self, reward: str) -> None:
         if reward not in self.rewards:
-            raise unknown_reward(reward, self.rewards)
+            raise _unknown_reward(reward, self.rewards)
 
 
 def load_scores(
@@ -228,8 +262,264 @@ def load_scores(
         ...     load_scores(file).cells("mine").didp
         array([0.3, 0.2])
     """
-    frame = read_frame(path)
-    return ScoreTable.from_frame(frame, rewards=rewards, label=label, source=str(path))
+    columns = read_columns(path)
+    return ScoreTable.from_columns(columns, rewards=rewards, label=label, source=str(path))
+
+
+def _canonical(
+    columns: Columns, *, rewards: Sequence[str] | None, label: str | None, source: str
+) -> tuple[Columns, tuple[str, ...]]:
+    """The columns in canonical form, and the names of the reward models.
+
+    Columns of one type are checked and converted whole; only those that mix types, or that are at
+    fault, are looked at value by value.
+    """
+    renamed = authors.renames(columns)
+    columns, faults = _flattened({renamed.get(n, n): column for n, column in columns.items()})
+    found = detect_rewards(columns)
+    if not found:
+        msg = (
+            f"{source}: no score column among {', '.join(columns)}. "
+            "Call them <reward>_oiop, <reward>_oidp, <reward>_diop, <reward>_didp."
+        )
+        raise SchemaError(msg)
+    chosen = _choose(found, rewards)
+    dropped = {c for r in found if r not in chosen for c in score_columns(r)}
+    dropped |= set(IMAGE_COLUMNS)
+    columns = {name: column for name, column in columns.items() if name not in dropped}
+    in_pairs = _complete(columns, n_rows(columns), label)
+    for name in [n for reward in chosen for n in score_columns(reward) if n in columns]:
+        if not name.endswith(CUTS):
+            columns[name], bad = _numbers(columns[name], name)
+            faults += bad
+    mend = "Mend these cells; leave a missing score empty." if faults else "Mend these cells."
+    raise_faults(source, [*in_pairs, *faults], mend)
+    order = [n for n in PAIR_COLUMNS if n in columns]
+    return {n: columns[n] for n in dict.fromkeys([*order, *columns])}, chosen
+
+
+def detect_rewards(columns: Iterable[str]) -> tuple[str, ...]:
+    """Names of the reward models whose score columns are among these, in order of appearance."""
+    names = (name.rpartition("_")[0] for name in columns if authors.is_cell(name))
+    return tuple(dict.fromkeys(names))
+
+
+def score_columns(reward: str) -> list[str]:
+    """Every column that a table can hold for a reward model: scores, their sigma, cut flags."""
+    cells = [score_column(reward, c) for c in CELLS]
+    return [*cells, *(f"{c}_sigma" for c in cells), *(score_column(reward, c) for c in CUTS)]
+
+
+def _unknown_reward(reward: str, known: Iterable[str]) -> UnknownNameError:
+    names = list(known)
+    hint = f"The table has scores of: {', '.join(names)}."
+    return UnknownNameError("reward model in this table", reward, names, hint=hint)
+
+
+def _choose(found: tuple[str, ...], rewards: Sequence[str] | None) -> tuple[str, ...]:
+    if rewards is None:
+        return found
+    for reward in rewards:
+        if reward not in found:
+            raise _unknown_reward(reward, found)
+    return tuple(r for r in found if r in rewards)
+
+
+def _flattened(columns: Columns) -> tuple[Columns, list[str]]:
+    """Structs of scores and `[mu, sigma]` lists become flat columns, in the place of the old."""
+    flat: Columns = {}
+    faults: list[str] = []
+    for name, column in columns.items():
+        for part, each in _struct_fields(name, column).items():
+            if not (authors.is_cell(part) and _holds_lists(each)):
+                flat[part] = each
+                continue
+            score, sigma, bad = _split_lists(part, values(each))
+            flat |= {part: score} | ({f"{part}_sigma": sigma} if sigma else {})
+            faults += bad
+    return flat, faults
+
+
+def _struct_fields(name: str, column: Any) -> Columns:
+    """A column of structs of scores by their fields; any other column as it is."""
+    if not _may_hold(column, "struct"):
+        return {name: column}
+    rows = values(column)
+    first = next((v for v in rows if v is not None), None)
+    if not isinstance(first, dict) or not first or not all(map(authors.is_cell, first)):
+        return {name: column}
+    structs = [v if isinstance(v, dict) else {} for v in rows]
+    return {field: [s.get(field) for s in structs] for field in first}
+
+
+def _holds_lists(column: Any) -> bool:
+    return _may_hold(column, "list") and any(
+        hasattr(v, "__len__") and not isinstance(v, str) for v in values(column)
+    )
+
+
+def _may_hold(column: Any, kind: str) -> bool:
+    """Whether the type of a column leaves it open that a value is a "struct" or a "list"."""
+    import pyarrow.types as kinds
+
+    arrow = _arrow_type(column)
+    if arrow is None:
+        return not isinstance(column, np.ndarray)
+    return bool(kinds.is_nested(arrow) and kinds.is_struct(arrow) == (kind == "struct"))
+
+
+def _arrow_type(column: Any) -> pa.DataType | None:
+    kind = getattr(column, "type", None)
+    return kind if hasattr(kind, "num_fields") else None
+
+
+def _split_lists(name: str, rows: Iterable[Any]) -> tuple[list[Any], list[Any], list[str]]:
+    """The scores, their sigmas (none where no row has one), and the faults."""
+    pairs, faults = _each_row(rows, authors.split_score, name, (None, None))
+    score, sigma = ([pair[part] for pair in pairs] for part in (0, 1))
+    return score, sigma if any(s is not None for s in sigma) else [], faults
+
+
+def _complete(columns: Columns, n: int, label: str | None) -> list[str]:
+    """Make or check the pair columns in place; the faults found."""
+    columns[INDEX], faults = _integers(columns.get(INDEX, np.arange(n)))
+    columns[MODEL] = _texts(columns.get(MODEL, [None] * n), null=UNKNOWN_MODEL)
+    if PAIR_ID in columns:
+        given = columns[PAIR_ID]
+        null = (
+            [] if _is_text(given) and not given.null_count else map(authors.is_null, values(given))
+        )
+        faults += [f"row {i}: {PAIR_ID} is null" for i, missing in enumerate(null) if missing]
+        columns[PAIR_ID] = _texts(given, null="")
+    else:
+        made = zip(values(columns[MODEL]), columns[INDEX].tolist(), strict=True)
+        columns[PAIR_ID] = [pair_name(m, i) for m, i in made]
+    faults += repeated_pair_id(values(columns[PAIR_ID]))
+    columns[DIMENSIONS], bad = _lists(columns.get(DIMENSIONS, [None] * n))
+    faults += bad
+    votes = [columns[name] for name in authors.label_columns(columns, label=label)]
+    if votes:
+        columns[LABEL], bad = _labels(votes)
+        faults += bad
+    return faults
+
+
+def _each_row(
+    rows: Iterable[Any], read: Callable[[Any], Any], name: str, default: Any
+) -> tuple[list[Any], list[str]]:
+    found, faults = [], []
+    for row, value in enumerate(rows):
+        try:
+            found.append(read(value))
+        except SchemaError as error:
+            faults.append(f"row {row}: {name}: {error}")
+            found.append(default)
+    return found, faults
+
+
+def _is_text(column: Any) -> bool:
+    """Whether every value of a column is text or null."""
+    import pyarrow.types as kinds
+
+    kind = _arrow_type(column)
+    return kind is not None and (kinds.is_string(kind) or kinds.is_large_string(kind))
+
+
+def _texts(column: Any, *, null: str) -> Any:
+    if _is_text(column):
+        return column.fill_null(null) if column.null_count else column
+    return [null if authors.is_null(value) else str(value) for value in values(column)]
+
+
+def _lists(column: Any) -> tuple[Any, list[str]]:
+    """The dimensions of each row."""
+    import pyarrow.compute as pc
+    import pyarrow.types as kinds
+
+    kind = _arrow_type(column)
+    names = None
+    if kind is not None and (kinds.is_list(kind) or kinds.is_large_list(kind)):
+        names = pc.list_flatten(column).combine_chunks()
+    if names is None or not _is_text(names) or names.null_count:
+        return _each_row(values(column), authors.parse_dimensions, DIMENSIONS, [])
+    ends = np.cumsum(pc.list_value_length(column).fill_null(0).to_numpy()).tolist()
+    flat = names.to_pylist()
+    rows = np.empty(len(ends), dtype=object)
+    known: dict[tuple[str, ...], list[str]] = {}  # a million rows ask for a handful of things
+    start = 0
+    for row, end in enumerate(ends):
+        asked = tuple(flat[start:end])
+        rows[row] = known.get(asked) or known.setdefault(asked, list(asked))
+        start = end
+    return rows, []
+
+
+def _labels(votes: Sequence[Any]) -> tuple[NDArray[np.int8], list[str]]:
+    """One label of each row, from one or several columns of votes."""
+    if len(votes) == 1:
+        whole = _whole_numbers(votes[0])
+        if whole is not None and (np.abs(whole) <= 1).all():
+            return whole.astype(np.int8), []
+    rows = zip(*map(values, votes), strict=True)
+    labels, faults = _each_row(rows, authors.label_value, LABEL, -1)
+    return np.array(labels, dtype=np.int8), faults
+
+
+def _whole_numbers(column: Any) -> NDArray[np.int64] | None:
+    """A column of integers of 64 bits without nulls, exactly; None where it is another one."""
+    import pyarrow.types as kinds
+
+    kind = _arrow_type(column)
+    if kind is not None and kinds.is_integer(kind) and not column.null_count:
+        column = column.to_numpy()
+    elif isinstance(column, list) and all(type(value) is int for value in column):
+        column = np.array(column)  # of objects, where a number needs more than 64 bits
+    if not isinstance(column, np.ndarray) or column.dtype.kind not in "iu":
+        return None
+    return column.astype(np.int64) if column.dtype != np.uint64 else None
+
+
+def _integers(column: Any) -> tuple[NDArray[np.int64], list[str]]:
+    whole = _whole_numbers(column)
+    if whole is not None:
+        return whole, []
+    numbers, faults = _numbers(column, INDEX)
+    whole_number = np.isfinite(numbers) & (numbers == np.floor(numbers)) & (np.abs(numbers) < 2**63)
+    bad = np.flatnonzero(~whole_number)
+    if not faults:
+        faults = [f"row {i}: {INDEX} is not a whole number" for i in bad]
+    numbers[bad] = 0
+    return numbers.astype(np.int64), faults
+
+
+def _numbers(column: Any, name: str) -> tuple[Scores, list[str]]:
+    """float64 with nan for null; infinite and non-numeric values are faults."""
+    import pyarrow.types as kinds
+
+    kind = _arrow_type(column)
+    if kind is not None and (kinds.is_integer(kind) or kinds.is_floating(kind)):
+        column = column.to_numpy()
+    faults = []
+    if isinstance(column, np.ndarray) and column.dtype.kind in "iuf":
+        numbers = np.array(column, dtype=np.float64)
+    else:
+        rows = values(column)
+        numbers = np.full(len(rows), np.nan)
+        for row, value in enumerate(rows):
+            try:
+                numbers[row] = _number(value)
+            except (TypeError, ValueError):
+                faults.append(f"row {row}: {name} {value!r} is not a number")
+    faults += [f"row {i}: {name} is infinite" for i in np.flatnonzero(np.isinf(numbers))]
+    return numbers, faults
+
+
+def _number(value: Any) -> float:
+    if value is None or (isinstance(value, str) and value.strip().lower() in _NULL_TEXT):
+        return float("nan")
+    if isinstance(value, (bool, np.bool_)):
+        raise TypeError
+    return float(value)
 
 
 def _refuse_difference(column: str, pair_ids: list[str]) -> None:

@@ -9,7 +9,7 @@ from aas_bench.counterfactual.reading import requested_effects
 from aas_bench.counterfactual.scenes import SCENES
 from aas_bench.errors import InputError, SchemaError
 from aas_bench.run.prompts import N_PUBLISHED, PUBLISHED, load_prompts
-from aas_bench.tables import sources
+from aas_bench.tables.open import Opened
 
 ROWS = [
     {"index": 7, "prompt_original": "a cat", "prompt_distorted": "a blurred cat", "dimensions": []},
@@ -57,7 +57,7 @@ def test_the_published_columns_are_read_as_they_are_misspelt_and_300_of_them(mon
 
     def load(name, options):
         asked.append((name, options.split, options.revision))
-        return sources.Opened(data=Dataset.from_list(rows), name=name)
+        return Opened(data=Dataset.from_list(rows), name=name)
 
     monkeypatch.setattr("aas_bench.run.prompts.open_source", load)
     prompts = load_prompts(PUBLISHED, revision="abc").prompts

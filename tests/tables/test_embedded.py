@@ -5,10 +5,7 @@ import pytest
 from datasets import Dataset, Image
 from huggingface_hub import constants
 
-from aas_bench.tables.embedded import TrustedPaths, table_image_faults
-from aas_bench.tables.sources import Opened
-
-EMPTY = Dataset.from_dict({"a": [1]})
+from aas_bench.tables.images import TrustedPaths, column_faults
 
 
 @pytest.fixture
@@ -22,7 +19,7 @@ def folder(tmp_path):
 
 def test_the_folder_of_the_table_and_the_caches(folder, monkeypatch):
     monkeypatch.chdir(folder)
-    trusted = TrustedPaths.of(Opened(data=EMPTY, name="t", root=folder))
+    trusted = TrustedPaths.of(folder)
     assert str(folder / "a.png") in trusted
     assert str(Path(constants.HF_HUB_CACHE) / "datasets--a--b" / "x.png") in trusted
     for outside in (folder.parent / "out.png", folder / ".." / "out.png", folder / "link.png"):
@@ -35,15 +32,15 @@ def test_faults_name_the_row_across_batches_and_chunks(tmp_path):
     cells = [bad.get(i, {"bytes": b"x", "path": None}) for i in range(7)]
     chunks = [pa.array(part, Image.pa_type) for part in (cells[:4], cells[4:5], cells[5:])]
     table = Dataset(pa.table({"photo": pa.chunked_array(chunks)}))
-    trusted = TrustedPaths.of(Opened(data=EMPTY, name="t"))
+    trusted = TrustedPaths.of(None)
     for batch_size in (1, 2, 7, 100):
-        faults = table_image_faults(table, "photo", "image", trusted, batch_size=batch_size)
-        assert [fault.split(": ")[0] for fault in faults] == ["row 0", "row 3", "row 6"]
-        assert all(": image: " in fault for fault in faults)
+        faults = list(column_faults(table, "photo", trusted, batch_size=batch_size))
+        assert [row for row, _ in faults] == [0, 3, 6]
+        assert all(fault.startswith(("is null", "has ")) for _, fault in faults)
 
 
 def test_a_stream_may_name_files_of_its_own_repository_only():
-    trusted = TrustedPaths.of(Opened(data=EMPTY, name="t", hub_id="owner/name"))
+    trusted = TrustedPaths.of(None, "owner/name")
     assert "hf://datasets/owner/name@0123/a.png" in trusted
     assert "zip://a.png::hf://datasets/owner/name@0123/a.zip" in trusted
     for other in (
@@ -54,5 +51,5 @@ def test_a_stream_may_name_files_of_its_own_repository_only():
         "file:///etc/hostname",
     ):
         assert other not in trusted
-    local = TrustedPaths.of(Opened(data=EMPTY, name="t"))
+    local = TrustedPaths.of(None)
     assert "hf://datasets/None@0123/a.png" not in local

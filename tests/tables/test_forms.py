@@ -14,12 +14,12 @@ def test_a_table_with_just_what_a_form_needs_is_of_that_form(form):
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: "+".join(form.needs))
-def test_every_view_gives_its_images_and_a_prompt(form):
-    for view in form.views:
-        ours = {n: view.renames(form.needs).get(n, n) for n in form.needs}
+def test_every_pair_of_a_form_has_its_images_and_a_prompt(form):
+    for pair in form.pair_columns:
+        ours = {n: pair.renames(form.needs).get(n, n) for n in form.needs}
         images = set(ours.values()) & set(IMAGE_COLUMNS)
-        assert images == (set(IMAGE_COLUMNS[1:]) if view.alone else set(IMAGE_COLUMNS))
-        assert view.emotion is not None or PROMPT_DISTORTED in ours.values()
+        assert images == (set(IMAGE_COLUMNS[1:]) if pair.alone else set(IMAGE_COLUMNS))
+        assert pair.emotion is not None or PROMPT_DISTORTED in ours.values()
         assert set(form.images) <= set(form.needs)
 
 

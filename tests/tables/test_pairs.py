@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import pickle
 
 import numpy as np
@@ -177,6 +178,70 @@ def test_two_files_for_one_image(tmp_path):
     toy_pairs.picture(5).save(tmp_path / "a_original.webp")
     with pytest.raises(SchemaError, match="two files are image original of 'a'"):
         load_pairs(tmp_path)
+
+
+def snapshot(folder, files):
+    """A folder as the Hub's clients lay it out: links into `blobs`."""
+    home, blobs = folder / "datasets--a--b" / "snapshots" / "0123", folder / "datasets--a--b/blobs"
+    blobs.mkdir(parents=True)
+    for number, (name, content) in enumerate(files.items()):
+        (blobs / str(number)).write_bytes(content)
+        link = home / name
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(os.path.relpath(blobs / str(number), link.parent))
+    return home
+
+
+def test_a_snapshot_of_the_hub_is_read_through_its_links(tmp_path):
+    rows = canonical_rows(2)
+    named = with_files(tmp_path / "plain", rows)
+    lines = "".join(json.dumps(row) + "\n" for row in named).encode()
+    files = {
+        file.relative_to(tmp_path / "plain").as_posix(): file.read_bytes()
+        for file in (tmp_path / "plain").rglob("*.png")
+    }
+    home = snapshot(tmp_path, files | {"metadata.jsonl": lines})
+    pairs = both_ways(home)
+    assert without_images(undecoded(pairs)) == without_images(rows)
+    assert pairs[1]["image_original"].tobytes() == toy_pairs.picture(2).tobytes()
+
+
+def test_a_link_out_of_a_snapshot_is_refused(tmp_path):
+    rows = canonical_rows(1)[:1]
+    named = with_files(tmp_path / "plain", rows)
+    lines = json.dumps(named[0] | {"image_original": "x.png"}).encode()
+    distorted = named[0]["image_distorted"]
+    files = {distorted: (tmp_path / "plain" / distorted).read_bytes(), "metadata.jsonl": lines}
+    home = snapshot(tmp_path, files)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "blob").write_bytes(rows[0]["image_original"]["bytes"])
+    (home / "x.png").symlink_to(tmp_path / "other" / "blob")
+    with pytest.raises(SchemaError, match=r"'x.png' leads out of the folder"):
+        load_pairs(home)
+
+
+# In memory
+
+
+def test_what_is_open_already():
+    rows = canonical_rows()
+    table = toy_pairs.dataset(rows)
+    assert undecoded(both_ways(table)) == rows
+    assert undecoded(load_pairs(table.to_iterable_dataset())) == rows
+    renamed = table.rename_columns({"image_original": "original_image", "prompt_distorted": "p"})
+    renamed = renamed.rename_column("p", "disorted_long_prompt")
+    assert undecoded(both_ways(renamed)) == rows
+    frame = Dataset.from_list(rows).to_pandas()
+    assert undecoded(both_ways(frame)) == rows
+
+
+def test_what_cannot_be_a_table():
+    with pytest.raises(InputError, match=r"a list is no pair table. Give a Dataset"):
+        load_pairs([1])
+    with pytest.raises(InputError, match=r"the Dataset has no split. Leave out split"):
+        load_pairs(toy_pairs.dataset(canonical_rows()), split="test")
+    with pytest.raises(SchemaError, match=r"holds text, not images. Embed the images"):
+        load_pairs(Dataset.from_list([r | {"image_original": "a.png"} for r in canonical_rows()]))
 
 
 # Options

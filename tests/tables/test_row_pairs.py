@@ -5,8 +5,7 @@ import pytest
 from support import author_tables
 
 from aas_bench.errors import InputError, SchemaError
-from aas_bench.tables.pairs import load_pairs
-from aas_bench.tables.row_pairs import open_row_pairs
+from aas_bench.tables.pairs import load_pairs, open_row_pairs
 
 
 def undecoded(table):

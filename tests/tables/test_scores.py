@@ -247,6 +247,44 @@ def test_label_of_choice(tmp_path):
         load_scores(file, label="human")
 
 
+@pytest.mark.parametrize("kind", ["parquet", "jsonl", "csv"])
+def test_large_clusters_stay_apart(tmp_path, kind):
+    """Beyond 2**53 neighbours are one float, beyond 2**63 there is no int64."""
+    index = [2**53, 2**53 + 1, 2**62 + 1, 2**62]
+    columns = {"index": index, "r_oiop": [1.0] * 4}
+    if kind == "parquet":
+        frame_of(columns).to_parquet(tmp_path / "t.parquet")
+    else:
+        (write_jsonl if kind == "jsonl" else write_csv)(columns, tmp_path / f"t.{kind}")
+    assert load_scores(tmp_path / f"t.{kind}").clusters.tolist() == index
+
+
+def test_columns_give_the_table_that_a_frame_gives(tmp_path):
+    """What `score` has in memory against what it stored."""
+    import pyarrow as pa
+
+    table = pa.table(
+        {
+            "pair_id": ["a", "b", "c"],
+            "index": [2, 1, 1],
+            "model": ["m", None, "m"],
+            "dimensions": pa.array([["blur", "grain"], None, []], pa.list_(pa.string())),
+            "label": pa.array([1, -1, 0], pa.int8()),
+            "r_oiop": [1.5, None, 2.0],
+            "r_cut_original": [True, None, False],
+            "error": pa.nulls(3, pa.string()),
+        }
+    )
+    pq.write_table(table, tmp_path / "t.parquet")
+    columns = dict(zip(table.column_names, table.columns, strict=True))
+    found = ScoreTable.from_columns(columns)
+    pd.testing.assert_frame_equal(found.frame, load_scores(tmp_path / "t.parquet").frame)
+    assert found.frame["model"].tolist() == ["m", "unknown", "m"]
+    assert found.frame["dimensions"].tolist() == [["blur", "grain"], [], []]
+    assert found.cuts("r") is None
+    np.testing.assert_array_equal(found.cells("r").oiop, [1.5, np.nan, 2.0])
+
+
 @pytest.mark.parametrize(
     ("rows", "match"),
     [
@@ -261,6 +299,8 @@ def test_label_of_choice(tmp_path):
         ([{"r_oiop": 1, "label": 0.5}], "row 0: label: 0.5 is not 1, 0 or -1"),
         ([{"r_oiop": 1, "index": 1.5}], "row 0: index is not a whole number"),
         ([{"r_oiop": 1, "index": "x"}], "row 0: index 'x' is not a number"),
+        ([{"r_oiop": 1, "index": 2**63}], "row 0: index is not a whole number"),
+        ([{"r_oiop": 1, "index": 2**64}], "row 0: index is not a whole number"),
         ([{"r_oiop": 1, "index": i} for i in (1, None)], "row 1: index is not a whole number"),
         ([{"r_oiop": 1, "dims": "[1]"}], r"row 0: dimensions: '\[1\]' holds something"),
         ([{"r_oiop": 1, "pair_id": None}], "row 0: pair_id is null"),

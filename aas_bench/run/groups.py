@@ -1,4 +1,4 @@
-"""What a scoring run reads, and in which order: rows, parts, groups.
+"""What a scoring run reads, and in which order: rows, parts, groups, read ahead.
 
 A part is a fixed range of rows, stored at once. A group is a run of rows inside a part whose new
 images fill one batch. Both follow from the pairs alone, so a continued run repeats the batches of
@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+import os
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import PurePath
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from aas_bench.errors import InputError, SchemaError, StoreError
 from aas_bench.tables.schema import (
@@ -29,7 +32,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from datasets import Dataset, IterableDataset
 
+T = TypeVar("T")
+
 _HASHED_ROWS: Final = 500
+_SAMPLED_BYTES: Final = 64
 _IDENTITY: Final = [PAIR_ID, PROMPT_ORIGINAL, PROMPT_DISTORTED]
 _MEDIA: Final = ("Image", "Audio", "Video", "Pdf")
 
@@ -71,7 +77,7 @@ class RowGroup:
         return {image.key: image.struct for image in both if image.struct is not None}
 
 
-class PairSource:
+class UndecodedPairs:
     """The rows of a pair table in order, their images undecoded.
 
     Args:
@@ -98,10 +104,12 @@ class PairSource:
         self.total: int | None = len(pairs) if isinstance(pairs, Dataset) else None
 
     def fingerprint(self) -> dict[str, Any]:
-        """What identifies the pairs without reading an image; JSON values.
+        """What identifies the pairs without reading their images whole; JSON values.
 
-        Covers every other column and the size and file name of every image. Of a stream, which
-        must not be read twice, only the columns; its stored parts are compared row by row.
+        Covers every other column, and of every image its file name, its size and 64 bytes from
+        its middle and its end: an image that was made anew or saved again differs there, as its
+        compressed bytes do. Of a stream, which must not be read twice, only the columns; its
+        stored parts are compared row by row.
         """
         columns = {field.name: str(field.type) for field in self.schema}
         if self.total is None:
@@ -110,9 +118,9 @@ class PairSource:
         texts = self._pairs.select_columns(self._columns).with_format("arrow")
         for batch in texts.iter(_HASHED_ROWS):
             digest.update(json.dumps(batch.to_pylist(), default=str).encode())
-        images = self._pairs.select_columns(list(IMAGE_COLUMNS)).with_format("arrow")
-        for batch in images.iter(_HASHED_ROWS):
-            digest.update(json.dumps(_image_sizes(batch)).encode())
+        for column in IMAGE_COLUMNS:
+            for sample in _samples(self._pairs, column):
+                digest.update(sample)
         return {"columns": columns, "n_rows": self.total, "sha256": digest.hexdigest()}
 
     def read(self, start: int, stop: int) -> Iterator[PairRow]:
@@ -175,16 +183,55 @@ def _undecoded(struct: Mapping[str, Any] | None) -> UndecodedImage:
     return UndecodedImage(key=key, struct=struct)
 
 
-def _image_sizes(batch: pa.Table) -> list[list[Any]]:
+def _samples(pairs: Dataset, column: str) -> list[bytes]:
+    """What the fingerprint covers of each image of a column; copies no other byte of it."""
+    stored = [each for chunk in pairs.data.column(column).chunks for each in _chunk_samples(chunk)]
+    if pairs._indices is None:
+        return stored
+    return [stored[row] for row in pairs._indices.column(0).to_pylist()]
+
+
+def _chunk_samples(images: pa.StructArray) -> Iterator[bytes]:
     import pyarrow.compute as pc
 
-    sizes = []
-    for column in IMAGE_COLUMNS:
-        content = pc.struct_field(batch[column].combine_chunks(), "bytes")
-        paths = pc.struct_field(batch[column].combine_chunks(), "path").to_pylist()
-        sizes.append(pc.binary_length(content).to_pylist())
-        sizes.append([None if path is None else PurePath(path).name for path in paths])
-    return sizes
+    content = pc.struct_field(images, "bytes").cast("large_binary")
+    paths = pc.struct_field(images, "path").to_pylist()
+    _, offsets, data = content.buffers()
+    # By offsets: a value taken from the array would be copied whole.
+    starts = memoryview(offsets).cast("q")[content.offset :] if offsets else ()
+    sizes = pc.binary_length(content).to_pylist()
+    for row, (path, size) in enumerate(zip(paths, sizes, strict=True)):
+        if size is not None:
+            stored, start = data, starts[row]
+            parts = [
+                bytes(stored.slice(start + at, min(_SAMPLED_BYTES, size - at)))
+                for at in _sampled(size)
+            ]
+        elif path is not None:
+            size, parts = _file_sample(Path(path))
+        else:
+            parts = []
+        name = None if path is None else PurePath(path).name
+        yield json.dumps([name, size]).encode() + b"".join(parts)
+
+
+def _sampled(size: int) -> tuple[int, int]:
+    """Where in an image of so many bytes the samples begin."""
+    return size // 2, max(0, size - _SAMPLED_BYTES)
+
+
+def _file_sample(path: Path) -> tuple[int | None, list[bytes]]:
+    """Size and samples of a file; nothing where it cannot be read."""
+    parts = []
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            for at in _sampled(size):
+                file.seek(at)
+                parts.append(file.read(_SAMPLED_BYTES))
+    except OSError:
+        return None, []
+    return size, parts
 
 
 def _is_media(feature: Any) -> bool:
@@ -208,3 +255,22 @@ def _checked_features(pairs: Dataset | IterableDataset) -> dict[str, Any]:
         msg = "there are no pairs. Check the split, the filter or the limit."
         raise InputError(msg)
     return dict(features)
+
+
+def prefetch(items: Iterator[T], *, depth: int) -> Generator[T]:
+    """The same items, made in a thread that is at most `depth` + 1 items ahead.
+
+    An exception of `items` is raised here, after the items before it. Close the generator
+    (`contextlib.closing`) to stop the thread early.
+    """
+    end: Any = object()
+    with ThreadPoolExecutor(1, thread_name_prefix="prefetch") as thread:
+        under_way: deque[Future[T]] = deque(
+            thread.submit(next, items, end) for _ in range(depth + 1)
+        )
+        try:
+            while (item := under_way.popleft().result()) is not end:
+                under_way.append(thread.submit(next, items, end))
+                yield item
+        finally:
+            thread.shutdown(cancel_futures=True)

@@ -92,7 +92,7 @@ class ModelRun:
         self._prompts: dict[str, _Prompt] = {}
         self._batches: list[list[str]] = []
 
-    def told(self) -> dict[str, int]:
+    def to_dict(self) -> dict[str, int]:
         """How much was encoded and combined, and in batches of what size at the end."""
         return {"batch_size": self.batch_size, **self.n_done}
 
@@ -100,11 +100,11 @@ class ModelRun:
         """Forget the images: a part's batches must not depend on the parts before it."""
         self._images.clear()
 
-    def lacks(self, keys: Iterable[str]) -> list[str]:
+    def uncached(self, keys: Iterable[str]) -> list[str]:
         """The image keys that must be prepared again."""
         return [key for key in keys if key not in self._images]
 
-    def meet(self, prompts: Iterable[str]) -> None:
+    def plan_prompts(self, prompts: Iterable[str]) -> None:
         """Plan the batches of the prompts that are new to the run, shortest first."""
         new = [p for p in dict.fromkeys(prompts) if p not in self._prompts]
         if not new:
@@ -130,7 +130,7 @@ class ModelRun:
 
         Args:
             cells: What to score; all prompts must have been met.
-            prepared: For each image key that `lacks` named, what `prepare` made of it.
+            prepared: For each image key that `uncached` named, what `prepare` made of it.
         """
         wanted = list(dict.fromkeys(cells))
         images = self._image_features(dict.fromkeys(key for key, _ in wanted), prepared)
@@ -158,7 +158,7 @@ class ModelRun:
         return [float(number) for number in numbers]
 
     def _image_features(self, keys: Collection[str], prepared: Mapping[str, Any]) -> dict[str, Any]:
-        lacking = self.lacks(keys)
+        lacking = self.uncached(keys)
         features = {key: self._images[key] for key in keys if key in self._images}
         features |= {key: prepared[key] for key in lacking}
         new = [key for key in lacking if not isinstance(prepared[key], BadImage)]

@@ -11,66 +11,159 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import unicodedata
 import warnings
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from aas_bench.errors import InputError
-from aas_bench.files import write_atomically
-from aas_bench.tables.crop import png_bytes, read_crop
-from aas_bench.tables.forms import FORMS
-from aas_bench.tables.image_folder import Hashes, ImageFolder
-from aas_bench.tables.schema import IMAGE_DISTORTED, PAIR_ID
+from aas_bench.files import file_sha256, write_atomically
+from aas_bench.tables.images import crop, image_homes, open_image, png_bytes
+from aas_bench.tables.schema import CROP_BOX, FILE_NAME, FILE_SHA256, IMAGE_DISTORTED, PAIR_ID
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
-FILE_NAME: Final = "file_name"
-FILE_SHA256: Final = "file_sha256"
-CROP_BOX: Final = "crop_box"
-
 OnMissing: TypeAlias = Literal["raise", "drop"]
 Problem: TypeAlias = Literal["missing", "differs", "unreadable", "link"]
 
+SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
+_THREADS: Final = 8
 _WORDS: Final[Mapping[Problem, str]] = {
     "missing": "missing",
     "differs": "differ from the published ones",
     "unreadable": "cannot be read",
     "link": "are links out of the folder",
 }
+_MEND: Final = (
+    'Complete the folder, or go on without these rows: on_missing="drop" (--missing-images drop).'
+)
 _SAVE_EVERY: Final = 64
 _CROPS: Final = "1"
 """Changes where the way a crop is made or stored does: older crops in the cache are left alone."""
 
 
-def absent_image(columns: Collection[str]) -> str | None:
-    """The image column that a table lacks because it only names the files of its images."""
-    if not {FILE_NAME, FILE_SHA256} <= set(columns):
-        return None
-    for form in FORMS:
-        lacks = form.lacks(columns)
-        if len(lacks) == 1 and lacks[0] in form.images:
-            return lacks[0]
-    return None
+def image_key(name: str) -> str:
+    """What two spellings of one image name share: no folder, no suffix, no case, one Unicode form.
+
+    >>> image_key("Ava/810008.JPG") == image_key("810008.jpeg")
+    True
+    """
+    base = unicodedata.normalize("NFC", name.replace("\\", "/").rpartition("/")[2])
+    stem, dot, suffix = base.rpartition(".")
+    return (stem if dot and f".{suffix.lower()}" in SUFFIXES else base).casefold()
 
 
-def not_distributed(name: str) -> InputError:
-    """The error for a table without pixels that nobody completed."""
-    return InputError(
-        f"{name} names its images but does not hold them: they may not be redistributed. Give the "
-        "folder of your own copy with images=FOLDER (--images FOLDER); its card says where to get "
-        "one. The scores in the table need no images: aas-bench analyse."
-    )
+class ImageFolder:
+    """The images below a folder, by `image_key`.
+
+    Nested folders are searched. Links that lead out of the folder are not followed: they are
+    counted in `links_out`.
+
+    Args:
+        path: The folder.
+
+    Raises:
+        InputError: There is no such folder.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        if not Path(path).is_dir():
+            msg = f"{os.fspath(path)}: there is no such folder. Give the folder of your images."
+            raise InputError(msg)
+        self.path = Path(path).resolve()
+        homes = image_homes(self.path)
+        self.files: dict[str, list[Path]] = {}
+        self.links_out: set[str] = set()
+        for file in _files(self.path):
+            key = image_key(file.name)
+            target = file.resolve() if file.is_symlink() else self.path
+            if not any(target.is_relative_to(home) for home in homes):
+                self.links_out.add(key)
+            else:
+                self.files.setdefault(key, []).append(file)
+
+    def candidates(self, name: str) -> list[Path]:
+        """The files that may be the image, sorted; several where folders repeat a name."""
+        return self.files.get(image_key(name), [])
+
+    def is_linked_out(self, name: str) -> bool:
+        """Whether a link of this name leads out of the folder."""
+        return image_key(name) in self.links_out
 
 
-def nothing_absent(name: str) -> InputError:
-    """The error for a folder of images that a table has no use for."""
-    return InputError(
-        f"{name} does not ask for images of your own: it holds its images, or lacks the columns "
-        f"{FILE_NAME} and {FILE_SHA256}. Leave out images (--images)."
-    )
+def _files(folder: Path) -> Iterator[Path]:
+    for root, folders, names in os.walk(folder):  # does not follow links to folders
+        folders.sort()
+        for name in sorted(names):
+            if name.lower().endswith(SUFFIXES):
+                yield Path(root, name)
+
+
+class Hashes:
+    """Hashes of the files of one folder, remembered between runs by path, size and time.
+
+    Args:
+        folder: The folder; each folder has a memory of its own in the cache of `huggingface_hub`.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        from huggingface_hub import cached_assets_path
+
+        name = hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
+        self.folder = folder
+        self.cache = cached_assets_path("aas_bench", namespace="own_images", subfolder=name)
+        self.known: dict[str, list[int | str]] = self._read()
+        self.n_read = 0
+
+    @property
+    def _file(self) -> Path:
+        return self.cache / "sha256.json"
+
+    def _read(self) -> dict[str, list[int | str]]:
+        try:
+            known = json.loads(self._file.read_bytes())
+        except (OSError, ValueError):  # absent or damaged: hashed again
+            return {}
+        return known if isinstance(known, dict) else {}
+
+    def sha256(self, file: Path) -> str:
+        """The hash of a file below the folder.
+
+        Raises:
+            OSError: The file cannot be read.
+        """
+        state = file.stat()
+        name = str(file.relative_to(self.folder))
+        stored = self.known.get(name)
+        if stored is not None and stored[:2] == [state.st_size, state.st_mtime_ns]:
+            return str(stored[2])
+        sha256 = file_sha256(file)
+        self.known[name] = [state.st_size, state.st_mtime_ns, sha256]
+        self.n_read += 1
+        return sha256
+
+    def read_all(self, files: Iterable[Path]) -> None:
+        """Hash files that are not known yet, several at once, and remember them."""
+        with ThreadPoolExecutor(_THREADS) as pool:
+            list(pool.map(self._try, files))
+        self.save()
+
+    def _try(self, file: Path) -> None:
+        try:
+            self.sha256(file)
+        except OSError:
+            return  # told where the file is asked for
+
+    def save(self) -> None:
+        """Remember the hashes for the next run."""
+        if self.n_read:
+            content = json.dumps(self.known, sort_keys=True).encode()
+            write_atomically(self._file, content)
+            self.n_read = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +174,7 @@ class Found:
     problem: Problem | None
 
 
-class OwnImages:
+class UserImages:
     """The reader's folder, asked row by row.
 
     Args:
@@ -208,11 +301,6 @@ class OwnImages:
         )
 
 
-_MEND: Final = (
-    'Complete the folder, or go on without these rows: on_missing="drop" (--missing-images drop).'
-)
-
-
 def _cropped(row: Mapping[str, Any]) -> dict[str, Any]:
     cell = None if row["path"] is None else _cell(Path(row["path"]), row["box"])
     return {IMAGE_DISTORTED: cell}
@@ -221,4 +309,5 @@ def _cropped(row: Mapping[str, Any]) -> dict[str, Any]:
 def _cell(path: Path, box: Sequence[int] | None) -> dict[str, Any]:
     if box is None:
         return {"bytes": None, "path": str(path)}
-    return {"bytes": png_bytes(read_crop(path, box, name=str(path))), "path": None}
+    name = str(path)
+    return {"bytes": png_bytes(crop(open_image(path, name=name), box, name=name)), "path": None}

@@ -1,35 +1,30 @@
-"""Table files: Parquet, JSONL, JSON and CSV, read without their images."""
+"""Table files: one row of `_READERS` for each kind, all read into columns without their images."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from aas_bench.errors import InputError, SchemaError
-from aas_bench.tables.authors import is_null
-from aas_bench.tables.schema import MODEL, PAIR_ID, PROMPT_DISTORTED, PROMPT_ORIGINAL
+from aas_bench.errors import InputError, SchemaError, raise_faults
+from aas_bench.tables.schema import (
+    MODEL,
+    PAIR_ID,
+    PROMPT_DISTORTED,
+    PROMPT_ORIGINAL,
+    Columns,
+    n_rows,
+    series,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
 
 TABLE_SUFFIXES: Final = (".parquet", ".jsonl", ".json", ".csv")
-_MOST_FAULTS: Final = 5
 _OTHER_DELIMITERS: Final = {";": "semicolons (;)", "\t": "tabs", "|": "bars (|)"}
 _TEXT_COLUMNS: Final = (PAIR_ID, MODEL, PROMPT_ORIGINAL, PROMPT_DISTORTED)
-
-
-def raise_faults(source: object, faults: Iterable[str], mend: str) -> None:
-    """Raise one SchemaError that holds every fault found, in one line; nothing where none is."""
-    found = list(faults)
-    if not found:
-        return
-    more = len(found) - _MOST_FAULTS
-    shown = "; ".join(found[:_MOST_FAULTS]) + (f"; and {more} more" if more > 0 else "")
-    msg = f"{source}: {shown}. {mend}"
-    raise SchemaError(msg)
 
 
 def table_path(path: str | os.PathLike[str]) -> Path:
@@ -52,7 +47,7 @@ def table_path(path: str | os.PathLike[str]) -> Path:
     return file
 
 
-def read_frame(path: str | os.PathLike[str]) -> pd.DataFrame:
+def read_columns(path: str | os.PathLike[str]) -> Columns:
     """Read a table into memory, leaving out columns of embedded images.
 
     Args:
@@ -65,21 +60,70 @@ def read_frame(path: str | os.PathLike[str]) -> pd.DataFrame:
     """
     file = table_path(path)
     try:
-        frame = _READERS[file.suffix.lower()](file)
+        columns = _READERS[file.suffix.lower()](file)
     except (OSError, UnicodeDecodeError) as error:
-        msg = f"{file}: cannot be read ({_first_line(error)}). Check the file and its encoding."
-        raise InputError(msg) from error
-    if frame.empty:
+        raise _unreadable(file, error) from error
+    if not columns or not n_rows(columns):
         msg = f"{file}: the table is empty. Give at least one row and one column."
         raise SchemaError(msg)
+    return columns
+
+
+def read_frame(path: str | os.PathLike[str]) -> pd.DataFrame:
+    """The columns of `read_columns` as a frame."""
+    import pandas as pd
+
+    columns = read_columns(path)
+    frame: pd.DataFrame = pd.DataFrame({name: series(each) for name, each in columns.items()})
     return frame
+
+
+def read_lines(file: Path) -> tuple[Columns, dict[int, str]]:
+    """The objects of a JSON lines file as columns, and what is wrong with the other lines.
+
+    Raises:
+        InputError: It cannot be read.
+    """
+    rows: list[dict[str, Any]] = []
+    broken: dict[int, str] = {}
+    try:
+        lines = file.read_text(encoding="utf-8-sig").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise _unreadable(file, error) from error
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError as error:
+            broken[number] = f"is not JSON ({error.msg})"
+            continue
+        if isinstance(row, dict):
+            rows.append(row)
+        else:
+            broken[number] = "is not an object"
+    return _columns(rows), broken
+
+
+def frame_columns(frame: pd.DataFrame) -> Columns:
+    """The columns of a frame; those of Python objects as lists, so that each keeps its type."""
+    return {
+        str(name): column.to_numpy() if column.dtype.kind in "iufb" else column.tolist()
+        for name, column in frame.items()
+    }
+
+
+def _unreadable(file: Path, error: Exception) -> InputError:
+    return InputError(
+        f"{file}: cannot be read ({_first_line(error)}). Check the file and its encoding."
+    )
 
 
 def _first_line(error: Exception) -> str:
     return str(error).strip().split("\n", 1)[0]
 
 
-def _read_parquet(file: Path) -> pd.DataFrame:
+def _read_parquet(file: Path) -> Columns:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -90,14 +134,16 @@ def _read_parquet(file: Path) -> pd.DataFrame:
     except pa.ArrowException as error:
         msg = f"{file}: is not readable Parquet ({_first_line(error)}). Write it again."
         raise InputError(msg) from error
-    frame: pd.DataFrame = table.to_pandas(ignore_metadata=True)
-    for name, names in _class_names(schema).items():
+    columns = dict(zip(table.column_names, table.columns, strict=True))
+    for name, classes in _class_names(schema).items():
         try:
-            frame[name] = [_named(value, names) for value in frame[name]]
+            columns[name] = _named(columns[name], classes)
         except IndexError as error:
-            msg = f"{file}: {name} holds a class that its {len(names)} names lack. Write it again."
+            msg = (
+                f"{file}: {name} holds a class that its {len(classes)} names lack. Write it again."
+            )
             raise SchemaError(msg) from error
-    return frame
+    return columns
 
 
 def _class_names(schema: Any) -> dict[str, list[str]]:
@@ -111,15 +157,21 @@ def _class_names(schema: Any) -> dict[str, list[str]]:
     return {name: f.names for name, f in labels.items() if isinstance(f, ClassLabel)}
 
 
-def _named(value: Any, names: list[str]) -> Any:
-    """A class, or a list of classes, by name; null stays null."""
-    if is_null(value):
-        return None
-    if hasattr(value, "__len__"):
-        return [_named(each, names) for each in value]
-    if value < 0:
-        raise IndexError(value)
-    return names[int(value)]
+def _named(column: Any, names: list[str]) -> Any:
+    """A column of classes, or of lists of classes, by name; null stays null."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    array = column.combine_chunks()
+    if not pa.types.is_integer(array.type):
+        ends = pc.cumulative_sum(pc.fill_null(pc.list_value_length(array), 0)).cast(pa.int32())
+        offsets = pa.concat_arrays([pa.array([0], pa.int32()), ends])
+        named = _named(pa.chunked_array([array.flatten()]), names)
+        return pa.chunked_array([pa.ListArray.from_arrays(offsets, named, mask=array.is_null())])
+    span = pc.min_max(array).as_py()
+    if len(array) > array.null_count and not 0 <= span["min"] <= span["max"] < len(names):
+        raise IndexError(span)
+    return pa.array(names, pa.string()).take(array)
 
 
 def is_image_type(arrow_type: Any) -> bool:
@@ -131,7 +183,7 @@ def is_image_type(arrow_type: Any) -> bool:
     return bool(pa.types.is_binary(arrow_type) or pa.types.is_large_binary(arrow_type))
 
 
-def _read_csv(file: Path) -> pd.DataFrame:
+def _read_csv(file: Path) -> Columns:
     import pyarrow as pa
     from pyarrow import csv
 
@@ -149,7 +201,7 @@ def _read_csv(file: Path) -> pd.DataFrame:
         )
     except pa.ArrowInvalid as error:
         if "Empty CSV" in str(error):
-            return _frame([])
+            return {}
         msg = f"{file}: is not readable CSV ({_first_line(error)}). Quote cells that hold commas."
         raise InputError(msg) from error
     if len(table.column_names) == 1:
@@ -164,8 +216,7 @@ def _read_csv(file: Path) -> pd.DataFrame:
         field.with_type(pa.string()) if pa.types.is_temporal(field.type) else field
         for field in table.schema
     ]
-    frame: pd.DataFrame = table.cast(pa.schema(texts)).to_pandas()
-    return frame
+    return dict(zip(table.column_names, table.cast(pa.schema(texts)).columns, strict=True))
 
 
 def _refuse_delimiter(file: Path, header: str) -> None:
@@ -176,26 +227,14 @@ def _refuse_delimiter(file: Path, header: str) -> None:
             raise SchemaError(msg)
 
 
-def _read_jsonl(file: Path) -> pd.DataFrame:
-    rows, faults = [], []
-    with file.open(encoding="utf-8-sig") as lines:
-        for number, line in enumerate(lines, start=1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-            except json.JSONDecodeError as error:
-                faults.append(f"line {number} is not JSON ({error.msg})")
-                continue
-            if isinstance(row, dict):
-                rows.append(row)
-            else:
-                faults.append(f"line {number} is not an object")
+def _read_jsonl(file: Path) -> Columns:
+    columns, broken = read_lines(file)
+    faults = [f"line {number} {fault}" for number, fault in broken.items()]
     raise_faults(file, faults, "Each line holds one JSON object.")
-    return _frame(rows)
+    return columns
 
 
-def _read_json(file: Path) -> pd.DataFrame:
+def _read_json(file: Path) -> Columns:
     try:
         rows = json.loads(file.read_text(encoding="utf-8-sig"))
     except json.JSONDecodeError as error:
@@ -204,20 +243,15 @@ def _read_json(file: Path) -> pd.DataFrame:
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         msg = f"{file}: is not a list of objects. Write [{{...}}, {{...}}], one object per row."
         raise SchemaError(msg)
-    return _frame(rows)
+    return _columns(rows)
 
 
-def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    import pandas as pd
-
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    frame: pd.DataFrame = pd.DataFrame(
-        {name: pd.Series([row.get(name) for row in rows]) for name in names}
-    )
-    return frame
+def _columns(rows: Iterable[Mapping[str, Any]]) -> Columns:
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {name: [row.get(name) for row in rows] for name in names}
 
 
-_READERS: Final[dict[str, Callable[[Path], pd.DataFrame]]] = {
+_READERS: Final[dict[str, Callable[[Path], Columns]]] = {
     ".parquet": _read_parquet,
     ".jsonl": _read_jsonl,
     ".json": _read_json,

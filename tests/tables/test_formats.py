@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aas_bench.errors import InputError, SchemaError
-from aas_bench.tables.tables import raise_faults, read_frame
+from aas_bench.errors import InputError, SchemaError, raise_faults
+from aas_bench.tables.formats import read_frame
 
 
 def refused(path, match, error=InputError):

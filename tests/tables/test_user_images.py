@@ -14,11 +14,11 @@ from datasets import Dataset, Features, Image, List, Value
 from support.toy_pairs import picture, png
 
 from aas_bench.errors import InputError, SchemaError
-from aas_bench.tables import image_folder
-from aas_bench.tables.crop import centre_square, crop, pixels_sha256
-from aas_bench.tables.image_folder import ImageFolder, image_key
-from aas_bench.tables.own_images import absent_image
+from aas_bench.tables import user_images
+from aas_bench.tables.forms import absent_image
+from aas_bench.tables.images import centre_square, crop, pixels_sha256
 from aas_bench.tables.pairs import load_pairs
+from aas_bench.tables.user_images import ImageFolder, image_key
 
 N = 6
 
@@ -238,14 +238,14 @@ def test_a_folder_of_other_images_is_refused(table, tmp_path, on_missing):
 
 
 def test_a_file_that_cannot_be_read_is_listed(table, own, monkeypatch):
-    real = image_folder.file_sha256
+    real = user_images.file_sha256
 
     def broken(path):
         if path.name == "5.png":
             raise PermissionError(13, "denied")
         return real(path)
 
-    monkeypatch.setattr(image_folder, "file_sha256", broken)
+    monkeypatch.setattr(user_images, "file_sha256", broken)
     with pytest.raises(InputError, match="1 cannot be read") as caught:
         load_pairs(table, images=own)
     assert listed(caught.value) == {"5.png": "unreadable"}
@@ -297,13 +297,13 @@ def test_only_tables_that_lack_nothing_else_are_completed():
 @pytest.fixture
 def hashed(monkeypatch):
     seen = []
-    real = image_folder.file_sha256
+    real = user_images.file_sha256
 
     def counting(path):
         seen.append(path.name)
         return real(path)
 
-    monkeypatch.setattr(image_folder, "file_sha256", counting)
+    monkeypatch.setattr(user_images, "file_sha256", counting)
     return seen
 
 
@@ -327,7 +327,7 @@ def test_a_file_that_changed_is_hashed_again(table, own, hashed):
 
 
 def test_a_damaged_memory_of_hashes_is_made_anew(table, own, hashed):
-    from aas_bench.tables.image_folder import Hashes
+    from aas_bench.tables.user_images import Hashes
 
     load_pairs(table, images=own)
     Hashes(own.resolve())._file.write_text("{")

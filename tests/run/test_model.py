@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from support.toy_rewards import ToyDual
 
-from aas_bench.run.local import FeatureCache, ModelRun, is_out_of_memory, n_bytes
+from aas_bench.run.model import FeatureCache, ModelRun, is_out_of_memory, n_bytes
 
 
 @dataclass
@@ -73,7 +73,7 @@ def test_a_forgotten_prompt_is_encoded_again_with_its_first_batch():
     run = ModelRun(model, batch_size=2, cache_bytes=40)
     image = np.zeros((2, 2, 3), dtype=np.uint8)
     prompts = ["a", "b", "c", "d"]
-    run.meet(prompts)
+    run.plan_prompts(prompts)
     run.scores([("k", prompt) for prompt in prompts], {"k": image})
     run.scores([("k", "b")], {"k": image})
     assert model.calls == [["a", "b"], ["c", "d"], ["a", "b"]]
@@ -101,7 +101,7 @@ def test_prompts_are_batched_by_length():
     model = Long()
     run = ModelRun(model, batch_size=2)
     prompts = ["aaaa", "b", "cccc", "d"]
-    run.meet(prompts)
+    run.plan_prompts(prompts)
     run.scores([("k", prompt) for prompt in prompts], {"k": np.zeros((2, 2, 3), dtype=np.uint8)})
     assert model.spread == [{1}, {4}, {1}, {4}]
 

@@ -1,33 +1,44 @@
-"""Find and open a pair table, wherever it is: built in, a file, a folder or on the Hub."""
+"""Find and open a pair table, wherever it is: built in, a file, a folder, on the Hub, in memory."""
 
 from __future__ import annotations
 
 import glob
 import os
 import re
+import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from aas_bench.errors import BackendError, InputError, SchemaError
+from aas_bench.errors import BackendError, InputError, SchemaError, raise_faults
 from aas_bench.loggers import silence_loggers
-from aas_bench.registry import import_object
-from aas_bench.tables.schema import IMAGE_DISTORTED, IMAGE_ORIGINAL, INDEX, PAIR_ID
-from aas_bench.tables.tables import TABLE_SUFFIXES, raise_faults, read_frame, table_path
-from aas_bench.tasks.catalog import TASKS
-from aas_bench.tasks.task import Task
+from aas_bench.registry import Registry, import_object
+from aas_bench.tables.formats import TABLE_SUFFIXES, frame_columns, read_columns, read_lines
+from aas_bench.tables.schema import (
+    IMAGE_DISTORTED,
+    IMAGE_ORIGINAL,
+    INDEX,
+    PAIR_ID,
+    Columns,
+    values,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
     from datasets import Dataset, IterableDataset
 
+    from aas_bench.tasks.task import Task
+
+Source: TypeAlias = "str | os.PathLike[str] | Dataset | IterableDataset | pd.DataFrame"
+
 PAIRS_CONFIG: Final = "pairs"
 
 _HUB_ID: Final = re.compile(r"[\w.-]+/[\w.-]+")
 _METADATA: Final = tuple(f"metadata{suffix}" for suffix in TABLE_SUFFIXES)
+_LINES: Final = Path("metadata.jsonl")
 _SAVED: Final = ("state.json", "dataset_dict.json")
 _PAIR_FILE: Final = re.compile(
     r"(?P<id>.+)_(?P<role>original|distorted)\.(png|jpe?g|webp|bmp|tiff?)", re.IGNORECASE
@@ -65,31 +76,79 @@ class Options:
     preferred: str = PAIRS_CONFIG
 
 
-def open_source(source: str | os.PathLike[str], options: Options) -> Opened:
-    """Open a task by name, else a file or folder, else a Hub id.
+def open_source(source: Source, options: Options) -> Opened:
+    """Open a task by name, else a file or folder, else a Hub id; or what is open already.
 
     Raises:
         InputError: There is none of these, or it cannot be read.
         UnknownNameError: A bare word that no task is called.
         BackendError: The Hub cannot be reached.
     """
+    if not isinstance(source, (str, os.PathLike)):
+        return _in_memory(source, options)
     name, path = os.fspath(source), Path(source)
     if not name.strip():
         msg = "the name of the data is empty. Give a task, a table, a folder or a Hub id."
         raise InputError(msg)
-    if name in TASKS:
-        return _open_task(TASKS[name], options)
+    if name.isidentifier() and name in _tasks():
+        return _open_task(_tasks()[name], options)
     if path.is_dir():
         # `datasets` calls what it builds after the folder, and `.` has no name.
         return _open_folder(path if path.name else path.resolve(), options)
     if path.exists() or path.suffix.lower() in TABLE_SUFFIXES:
-        return _open_table(table_path(path), options)
+        return _open_file(path, options)
     if _HUB_ID.fullmatch(name):
         return _open_hub(name, options)
     if path.parent == Path():
-        return _open_task(TASKS[name], options)  # raises with the nearest names
+        return _open_task(_tasks()[name], options)  # raises with the nearest names
     msg = f"{name}: there is no such file or folder. Check the path."
     raise InputError(msg)
+
+
+def open_rows(source: str | os.PathLike[str]) -> tuple[Opened, dict[int, str]]:
+    """A table of any columns, and line number -> what is wrong with a line that is no row.
+
+    Only JSON lines, also those of a folder with `metadata.jsonl`, can have such lines; every other
+    source must be readable as a whole.
+
+    Raises:
+        InputError: The source does not exist, is empty or cannot be read.
+        BackendError: The Hub cannot be reached.
+    """
+    path = Path(source)
+    file = path / _LINES if path.is_dir() else path
+    if file.suffix.lower() == _LINES.suffix and file.is_file():
+        columns, broken = read_lines(file)
+        if not columns:
+            msg = f"{file}: holds no rows. Give at least one JSON object a line."
+            raise InputError(msg)
+        data = _dataset(_image_names(columns), str(file))
+        return Opened(data=data, name=str(source), root=file.parent), broken
+    options = Options(config=None, split=None, streaming=False, revision=None)
+    return open_source(source, options), {}
+
+
+def _in_memory(source: Any, options: Options) -> Opened:
+    from datasets import Dataset, IterableDataset
+
+    name = f"the {type(source).__name__}"
+    if isinstance(source, IterableDataset):
+        data: Any = source
+    elif isinstance(source, Dataset):
+        data = _rows(source, options)
+    elif "pandas" in sys.modules and isinstance(source, sys.modules["pandas"].DataFrame):
+        data = _rows(_dataset(frame_columns(source), name), options)
+    else:
+        msg = f"a {type(source).__name__} is no pair table. Give a Dataset, a name or a path."
+        raise InputError(msg)
+    _refuse_remote(name, options)
+    return Opened(data=data, name=name)
+
+
+def _tasks() -> Registry[Task]:
+    from aas_bench.tasks.catalog import TASKS  # not read for a path
+
+    return TASKS
 
 
 def _open_task(task: Task, options: Options) -> Opened:
@@ -105,10 +164,10 @@ def _open_task(task: Task, options: Options) -> Opened:
         return _open_hub(task.authors_id, options)
 
 
-def _open_table(file: Path, options: Options) -> Opened:
+def _open_file(file: Path, options: Options) -> Opened:
     _refuse_remote(str(file), options)
-    if file.suffix.lower() != ".parquet":
-        data = _rows(_from_frame(read_frame(file), str(file)), options)
+    if file.suffix.lower() != ".parquet" or not file.is_file():
+        data = _rows(_dataset(read_columns(file), str(file)), options)
         return Opened(data=data, name=str(file), root=file.parent)
     from datasets import Dataset, IterableDataset
 
@@ -131,7 +190,8 @@ def _open_folder(folder: Path, options: Options) -> Opened:
     metadata = [folder / m for m in _METADATA if (folder / m).is_file()]
     if metadata:
         _refuse_remote(name, options)
-        data = _rows(_image_folder(metadata[0]), options)
+        columns = _image_names(read_columns(metadata[0]))
+        data = _rows(_dataset(columns, str(metadata[0])), options)
         return Opened(data=data, name=name, root=folder)
     files = {f.name: m for f in sorted(folder.iterdir()) if (m := _PAIR_FILE.fullmatch(f.name))}
     if files:
@@ -143,15 +203,16 @@ def _open_folder(folder: Path, options: Options) -> Opened:
     return Opened(data=_load(name, options), name=name, root=folder)
 
 
-def _image_folder(metadata: Path) -> Dataset:
-    """A table beside its images; `file_name` and `<column>_file_name` name them."""
-    frame = read_frame(metadata)
-    renamed = {
-        c: c.removesuffix("file_name").rstrip("_") or "image"
-        for c in frame.columns
-        if c == "file_name" or c.endswith("_file_name")
+def _image_names(columns: Columns) -> Columns:
+    """The table beside its images; `file_name` and `<column>_file_name` name them."""
+    return {
+        n.removesuffix("file_name").rstrip("_") or "image" if _names_files(n) else n: column
+        for n, column in columns.items()
     }
-    return _from_frame(frame.rename(columns=renamed), str(metadata))
+
+
+def _names_files(column: str) -> bool:
+    return column == "file_name" or column.endswith("_file_name")
 
 
 def _file_pairs(folder: Path, files: dict[str, re.Match[str]]) -> Dataset:
@@ -160,8 +221,8 @@ def _file_pairs(folder: Path, files: dict[str, re.Match[str]]) -> Dataset:
     if len(tables) != 1:
         msg = f"{folder}: {len(tables)} tables beside the images. Put one there, with the prompts."
         raise InputError(msg)
-    frame = read_frame(tables[0])
-    key = next((c for c in ("id", PAIR_ID, INDEX) if c in frame), None)
+    columns = read_columns(tables[0])
+    key = next((c for c in ("id", PAIR_ID, INDEX) if c in columns), None)
     if key is None:
         msg = (
             f"{tables[0]}: no column id or index. Add one that holds what stands before _original."
@@ -174,7 +235,7 @@ def _file_pairs(folder: Path, files: dict[str, re.Match[str]]) -> Dataset:
         if role in roles:
             faults.append(f"two files are image {role} of {_plain(match['id'])!r}")
         roles[role] = file
-    keys = [_plain(str(value)) for value in frame[key]]
+    keys = [_plain(str(value)) for value in values(columns[key])]
     faults += [
         f"{key} {k!r} has no image {role}"
         for k in keys
@@ -183,13 +244,11 @@ def _file_pairs(folder: Path, files: dict[str, re.Match[str]]) -> Dataset:
     ]
     faults += [f"images of {k!r} have no row" for k in sorted(found.keys() - set(keys))]
     raise_faults(tables[0], faults, "Each row needs both images, each image its row.")
-    frame = frame.assign(
-        **{
-            IMAGE_ORIGINAL: [found[k]["original"] for k in keys],
-            IMAGE_DISTORTED: [found[k]["distorted"] for k in keys],
-        }
-    )
-    return _from_frame(frame, str(tables[0]))
+    images = {
+        IMAGE_ORIGINAL: [found[k]["original"] for k in keys],
+        IMAGE_DISTORTED: [found[k]["distorted"] for k in keys],
+    }
+    return _dataset({**columns, **images}, str(tables[0]))
 
 
 def _plain(identity: str) -> str:
@@ -249,21 +308,21 @@ def _rows(data: Any, options: Options) -> Any:
     return data.to_iterable_dataset() if options.streaming else data
 
 
-def _from_frame(frame: pd.DataFrame, name: str) -> Dataset:
+def _dataset(columns: Mapping[str, Any], name: str) -> Dataset:
     import pyarrow as pa
     from datasets import Dataset
 
     try:
-        table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
-    except pa.ArrowException as error:
+        table = pa.table(dict(columns))
+        fields = [
+            field.with_type(pa.string()) if pa.types.is_large_string(field.type) else field
+            for field in table.schema
+        ]
+        return Dataset(table.cast(pa.schema(fields)))
+    except (pa.ArrowException, OverflowError) as error:
         reason = str(error.args[0]).split("\n", 1)[0]
         msg = f"{name}: a column mixes types ({reason}). Give each column one type."
         raise SchemaError(msg) from error
-    fields = [
-        field.with_type(pa.string()) if pa.types.is_large_string(field.type) else field
-        for field in table.schema
-    ]
-    return Dataset(table.cast(pa.schema(fields)))
 
 
 class _NotOnHubError(InputError):
