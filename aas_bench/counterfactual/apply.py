@@ -126,7 +126,7 @@ _GUESTS: Final[dict[str, tuple[str, float, float]]] = {
     "chelsea": ("coffee", 0.78, 0.72),
     "coffee": ("rocket", 0.2, 0.7),
     "rocket": ("chelsea", 0.2, 0.38),
-    "motorcycle": ("flower", 0.75, 0.35),
+    "hopper": ("coffee", 0.2, 0.3),
     "hubble": ("chelsea", 0.35, 0.4),
     "retina": ("rocket", 0.42, 0.55),
     "china": ("coffee", 0.78, 0.38),

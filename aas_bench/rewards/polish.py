@@ -7,6 +7,7 @@ wide-spectrum prompt asks for, and so lose on the counterfactual split.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -16,7 +17,7 @@ from scipy.ndimage import laplace
 from aas_bench.counterfactual.measures import View
 from aas_bench.counterfactual.scenes import SIZE, Pixels
 from aas_bench.rewards.base import RewardModel, Scores
-from aas_bench.rewards.effect_match import measurable
+from aas_bench.rewards.effect_match import REMEMBERED, measurable
 
 HALF: Final = {"sharpness": 400.0, "colourfulness": 45.0, "contrast": 0.2}
 """The value at which a measure reaches half of its range."""
@@ -36,13 +37,14 @@ class Polish(RewardModel):
     def __init__(self, *, size: int = SIZE) -> None:
         self.size = size
 
-    def preprocess(self, image: Image.Image) -> Pixels:
-        """Pixels of shape (height, width, 3), uint8, the longer side at most `size`."""
-        return measurable(image, size=self.size)
+    def preprocess(self, image: Image.Image) -> float:
+        """The score itself: measured here, where threads share the work."""
+        pixels = measurable(image, size=self.size)
+        return _polish(pixels.tobytes(), pixels.shape)
 
-    def encode_images(self, images: Sequence[Pixels]) -> Sequence[float]:
-        """The score itself, one per image."""
-        return [float(np.mean(list(qualities(image).values()))) for image in images]
+    def encode_images(self, images: Sequence[float]) -> Sequence[float]:
+        """The scores as they are, one per image."""
+        return images
 
     def encode_prompts(self, prompts: Sequence[str]) -> Sequence[None]:
         """Nothing: prompts are not read."""
@@ -81,6 +83,10 @@ def qualities(image: Pixels) -> dict[str, float]:
 
     Args:
         image: Shape (height, width, 3), uint8, RGB.
+
+    Example:
+        >>> qualities(np.full((8, 8, 3), 127, np.uint8))["contrast"]
+        0.0
     """
     view = View(image)
     luma = view.luma / 255
@@ -90,6 +96,12 @@ def qualities(image: Pixels) -> dict[str, float]:
         "contrast": _half_at(HALF["contrast"], float(luma.std())),
         "exposure": float(np.mean(np.exp(-((luma - 0.5) ** 2) / (2 * 0.2**2)))),
     }
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _polish(pixels: bytes, shape: tuple[int, ...]) -> float:
+    image = np.frombuffer(pixels, dtype=np.uint8).reshape(shape)
+    return float(np.mean(list(qualities(image).values())))
 
 
 def colourfulness(view: View) -> float:

@@ -46,7 +46,7 @@ TASKS: Final = Registry(
             image_distorted="a photograph with the requested effect",
             image_original="the same photograph",
             label="1 by construction",
-            licence="Apache-2.0; the photographs ship with scikit-image and scikit-learn.",
+            licence="Apache-2.0; the photographs under their own terms, see photographs/SOURCES.md.",
         ),
         Task(
             name="wide_spectrum",
