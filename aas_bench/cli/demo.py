@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import webbrowser
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
@@ -23,6 +22,8 @@ def demo(
     as_json: Json = False,
 ) -> None:
     """Score photographs with known effects by three built-in rewards and write the report."""
+    from tempfile import TemporaryDirectory
+
     from datasets import disable_progress_bars
     from rich.console import Console
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from aas_bench.cli.options import Json, emit
-from aas_bench.cli.text import interval, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -69,6 +68,7 @@ def _print(result: Reproduction) -> None:
 def _print_comparison(console: Console, table: Comparison) -> None:
     from rich.table import Table
 
+    from aas_bench.cli.text import printable
     from aas_bench.paper.reproduction import HEADINGS
 
     console.print(f"\nTable {table.name}, {table.title}")
@@ -105,6 +105,8 @@ def _cell(figure: Figure | None) -> str:
 
 def _print_override(console: Console, result: Reproduction) -> None:
     from rich.table import Table
+
+    from aas_bench.cli.text import interval, printable
 
     console.print("\nNot in the paper: who overrides, and who does not understand")
     grid = Table(box=None, pad_edge=False, header_style="bold")

@@ -67,8 +67,14 @@ def counterfactual_rows(
         >>> row["pair_id"], row["image_distorted"].size
         ('clarity/coffee/1.00/w0', (384, 256))
     """
-    options = {"size": size, "effects": effects, "scenes": scenes}
-    return _checked_rows(Image.fromarray, **options, doses=doses, wordings=wordings)
+    return _checked_rows(
+        Image.fromarray,
+        size=size,
+        effects=effects,
+        scenes=scenes,
+        doses=doses,
+        wordings=wordings,
+    )
 
 
 def _checked_rows(
@@ -226,17 +232,26 @@ def counterfactual_dataset(
     )
 
 
-def counterfactual_files(folder: Path) -> Dataset:
-    """The pairs of the default split, their pictures as PPM files in a folder.
+def counterfactual_files(folder: Path, **options: Any) -> Dataset:
+    """The pairs of `counterfactual_rows` with their pictures as PPM files in a folder.
 
-    Neither compressed nor lossy: half the work of the split is to compress and decompress PNG.
+    Neither compressed nor lossy: more than half the work of the split is to compress PNG and to
+    decompress it again. Meant for a folder that is removed after use, as in the demo.
 
     Args:
-        folder: Where the files go, some 130 MB; the pairs hold as long as it does.
+        folder: Where the files go, some 130 MB by default; the pairs hold as long as it does.
+        options: As of `counterfactual_rows`.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     pairs = counterfactual_files(Path(folder), scenes=["coffee"], effects=["clarity"])
+        ...     pairs[0]["image_distorted"].size
+        (384, 256)
     """
     from datasets import Dataset, Split
 
-    rows = list(_checked_rows(partial(_filed, folder)))
+    rows = list(_checked_rows(partial(_filed, folder), **options))
     return Dataset.from_list(rows, features=counterfactual_features(), split=Split.TEST)
 
 
@@ -255,8 +270,8 @@ def encoded_rows(options: dict[str, Any], revision: str) -> Iterator[dict[str, A
 
     Example:
         >>> options = {"scenes": ["coffee"], "effects": ["clarity"], "doses": [1.0]}
-        >>> next(encoded_rows(options, split_revision()))["image_distorted"]["bytes"][:4]
-        b'\x89PNG'
+        >>> next(encoded_rows(options, split_revision()))["image_distorted"]["bytes"][1:4]
+        b'PNG'
     """
     return _checked_rows(_encoded, **options)
 

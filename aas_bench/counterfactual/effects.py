@@ -35,6 +35,15 @@ class Effect:
         requests: Wordings of one request; `{caption}` stands for the scene's caption.
         proxy: Where the effect covers its dimension only in part: what it leaves out.
         excluded: Scenes that it cannot honestly be done to, and why.
+
+    Example:
+        >>> from aas_bench.counterfactual.scenes import SCENES, photograph
+        >>> scene, effect = SCENES["coffee"], EFFECTS["clarity"]
+        >>> effect.prompt(scene)[-28:]
+        'with no sharp edge anywhere.'
+        >>> image = photograph(scene)
+        >>> effect.measure(effect(image, 1.0, scene)) < effect.measure(image)
+        True
     """
 
     name: str

@@ -46,6 +46,10 @@ class Scene:
         licence: What is known of its terms.
         public_domain: Whether it is in the public domain or CC0, so that it may appear in files
             that we commit.
+
+    Example:
+        >>> SCENES["coffee"].licence
+        'CC0.'
     """
 
     name: str
@@ -183,7 +187,13 @@ def photograph(scene: Scene, *, size: int = SIZE) -> Pixels:
 
 
 def check_size(size: int) -> None:
-    """Raise InputError unless the split can be made at this longer side."""
+    """Raise InputError unless the split can be made at this longer side.
+
+    Example:
+        >>> check_size(64)
+        Traceback (most recent call last):
+        aas_bench.errors.InputError: size is 64 pixels. Give 320 to 512.
+    """
     if not SIZES[0] <= size <= SIZES[1]:
         msg = f"size is {size} pixels. Give {SIZES[0]} to {SIZES[1]}."
         raise InputError(msg)

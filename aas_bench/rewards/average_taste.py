@@ -31,6 +31,11 @@ class AverageTaste(RewardModel):
 
     Args:
         size: Larger images are scaled down to this longer side in pixels before they are measured.
+
+    Example:
+        >>> grey = Image.new("RGB", (64, 64), "grey")
+        >>> AverageTaste().score([grey], ["a street"]).shape
+        (1,)
     """
 
     name = "average-taste"
@@ -71,5 +76,10 @@ class AverageTaste(RewardModel):
 
 
 def load(*, size: int = SIZE) -> AverageTaste:
-    """The reward model `average-taste`."""
+    """The reward model `average-taste`.
+
+    Example:
+        >>> load().describe()["simulated"]
+        True
+    """
     return AverageTaste(size=size)

@@ -32,7 +32,12 @@ takes 1.9 s an image in batches of 4, 2.1 s in batches of 8, 2.2 s in batches of
 
 @dataclass(frozen=True, kw_only=True)
 class Term:
-    """One summand of a score: `weight` times the combined score of `prompt`."""
+    """One summand of a score: `weight` times the combined score of `prompt`.
+
+    Example:
+        >>> Term(weight=-0.8, prompt="a street")
+        Term(weight=-0.8, prompt='a street')
+    """
 
     weight: float
     prompt: str
@@ -46,6 +51,18 @@ class RewardModel(ABC):
     Attributes:
         name: The name under which its scores are stored.
         batch_size: Images, and prompts, of one call where the caller sets no other number.
+
+    Example:
+        >>> class Width(RewardModel):
+        ...     name = "width"
+        ...     def encode_images(self, images):
+        ...         return [image.width for image in images]
+        ...     def encode_prompts(self, prompts):
+        ...         return [None for _ in prompts]
+        ...     def combine(self, images, prompts):
+        ...         return np.array(images, dtype=np.float64)
+        >>> Width().score([Image.new("RGB", (64, 48))], ["a street"]).tolist()
+        [64.0]
     """
 
     name: str
@@ -109,7 +126,7 @@ class RewardModel(ABC):
         """Score image i under prompt i; each distinct image and prompt is encoded once.
 
         Args:
-            images: PIL images of any mode; made RGB by `data.images.to_rgb`.
+            images: PIL images of any mode; made RGB by `tables.images.to_rgb`.
             prompts: As many prompts as images.
 
         Returns:
@@ -143,7 +160,12 @@ class RewardModel(ABC):
 
 
 def weighted_sum(terms: Sequence[Term], scores: Iterable[float]) -> float:
-    """The score that the combined scores of its terms add up to."""
+    """The score that the combined scores of its terms add up to.
+
+    Example:
+        >>> weighted_sum([Term(weight=1.0, prompt="a"), Term(weight=-0.5, prompt="b")], [3.0, 2.0])
+        2.0
+    """
     return math.fsum(term.weight * score for term, score in zip(terms, scores, strict=True))
 
 

@@ -36,6 +36,14 @@ class EffectMatch(RewardModel):
 
     Args:
         size: Larger images are scaled down to this longer side in pixels before they are measured.
+
+    Example:
+        >>> grey = Image.new("RGB", (64, 64), "grey")
+        >>> plain, blurred = EffectMatch().score([grey, grey], ["a street", "a blurry street"])
+        >>> float(plain)
+        0.5
+        >>> bool(blurred > 0)
+        True
     """
 
     name = "effect-match"
@@ -80,7 +88,12 @@ class EffectMatch(RewardModel):
 
 
 def measurable(image: Image.Image, *, size: int) -> Pixels:
-    """The image as RGB pixels, scaled down to a longer side of `size` where it is larger."""
+    """The image as RGB pixels, scaled down to a longer side of `size` where it is larger.
+
+    Example:
+        >>> measurable(Image.new("L", (400, 100)), size=200).shape
+        (50, 200, 3)
+    """
     image = image.convert("RGB")
     scale = size / max(image.size)
     if scale < 1:
@@ -116,5 +129,10 @@ def _weights(requested: tuple[str, ...]) -> Scores:
 
 
 def load(*, size: int = SIZE) -> EffectMatch:
-    """The reward model `effect-match`."""
+    """The reward model `effect-match`.
+
+    Example:
+        >>> load().name
+        'effect-match'
+    """
     return EffectMatch(size=size)

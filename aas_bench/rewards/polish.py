@@ -30,6 +30,12 @@ class Polish(RewardModel):
 
     Args:
         size: Larger images are scaled down to this longer side in pixels before they are measured.
+
+    Example:
+        >>> grey = Image.new("RGB", (64, 64), "grey")
+        >>> model = Polish()
+        >>> model.score([grey, grey], ["a street", "a blurry street"]).round(2).tolist()
+        [0.25, 0.25]
     """
 
     name = "polish"
@@ -109,6 +115,10 @@ def colourfulness(view: View) -> float:
 
     With rg = R - G and yb = (R + G)/2 - B: M = sqrt(var rg + var yb) + 0.3 sqrt(mean(rg)^2 +
     mean(yb)^2).
+
+    Example:
+        >>> colourfulness(View(np.full((8, 8, 3), 100, np.uint8)))
+        0.0
     """
     red, green, blue = view.channels
     rg, yb = red - green, (red + green) / 2 - blue
@@ -120,5 +130,10 @@ def _half_at(half: float, value: float) -> float:
 
 
 def load(*, size: int = SIZE) -> Polish:
-    """The reward model `polish`."""
+    """The reward model `polish`.
+
+    Example:
+        >>> load(size=256).size
+        256
+    """
     return Polish(size=size)

@@ -46,7 +46,7 @@ TASKS: Final = Registry(
             image_distorted="a photograph with the requested effect",
             image_original="the same photograph",
             label="1 by construction",
-            licence="Apache-2.0; the photographs under their own terms, see photographs/SOURCES.md.",
+            licence="Apache-2.0; the photographs are in the public domain, CC0 or CC BY 2.0.",
         ),
         Task(
             name="wide_spectrum",
