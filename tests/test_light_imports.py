@@ -16,7 +16,7 @@ HEAVY = {
     "pandas",
     "sklearn",
 }
-HEAVY |= {"skimage", "pyarrow", "scipy"}
+HEAVY |= {"matplotlib", "skimage", "pyarrow", "scipy", "numpy", "rich"}
 
 
 def modules_after(code: str) -> set[str]:

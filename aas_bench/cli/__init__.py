@@ -2,21 +2,44 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from aas_bench.cli import analyse, demo, leaderboard, listing, publish, scoring
 from aas_bench.cli.reproduce import reproduce
 from aas_bench.cli.results import results
 from aas_bench.errors import told_in_one_line
+from aas_bench.version import __version__
 
 app = typer.Typer(
     name="aas-bench",
-    help="Do reward models and generators honour a prompt that asks for an unpretty image?",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+def _print_version(wanted: bool) -> None:  # noqa: FBT001 - typer passes the option's value
+    if wanted:
+        typer.echo(f"aas-bench {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and leave."
+        ),
+    ] = False,
+) -> None:
+    """Do reward models and generators honour a prompt that asks for an unpretty image?"""
+
+
 app.command("demo")(demo.demo)
 app.command("score")(scoring.score)
 app.command("evaluate")(scoring.evaluate)

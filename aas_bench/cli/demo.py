@@ -22,24 +22,26 @@ def demo(
     as_json: Json = False,
 ) -> None:
     """Score photographs with known effects by three built-in rewards and write the report."""
+    from tempfile import TemporaryDirectory
+
     from datasets import disable_progress_bars
     from rich.console import Console
 
     from aas_bench.cli.text import summary_table
+    from aas_bench.counterfactual.build import counterfactual_files
     from aas_bench.measure.summary import summarise
     from aas_bench.pages.report import write_report
     from aas_bench.run.score import score
-    from aas_bench.tables.pairs import load_pairs
-    from aas_bench.tasks.catalog import DEFAULT
 
     disable_progress_bars()
     busy = Console(stderr=True, quiet=as_json)
-    with busy.status("applying the effects to the photographs"):
-        pairs = load_pairs(DEFAULT.name)
-    scores = score(pairs, list(REWARDS), progress=not as_json)
-    with busy.status("analysing the scores and writing the report"):
-        summary = summarise(scores, command=command_line(), created=now())
-        index = write_report(summary, scores, pairs=pairs, out=out).resolve()
+    with TemporaryDirectory() as pictures:
+        with busy.status("applying the effects to the photographs"):
+            pairs = counterfactual_files(Path(pictures))
+        scores = score(pairs, list(REWARDS), progress=not as_json)
+        with busy.status("analysing the scores and writing the report"):
+            summary = summarise(scores, command=command_line(), created=now())
+            index = write_report(summary, scores, pairs=pairs, out=out).resolve()
     scores.save(index.parent / "scores.parquet")
     if as_json:
         emit({"report": str(index), **summary.to_dict()})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
@@ -88,6 +87,8 @@ def results(
     as_json: Json = False,
 ) -> None:
     """Publish the leaderboard's results, its benchmarks' eval.yaml and models' .eval_results."""
+    from tempfile import TemporaryDirectory
+
     from aas_bench.publish.results_repo import (
         push_benchmarks,
         push_models,

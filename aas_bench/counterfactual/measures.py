@@ -31,6 +31,10 @@ class View:
 
     Args:
         image: Shape (height, width, 3), uint8, RGB.
+
+    Example:
+        >>> View(np.full((2, 3, 3), 100, np.uint8)).luma.shape
+        (2, 3)
     """
 
     def __init__(self, image: Pixels) -> None:
@@ -79,12 +83,22 @@ class View:
 
 
 def sharpness(view: View) -> float:
-    """Share of the luma variance that is finer than 0.5 % of the side, in dB."""
+    """Share of the luma variance that is finer than 0.5 % of the side, in dB.
+
+    Example:
+        >>> sharpness(View(np.full((8, 8, 3), 100, np.uint8)))
+        0.0
+    """
     return _decibel(view.fine.var() + _NOISE, view.luma.var() + _NOISE)
 
 
 def colour_strength(view: View) -> float:
-    """Mean over pixels of the largest minus the smallest channel, in grey levels."""
+    """Mean over pixels of the largest minus the smallest channel, in grey levels.
+
+    Example:
+        >>> colour_strength(View(np.full((8, 8, 3), (200, 150, 40), np.uint8)))
+        160.0
+    """
     red, green, blue = view.channels
     largest = np.maximum(np.maximum(red, green), blue)
     smallest = np.minimum(np.minimum(red, green), blue)
@@ -96,23 +110,42 @@ def acid_colour(view: View) -> float:
 
     Colours of natural scenes vary least along green and magenta (Ruderman, Cronin and Chiao,
     Statistics of cone responses to natural images, JOSA A 1998).
+
+    Example:
+        >>> acid_colour(View(np.full((8, 8, 3), (0, 255, 0), np.uint8)))
+        255.0
     """
     red, green, blue = view.channels
     return float(np.mean(np.abs(green - (red + blue) / 2)))
 
 
 def light_range(view: View) -> float:
-    """Standard deviation of the luma seen at 4 % of the side, in grey levels."""
+    """Standard deviation of the luma seen at 4 % of the side, in grey levels.
+
+    Example:
+        >>> light_range(View(np.full((8, 8, 3), 100, np.uint8)))
+        0.0
+    """
     return float(uniform_filter(view.luma, max(1, round(0.04 * view.side))).std())
 
 
 def texture_share(view: View) -> float:
-    """Share of the pixels that differ from their neighbours by more than 1.4 grey levels."""
+    """Share of the pixels that differ from their neighbours by more than 1.4 grey levels.
+
+    Example:
+        >>> texture_share(View(np.full((8, 8, 3), 100, np.uint8)))
+        0.0
+    """
     return float(np.mean(view.slope > 1.4))
 
 
 def tonal_entropy(view: View) -> float:
-    """Mean entropy of the histograms of the three channels, in bits, 0 to 8."""
+    """Mean entropy of the histograms of the three channels, in bits, 0 to 8.
+
+    Example:
+        >>> tonal_entropy(View(np.full((8, 8, 3), 100, np.uint8)))
+        0.0
+    """
     entropies = []
     for channel in range(3):
         counts = np.bincount(view.image[..., channel].ravel(), minlength=256)
@@ -122,12 +155,22 @@ def tonal_entropy(view: View) -> float:
 
 
 def backdrop_detail(view: View) -> float:
-    """Mean step between neighbouring pixels in the outer frame, in grey levels."""
+    """Mean step between neighbouring pixels in the outer frame, in grey levels.
+
+    Example:
+        >>> backdrop_detail(View(np.full((8, 8, 3), 100, np.uint8)))
+        0.0
+    """
     return float(view.slope[view.frame].mean())
 
 
 def prominence(view: View) -> float:
-    """Detail in the middle of the picture against detail in the outer frame, in dB."""
+    """Detail in the middle of the picture against detail in the outer frame, in dB.
+
+    Example:
+        >>> prominence(View(np.full((8, 8, 3), 100, np.uint8)))
+        0.0
+    """
     height, width = view.luma.shape
     y, x = height // 4, width // 4
     middle = view.slope[y : height - y, x : width - x].mean()
@@ -135,7 +178,12 @@ def prominence(view: View) -> float:
 
 
 def busy_share(view: View) -> float:
-    """Share of the picture within reach of detail, 0 to 1."""
+    """Share of the picture within reach of detail, 0 to 1.
+
+    Example:
+        >>> busy_share(View(np.full((8, 8, 3), 100, np.uint8)))
+        0.0
+    """
     near = uniform_filter(view.slope, max(1, round(0.03 * view.side)))
     return float(np.mean(near / (near + 1)))
 
@@ -145,6 +193,10 @@ def colour_spread(view: View) -> float:
 
     A hue is (R - G, (R + G)/2 - B), the mean over squares of 6 % of the side; the typical one is
     the median over the picture.
+
+    Example:
+        >>> colour_spread(View(np.full((8, 8, 3), 100, np.uint8)))
+        0.0
     """
     red, green, blue = view.channels
     width = max(1, round(0.06 * view.side))
@@ -155,18 +207,33 @@ def colour_spread(view: View) -> float:
 
 
 def warm_light(view: View) -> float:
-    """Mean of the red and green channels, in grey levels: light that is not blue."""
+    """Mean of the red and green channels, in grey levels: light that is not blue.
+
+    Example:
+        >>> warm_light(View(np.full((8, 8, 3), (100, 40, 7), np.uint8)))
+        70.0
+    """
     red, green, _ = view.channels
     return float((red.mean() + green.mean()) / 2)
 
 
 def lean(view: View) -> float:
-    """Distance of the centre of the detail from the middle, 0 to 1 (at the left or right edge)."""
+    """Distance of the centre of the detail from the middle, 0 to 1 (at the left or right edge).
+
+    Example:
+        >>> lean(View(np.full((8, 8, 3), 100, np.uint8)))
+        0.0
+    """
     return abs(signed_lean(view))
 
 
 def signed_lean(view: View) -> float:
-    """Where the detail has its centre across the picture, -1 (left edge) to 1 (right edge)."""
+    """Where the detail has its centre across the picture, -1 (left edge) to 1 (right edge).
+
+    Example:
+        >>> signed_lean(View(np.full((8, 8, 3), 100, np.uint8)))
+        0.0
+    """
     weight = view.slope.sum(axis=0, dtype=np.float64)
     place = (np.arange(weight.size) + 0.5) / weight.size * 2 - 1
     return float((weight @ place) / (weight.sum() + _NOISE))
@@ -187,6 +254,15 @@ class Measure:
         met_by: Whether a stronger effect lowers or raises it.
         photograph: Its median over the split's photographs.
         full: Its median over the same photographs under the whole dose of the effect.
+
+    Example:
+        >>> warmth = Measure(
+        ...     name="warm light", function=warm_light, unit="grey levels", met_by="less",
+        ...     photograph=120.0, full=20.0,
+        ... )
+        >>> view = View(np.full((8, 8, 3), (100, 40, 7), np.uint8))
+        >>> warmth.presence(view)
+        0.5
     """
 
     name: str

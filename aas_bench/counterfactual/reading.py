@@ -164,6 +164,12 @@ def requested_effects(prompt: str) -> tuple[str, ...]:
     """The effects that a prompt asks for, in the order of `EFFECTS`; empty: none was read.
 
     A request is read clause by clause, whatever its case.
+
+    Example:
+        >>> requested_effects("A street, very blurry and sad.")
+        ('clarity', 'emotion')
+        >>> requested_effects("A street.")
+        ()
     """
     clauses = [clause for clause in _CLAUSE.split(prompt.lower()) if clause]
     return tuple(

@@ -1,6 +1,7 @@
-"""The photographs: files inside the scikit-image and scikit-learn packages, read without network.
+"""The photographs: files in the folder `photographs` of this package, as they were published.
 
-Captions and boxes are ours, made by looking at the pictures.
+Where each file comes from stands in `photographs/SOURCES.md`. Captions and boxes are ours, made by
+looking at the pictures.
 """
 
 from __future__ import annotations
@@ -8,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -27,6 +27,8 @@ SIZE: Final = 384
 """Longer side of a scene unless asked otherwise, in pixels."""
 SIZES: Final = (320, 512)
 """Smallest and largest longer side: effects vanish below, photographs end above."""
+PHOTOGRAPHS: Final = Path(__file__).parent / "photographs"
+"""The folder of the files."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +37,7 @@ class Scene:
 
     Attributes:
         name: What users type.
-        file: `package:path` of the file inside an installed package.
+        file: Its name in `PHOTOGRAPHS`.
         sha256: Of the file, so that the split cannot change without notice.
         caption: One sentence that says what the picture shows; the pair's original prompt.
         box: The main object as (left, top, right, bottom), each a fraction of the width or height;
@@ -44,6 +46,10 @@ class Scene:
         licence: What is known of its terms.
         public_domain: Whether it is in the public domain or CC0, so that it may appear in files
             that we commit.
+
+    Example:
+        >>> SCENES["coffee"].licence
+        'CC0.'
     """
 
     name: str
@@ -61,7 +67,7 @@ SCENES: Final = Registry(
     (
         Scene(
             name="astronaut",
-            file="skimage:data/astronaut.png",
+            file="astronaut.png",
             sha256="88431cd9653ccd539741b555fb0a46b61558b301d4110412b5bc28b5e3ea6cb5",
             caption="A smiling astronaut in an orange space suit sits between a flag and a model "
             "of a space shuttle.",
@@ -72,7 +78,7 @@ SCENES: Final = Registry(
         ),
         Scene(
             name="chelsea",
-            file="skimage:data/chelsea.png",
+            file="chelsea.png",
             sha256="596aa1e7cb875eb79f437e310381d26b338a81c2da23439704a73c4651e8c4bb",
             caption="The face of a ginger tabby cat, seen from close by.",
             box=(0.0, 0.0, 0.88, 1.0),
@@ -82,7 +88,7 @@ SCENES: Final = Registry(
         ),
         Scene(
             name="coffee",
-            file="skimage:data/coffee.png",
+            file="coffee.png",
             sha256="cc02f8ca188b167c775a7101b5d767d1e71792cf762c33d6fa15a4599b5a8de7",
             caption="A cup of espresso and a spoon on a red saucer, on a wooden table.",
             box=(0.13, 0.03, 0.81, 0.97),
@@ -92,7 +98,7 @@ SCENES: Final = Registry(
         ),
         Scene(
             name="rocket",
-            file="skimage:data/rocket.jpg",
+            file="rocket.jpg",
             sha256="c2dd0de7c538df8d111e479619b129464d0269d0ae5fd18ca91d33a7fdfea95c",
             caption="A white rocket on its launch pad between tall lattice towers in the evening.",
             box=(0.45, 0.27, 0.56, 1.0),
@@ -101,19 +107,19 @@ SCENES: Final = Registry(
             public_domain=True,
         ),
         Scene(
-            name="motorcycle",
-            file="skimage:data/motorcycle_left.png",
-            sha256="db18e9c4157617403c3537a6ba355dfeafe9a7eabb6b9b94cb33f6525dd49179",
-            caption="A red motorcycle parked in a garage in front of full shelves.",
-            box=(0.09, 0.14, 0.94, 0.93),
-            credit="Nesic, Westling, Wang, Kitajima, Krathwohl and Scharstein, Middlebury College; "
-            "Middlebury 2014 stereo benchmark, scaled down by scikit-image.",
-            licence="No licence is stated; published for research. Ships with scikit-image.",
-            public_domain=False,
+            name="hopper",
+            file="grace_hopper.jpg",
+            sha256="a8ca6d734765703b09728ab47fe59f473d93ae3967fc24c7c0288c3c7adb7130",
+            caption="A naval officer with glasses, in uniform and cap, in front of a flag and a "
+            "blue wall.",
+            box=(0.03, 0.04, 1.0, 1.0),
+            credit="U.S. Navy; official portrait of Commodore Grace M. Hopper, 1984.",
+            licence="Public domain.",
+            public_domain=True,
         ),
         Scene(
             name="hubble",
-            file="skimage:data/hubble_deep_field.jpg",
+            file="hubble_deep_field.jpg",
             sha256="3a19c5dd8a927a9334bb1229a6d63711b1c0c767fb27e2286e7c84a3e2c2f5f4",
             caption="Thousands of galaxies scattered across deep space, seen by a telescope.",
             box=None,
@@ -123,7 +129,7 @@ SCENES: Final = Registry(
         ),
         Scene(
             name="retina",
-            file="skimage:data/retina.jpg",
+            file="retina.jpg",
             sha256="38a07f36f27f095e818aea7b96d34202c05176d30253c66733f2e00379e9e0e6",
             caption="The back of a human eye: an orange disc crossed by branching blood vessels.",
             box=None,
@@ -133,7 +139,7 @@ SCENES: Final = Registry(
         ),
         Scene(
             name="china",
-            file="sklearn:datasets/images/china.jpg",
+            file="china.jpg",
             sha256="8378025ad2519d649d02e32bd98990db4ab572357d9f09841c2fbfbb4fefad29",
             caption="A tall Chinese pagoda with curved roofs above trees and a lake.",
             box=(0.09, 0.05, 0.57, 0.9),
@@ -143,7 +149,7 @@ SCENES: Final = Registry(
         ),
         Scene(
             name="flower",
-            file="sklearn:datasets/images/flower.jpg",
+            file="flower.jpg",
             sha256="a77f6ec41e353afdf8bdff2ea981b2955535d8d83294f8cfa49cf4e423dd5638",
             caption="A large orange dahlia in full bloom in front of green leaves.",
             box=(0.25, 0.18, 0.71, 0.86),
@@ -170,14 +176,24 @@ def photograph(scene: Scene, *, size: int = SIZE) -> Pixels:
         Shape (height, width, 3), uint8, RGB; read-only, since calls share it.
 
     Raises:
-        InputError: The size is out of range, or the package does not hold the file as we know it.
+        InputError: The size is out of range, or the file is not the one that we know.
+
+    Example:
+        >>> photograph(SCENES["coffee"]).shape
+        (256, 384, 3)
     """
     check_size(size)
     return _photograph(scene.name, size)
 
 
 def check_size(size: int) -> None:
-    """Raise InputError unless the split can be made at this longer side."""
+    """Raise InputError unless the split can be made at this longer side.
+
+    Example:
+        >>> check_size(64)
+        Traceback (most recent call last):
+        aas_bench.errors.InputError: size is 64 pixels. Give 320 to 512.
+    """
     if not SIZES[0] <= size <= SIZES[1]:
         msg = f"size is {size} pixels. Give {SIZES[0]} to {SIZES[1]}."
         raise InputError(msg)
@@ -195,19 +211,13 @@ def _photograph(name: str, size: int) -> Pixels:
 
 
 def _file(scene: Scene) -> bytes:
-    """The file's content; read from the package's folder, since loaders may fetch from the net."""
-    package, _, inside = scene.file.partition(":")
-    spec = find_spec(package)
-    folders = [] if spec is None else list(spec.submodule_search_locations or [])
-    for folder in folders:
-        path = Path(folder) / inside
-        if path.is_file():
-            content = path.read_bytes()
-            if hashlib.sha256(content).hexdigest() == scene.sha256:
-                return content
+    """The file's content; another one would make another split, so it is refused."""
+    path = PHOTOGRAPHS / scene.file
+    content = path.read_bytes() if path.is_file() else b""
+    if hashlib.sha256(content).hexdigest() == scene.sha256:
+        return content
     msg = (
-        f"scene {scene.name!r}: the installed package {package!r} does not hold {inside} as the "
-        "split was made from it. Reinstall it: pip install --force-reinstall "
-        "scikit-image scikit-learn"
+        f"scene {scene.name!r}: {path} is not the photograph that the split is made from. Install "
+        "the package anew: pip install --force-reinstall --no-deps aas-bench"
     )
     raise InputError(msg)

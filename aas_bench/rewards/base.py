@@ -32,7 +32,12 @@ takes 1.9 s an image in batches of 4, 2.1 s in batches of 8, 2.2 s in batches of
 
 @dataclass(frozen=True, kw_only=True)
 class Term:
-    """One summand of a score: `weight` times the combined score of `prompt`."""
+    """One summand of a score: `weight` times the combined score of `prompt`.
+
+    Example:
+        >>> Term(weight=-0.8, prompt="a street")
+        Term(weight=-0.8, prompt='a street')
+    """
 
     weight: float
     prompt: str
@@ -122,7 +127,7 @@ class RewardModel(ABC):
         """Score image i under prompt i; each distinct image and prompt is encoded once.
 
         Args:
-            images: PIL images of any mode; made RGB by `data.images.to_rgb`.
+            images: PIL images of any mode; made RGB by `tables.images.to_rgb`.
             prompts: As many prompts as images.
 
         Returns:
@@ -156,7 +161,12 @@ class RewardModel(ABC):
 
 
 def weighted_sum(terms: Sequence[Term], scores: Iterable[float]) -> float:
-    """The score that the combined scores of its terms add up to."""
+    """The score that the combined scores of its terms add up to.
+
+    Example:
+        >>> weighted_sum([Term(weight=1.0, prompt="a"), Term(weight=-0.5, prompt="b")], [3.0, 2.0])
+        2.0
+    """
     return math.fsum(term.weight * score for term, score in zip(terms, scores, strict=True))
 
 

@@ -17,6 +17,12 @@ class Chance(RewardModel):
 
     Args:
         seed: Another seed is another draw.
+
+    Example:
+        >>> grey = Image.new("RGB", (64, 64), "grey")
+        >>> first, second = Chance().score([grey, grey], ["a street", "a blurry street"])
+        >>> bool(first == second)
+        False
     """
 
     name = "random"
@@ -52,5 +58,10 @@ def _digest(*parts: bytes) -> bytes:
 
 
 def load(*, seed: int = 0) -> Chance:
-    """The reward model `random`."""
+    """The reward model `random`.
+
+    Example:
+        >>> load(seed=7).seed
+        7
+    """
     return Chance(seed=seed)

@@ -9,6 +9,7 @@ followed.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -23,6 +24,8 @@ from aas_bench.rewards.base import RewardModel, Scores
 
 NEUTRAL: Final = 0.5
 """The score of any image where no effect is asked for."""
+REMEMBERED: Final = 16
+"""Images whose measures are remembered: each thread measures one for several models in turn."""
 
 
 class EffectMatch(RewardModel):
@@ -33,6 +36,14 @@ class EffectMatch(RewardModel):
 
     Args:
         size: Larger images are scaled down to this longer side in pixels before they are measured.
+
+    Example:
+        >>> grey = Image.new("RGB", (64, 64), "grey")
+        >>> plain, blurred = EffectMatch().score([grey, grey], ["a street", "a blurry street"])
+        >>> float(plain)
+        0.5
+        >>> bool(blurred > 0)
+        True
     """
 
     name = "effect-match"
@@ -40,13 +51,13 @@ class EffectMatch(RewardModel):
     def __init__(self, *, size: int = SIZE) -> None:
         self.size = size
 
-    def preprocess(self, image: Image.Image) -> Pixels:
-        """Pixels of shape (height, width, 3), uint8, the longer side at most `size`."""
-        return measurable(image, size=self.size)
+    def preprocess(self, image: Image.Image) -> Scores:
+        """Strengths of all effects, shape (n_effects,): measured here, where threads share it."""
+        return strengths(measurable(image, size=self.size))
 
-    def encode_images(self, images: Sequence[Pixels]) -> Sequence[Scores]:
-        """Strengths of all effects, shape (n_effects,), one array per image."""
-        return [strengths(image) for image in images]
+    def encode_images(self, images: Sequence[Scores]) -> Sequence[Scores]:
+        """The strengths as they are, one array per image."""
+        return images
 
     def encode_prompts(self, prompts: Sequence[str]) -> Sequence[Scores]:
         """Weights of all effects, shape (n_effects,): 1/k for each of k requested ones, else 0."""
@@ -77,7 +88,12 @@ class EffectMatch(RewardModel):
 
 
 def measurable(image: Image.Image, *, size: int) -> Pixels:
-    """The image as RGB pixels, scaled down to a longer side of `size` where it is larger."""
+    """The image as RGB pixels, scaled down to a longer side of `size` where it is larger.
+
+    Example:
+        >>> measurable(Image.new("L", (400, 100)), size=200).shape
+        (50, 200, 3)
+    """
     image = image.convert("RGB")
     scale = size / max(image.size)
     if scale < 1:
@@ -87,10 +103,24 @@ def measurable(image: Image.Image, *, size: int) -> Pixels:
 
 
 def strengths(image: Pixels) -> Scores:
-    """How strongly each effect is present in an image, shape (n_effects,), in (0, 1)."""
-    view = View(image)
+    """How strongly each effect is present in an image, shape (n_effects,), in (0, 1).
+
+    Read-only, since the last few are remembered: models that share it measure an image once.
+
+    Example:
+        >>> strengths(np.zeros((8, 8, 3), np.uint8)).shape
+        (12,)
+    """
+    return _strengths(image.tobytes(), image.shape)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _strengths(pixels: bytes, shape: tuple[int, ...]) -> Scores:
+    view = View(np.frombuffer(pixels, dtype=np.uint8).reshape(shape))
     presence = np.array([effect.measure.presence(view) for effect in EFFECTS.values()])
-    return np.asarray(expit(4 * (presence - 0.5)), dtype=np.float64)
+    strength = np.asarray(expit(4 * (presence - 0.5)), dtype=np.float64)
+    strength.flags.writeable = False
+    return strength
 
 
 def _weights(requested: tuple[str, ...]) -> Scores:
@@ -99,5 +129,10 @@ def _weights(requested: tuple[str, ...]) -> Scores:
 
 
 def load(*, size: int = SIZE) -> EffectMatch:
-    """The reward model `effect-match`."""
+    """The reward model `effect-match`.
+
+    Example:
+        >>> load().name
+        'effect-match'
+    """
     return EffectMatch(size=size)

@@ -7,6 +7,7 @@ wide-spectrum prompt asks for, and so lose on the counterfactual split.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -16,7 +17,7 @@ from scipy.ndimage import laplace
 from aas_bench.counterfactual.measures import View
 from aas_bench.counterfactual.scenes import SIZE, Pixels
 from aas_bench.rewards.base import RewardModel, Scores
-from aas_bench.rewards.effect_match import measurable
+from aas_bench.rewards.effect_match import REMEMBERED, measurable
 
 HALF: Final = {"sharpness": 400.0, "colourfulness": 45.0, "contrast": 0.2}
 """The value at which a measure reaches half of its range."""
@@ -29,6 +30,12 @@ class Polish(RewardModel):
 
     Args:
         size: Larger images are scaled down to this longer side in pixels before they are measured.
+
+    Example:
+        >>> grey = Image.new("RGB", (64, 64), "grey")
+        >>> model = Polish()
+        >>> model.score([grey, grey], ["a street", "a blurry street"]).round(2).tolist()
+        [0.25, 0.25]
     """
 
     name = "polish"
@@ -36,13 +43,14 @@ class Polish(RewardModel):
     def __init__(self, *, size: int = SIZE) -> None:
         self.size = size
 
-    def preprocess(self, image: Image.Image) -> Pixels:
-        """Pixels of shape (height, width, 3), uint8, the longer side at most `size`."""
-        return measurable(image, size=self.size)
+    def preprocess(self, image: Image.Image) -> float:
+        """The score itself: measured here, where threads share the work."""
+        pixels = measurable(image, size=self.size)
+        return _polish(pixels.tobytes(), pixels.shape)
 
-    def encode_images(self, images: Sequence[Pixels]) -> Sequence[float]:
-        """The score itself, one per image."""
-        return [float(np.mean(list(qualities(image).values()))) for image in images]
+    def encode_images(self, images: Sequence[float]) -> Sequence[float]:
+        """The scores as they are, one per image."""
+        return images
 
     def encode_prompts(self, prompts: Sequence[str]) -> Sequence[None]:
         """Nothing: prompts are not read."""
@@ -81,6 +89,10 @@ def qualities(image: Pixels) -> dict[str, float]:
 
     Args:
         image: Shape (height, width, 3), uint8, RGB.
+
+    Example:
+        >>> qualities(np.full((8, 8, 3), 127, np.uint8))["contrast"]
+        0.0
     """
     view = View(image)
     luma = view.luma / 255
@@ -92,11 +104,21 @@ def qualities(image: Pixels) -> dict[str, float]:
     }
 
 
+@lru_cache(maxsize=REMEMBERED)
+def _polish(pixels: bytes, shape: tuple[int, ...]) -> float:
+    image = np.frombuffer(pixels, dtype=np.uint8).reshape(shape)
+    return float(np.mean(list(qualities(image).values())))
+
+
 def colourfulness(view: View) -> float:
     """M of Hasler and Suesstrunk (2003): 0 is grey, 109 extremely colourful.
 
     With rg = R - G and yb = (R + G)/2 - B: M = sqrt(var rg + var yb) + 0.3 sqrt(mean(rg)^2 +
     mean(yb)^2).
+
+    Example:
+        >>> colourfulness(View(np.full((8, 8, 3), 100, np.uint8)))
+        0.0
     """
     red, green, blue = view.channels
     rg, yb = red - green, (red + green) / 2 - blue
@@ -108,5 +130,10 @@ def _half_at(half: float, value: float) -> float:
 
 
 def load(*, size: int = SIZE) -> Polish:
-    """The reward model `polish`."""
+    """The reward model `polish`.
+
+    Example:
+        >>> load(size=256).size
+        256
+    """
     return Polish(size=size)

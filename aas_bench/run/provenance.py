@@ -22,8 +22,6 @@ PACKAGES: Final = (
     "peft",
     "pillow",
     "pyarrow",
-    "scikit-image",
-    "scikit-learn",
     "scipy",
     "timm",
     "tokenizers",

@@ -8,6 +8,7 @@ from io import BytesIO
 from itertools import pairwise
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -17,14 +18,16 @@ from aas_bench.counterfactual.build import (
     PARAPHRASE_DOSE,
     counterfactual_dataset,
     counterfactual_features,
+    counterfactual_files,
     counterfactual_rows,
     split_revision,
 )
 from aas_bench.counterfactual.effects import EFFECTS
 from aas_bench.counterfactual.scenes import SCENES, photograph
 from aas_bench.errors import InputError, UnknownNameError
+from aas_bench.run.score import score
 from aas_bench.tables.pairs import load_pairs
-from aas_bench.tables.schema import PAIR_COLUMNS
+from aas_bench.tables.schema import IMAGE_COLUMNS, PAIR_COLUMNS
 
 SMALL = {"effects": ("clarity", "symmetry"), "scenes": ("coffee", "rocket"), "size": 320}
 DIGEST = """
@@ -131,6 +134,20 @@ def test_the_dataset_holds_the_rows_without_loss():
         assert {k: v for k, v in got.items() if "image" not in k} == {
             k: v for k, v in row.items() if "image" not in k
         }
+
+
+def test_files_hold_the_same_pairs_and_give_the_same_scores(tmp_path):
+    files, stored = counterfactual_files(tmp_path, **SMALL), counterfactual_dataset(**SMALL)
+    assert files.features == stored.features
+    for got, expected in zip(files, stored, strict=True):
+        for column in IMAGE_COLUMNS:
+            assert got.pop(column).tobytes() == expected.pop(column).tobytes()
+        assert got == expected
+    n_items = len(set(stored["item"][:]))
+    assert len(list(tmp_path.iterdir())) == len(SMALL["scenes"]) + n_items, "each picture once"
+    rewards = ["effect-match", "average-taste", "polish"]
+    tables = [score(pairs, rewards, progress=False).frame for pairs in (files, stored)]
+    pd.testing.assert_frame_equal(*tables, check_exact=True)
 
 
 def test_equal_pictures_are_equal_bytes():

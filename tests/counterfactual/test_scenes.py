@@ -1,13 +1,26 @@
 """The photographs are the ones we know, wherever the test runs."""
 
+from pathlib import Path
+
+import matplotlib as mpl
 import numpy as np
 import pytest
+import skimage
+import sklearn
 
 from aas_bench.counterfactual import scenes
 from aas_bench.counterfactual.reading import requested_effects
 from aas_bench.counterfactual.scenes import SCENES, SIZE, SIZES, photograph
 from aas_bench.errors import InputError, UnknownNameError
 
+UPSTREAM = {
+    scene.name: (Path(skimage.__file__).parent / "data", scene.file) for scene in SCENES.values()
+}
+UPSTREAM |= {
+    name: (Path(sklearn.__file__).parent / "datasets" / "images", f"{name}.jpg")
+    for name in ("china", "flower")
+}
+UPSTREAM["hopper"] = (Path(mpl.get_data_path()) / "sample_data", "grace_hopper.jpg")
 ALL = pytest.mark.parametrize("scene", SCENES.values(), ids=lambda scene: scene.name)
 
 
@@ -57,15 +70,30 @@ def test_a_size_out_of_range_says_what_to_give(size):
 
 
 def test_a_changed_file_is_refused(monkeypatch, tmp_path):
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "coffee.png").write_bytes(b"another picture")
+    monkeypatch.setattr(scenes, "PHOTOGRAPHS", tmp_path)
+    for write in (lambda: None, lambda: (tmp_path / "coffee.png").write_bytes(b"another picture")):
+        write()
+        with pytest.raises(InputError, match=r"coffee\.png is not the photograph .*pip install"):
+            photograph(SCENES["coffee"], size=SIZES[0] + 3)
 
-    class Spec:
-        submodule_search_locations = (str(tmp_path),)
 
-    monkeypatch.setattr(scenes, "find_spec", lambda package: Spec())
-    with pytest.raises(InputError, match=r"'skimage' does not hold data/coffee.png.*pip install"):
-        photograph(SCENES["coffee"], size=SIZES[0] + 3)
+@ALL
+def test_a_photograph_is_the_one_that_its_source_ships(scene):
+    folder, name = UPSTREAM[scene.name]
+    assert (folder / name).read_bytes() == (scenes.PHOTOGRAPHS / scene.file).read_bytes()
+
+
+@ALL
+def test_the_sources_tell_each_file_with_its_licence(scene):
+    told = (scenes.PHOTOGRAPHS / "SOURCES.md").read_text(encoding="utf-8")
+    (line,) = [line for line in told.splitlines() if line.startswith(f"| {scene.file} |")]
+    assert scene.licence.removesuffix(".") in line
+    assert scene.sha256 in line
+
+
+def test_every_file_is_a_scene():
+    files = {path.name for path in scenes.PHOTOGRAPHS.iterdir()} - {"SOURCES.md"}
+    assert files == {scene.file for scene in SCENES.values()}
 
 
 def test_an_unknown_scene_offers_near_names():

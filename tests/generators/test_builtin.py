@@ -142,7 +142,7 @@ def test_pictures_have_the_size_asked_for_and_show_the_main_object(height, width
 
 
 def test_a_seed_image_stays_with_faithful_and_is_cleaned_up_by_polish():
-    effect, scene = EFFECTS["clarity"], SCENES["motorcycle"]
+    effect, scene = EFFECTS["clarity"], SCENES["hopper"]
     prompt = effect.prompt(scene)
     clean = pixels(ask(load("polish"), scene.caption))
     plain = pixels(ask(load("faithful"), scene.caption))

@@ -12,6 +12,7 @@ from sklearn.metrics import accuracy_score
 
 from aas_bench.counterfactual.build import counterfactual_rows
 from aas_bench.counterfactual.effects import EFFECTS
+from aas_bench.counterfactual.measures import View
 from aas_bench.counterfactual.scenes import SCENES, photograph
 from aas_bench.rewards import average_taste, chance, effect_match, polish
 from aas_bench.rewards.catalog import load_reward
@@ -178,12 +179,44 @@ def test_a_description_is_complete_json(name):
 @pytest.mark.parametrize("module", [polish, effect_match, average_taste])
 def test_the_size_is_part_of_the_identity(module):
     assert module.load(size=256).describe() != module.load().describe()
-    assert module.load(size=128).preprocess(photo()).shape == (85, 128, 3)
+    prompt = [EFFECTS["clarity"].prompt(SCENES["coffee"])]
+    small = Image.fromarray(effect_match.measurable(photo(), size=128))
+    assert small.size == (128, 85)
+    np.testing.assert_array_equal(
+        module.load(size=128).score([photo()], prompt), module.load().score([small], prompt)
+    )
 
 
 def test_pictures_are_never_enlarged():
     small = photo().resize((90, 60))
-    np.testing.assert_array_equal(polish.load().preprocess(small), np.asarray(small))
+    np.testing.assert_array_equal(
+        effect_match.measurable(small, size=384), np.asarray(small), strict=True
+    )
+
+
+def test_an_image_is_measured_once_for_all_models(monkeypatch):
+    measured = []
+
+    class Counted(View):
+        def __init__(self, image):
+            measured.append(image)
+            super().__init__(image)
+
+    monkeypatch.setattr(effect_match, "View", Counted)
+    monkeypatch.setattr(polish, "View", Counted)
+    pixels = np.random.default_rng(20261128).integers(0, 256, (50, 70, 3), dtype=np.uint8)
+    models = [load_reward(name) for name in ("effect-match", "average-taste", "polish")]
+    for model in models:
+        model.preprocess(Image.fromarray(pixels))
+    assert len(measured) == 2, "once for what is asked, once for polish"
+    models[0].preprocess(Image.fromarray(255 - pixels))
+    assert len(measured) == 3
+
+
+def test_what_is_remembered_cannot_be_changed():
+    features = load_reward("effect-match").preprocess(photo())
+    with pytest.raises(ValueError, match="read-only"):
+        features[0] = 0
 
 
 def test_effect_match_takes_the_mean_of_what_is_asked():
