@@ -94,8 +94,9 @@ def clusters(rng: np.random.Generator, n_clusters: int, sizes: str) -> Codes:
 
 def latent(rng: np.random.Generator, cluster: Codes, shared: float = SHARED) -> Floats:
     """Standard normal, of which a share of the variance is the cluster's."""
-    own = rng.normal(size=len(cluster))
-    return np.sqrt(shared) * rng.normal(size=cluster[-1] + 1)[cluster] + np.sqrt(1 - shared) * own
+    own, common = rng.normal(size=len(cluster)), rng.normal(size=cluster[-1] + 1)
+    value: Floats = np.sqrt(shared) * common[cluster] + np.sqrt(1 - shared) * own
+    return value
 
 
 # Rates
@@ -197,12 +198,11 @@ def correlation(rng: np.random.Generator, cluster: Codes, *, truth: float) -> Cl
 def two(rng: np.random.Generator, cluster: Codes, *, area: float, better: float = 0.0) -> Claims:
     """Equal models whose errors are partly shared; `better` adds to the first one's margins."""
     margin, label = labels(rng, cluster, area=area)
-    common, signal = margin * np.sqrt(0.5), np.sqrt(2) * ndtri(area) * (label - 0.5)
-    side = [
-        common + np.sqrt(0.5) * latent(rng, cluster) + (1 - np.sqrt(0.5)) * signal for _ in "ab"
-    ]
-    side[0] = side[0] + better * (label - 0.5)
-    found = compare_rewards(*side, label, clusters=cluster)
+    # Both keep the whole signal; half of the variance is common.
+    half = np.sqrt(0.5)
+    common = half * margin + (1 - half) * np.sqrt(2) * ndtri(area) * (label - 0.5)
+    a, b = (common + half * latent(rng, cluster) for _ in range(2))
+    found = compare_rewards(a + better * (label - 0.5), b, label, clusters=cluster)
     if better:
         return {"power": Test(found.accuracy_test.p_value, null=False)}
     return {

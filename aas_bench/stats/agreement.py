@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -179,13 +179,13 @@ def _alpha(table: Scores, level: Level) -> tuple[float, Scores]:
     if len(values) < 2:
         return np.nan, np.zeros(len(table))
     # How many raters gave each unit each value; sparse, for ratings may be all distinct.
-    tally = csr_array((np.ones(len(unit)), (unit, value)), shape=(len(table), len(values)))
+    tally: Any = csr_array((np.ones(len(unit)), (unit, value)), shape=(len(table), len(values)))
     m: Scores = tally.sum(axis=1)
     frequency: Scores = tally.sum(axis=0)
     n = float(frequency.sum())
     moved: Scores = np.zeros(len(table))
     if level == "nominal":
-        within: Scores = m**2 - tally.power(2).sum(axis=1)
+        within = m**2 - tally.power(2).sum(axis=1)
         among = n**2 - float(frequency @ frequency)
         among_change: Scores = 2 * (n * m - tally @ frequency)
     else:

@@ -44,8 +44,9 @@ Ends: TypeAlias = tuple[float, float]
 
 SHARE: Bounds = (0.0, 1.0)
 SIGNED: Bounds = (-1.0, 1.0)
-# Events whose evidence on clustering weighs as much as the prior guess of it.
-PRIOR_EVENTS = 1.0
+# Events whose evidence on clustering weighs as much as the guess before it. Of 0, 0.15, 0.4 and 1,
+# 0.4 held best in simulations of 9 to 300 clusters and rates of 0.9 and 0.98.
+PRIOR_EVENTS = 0.4
 
 
 def wilson(n_hits: float, n: float, *, confidence_level: float = 0.95) -> tuple[float, float]:
@@ -347,8 +348,8 @@ class Intervals:
         n_effective = error.n_effective
         if 0 < p < 1 and error.independent > 0:
             effect = error.variance / error.independent
-            # A few events say little of how they cluster: one event's weight goes to the geometric
-            # middle of none at all and clusters that are single trials.
+            # A few events say little of how they cluster: some weight goes to the geometric middle
+            # of not at all and clusters that are single trials.
             events = n * min(p, 1 - p)
             prior = max(effect, float(np.sqrt(error.most)))
             effect = (events * effect + PRIOR_EVENTS * prior) / (events + PRIOR_EVENTS)

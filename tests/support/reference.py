@@ -90,7 +90,7 @@ def score_interval(
         alone = float((influence**2).sum()) * n / (n - 1)
         effect, events = variance / alone, n * min(p, 1 - p)
         prior = max(effect, np.sqrt(n / n_effective))
-        effect = (events * effect + prior) / (events + 1)
+        effect = (events * effect + 0.4 * prior) / (events + 0.4)
         n_effective = p * (1 - p) * span**2 / (alone * effect)
 
     def excess(v: float) -> float:
