@@ -17,8 +17,8 @@ from aas_bench.errors import InputError
 from aas_bench.registry import Registry, import_object
 from aas_bench.rewards.adapters import CallableReward, ScoreFunction, from_factory
 from aas_bench.rewards.base import RewardModel
+from aas_bench.rewards.facts import RewardRow
 from aas_bench.rewards.official import OFFICIAL
-from aas_bench.rewards.rows import RewardRow
 
 RewardSpec: TypeAlias = str | RewardModel | ScoreFunction
 
@@ -76,7 +76,7 @@ REWARDS: Registry[RewardRow] = Registry(
         ),
         RewardRow(
             name="random",
-            load="aas_bench.rewards.chance:load",
+            load="aas_bench.rewards.random:load",
             summary="A hash of image and prompt: what chance scores.",
             family="function",
             unit="uniform number",

@@ -15,7 +15,7 @@ from aas_bench.errors import InputError, MissingExtraError, UnknownNameError
 from aas_bench.registry import Registry
 from aas_bench.rewards import catalog
 from aas_bench.rewards.catalog import PREFIXES, REWARDS, load_reward
-from aas_bench.rewards.rows import RewardRow, Weights
+from aas_bench.rewards.facts import RewardRow, Weights
 
 ALL = [*REWARDS.values(), *PREFIXES.values()]
 
