@@ -1,6 +1,12 @@
-"""Imports point downward: read every import, also those inside functions."""
+"""Imports point downward and never in a circle: read every import, wherever it stands.
+
+Imports inside functions and those for type checkers only count like any other.
+"""
 
 import ast
+import importlib
+import inspect
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -8,6 +14,8 @@ import pytest
 from aas_bench.tasks.catalog import TASKS
 
 PACKAGE = Path(__file__).parents[1] / "aas_bench"
+DOORS = ("dataset_scripts", "leaderboard")
+"""Folders of programs outside the package; `metrics/` may use the statistics, these may not."""
 
 LAYERS = {
     "errors": 0,
@@ -39,48 +47,118 @@ LAYERS = {
     "__main__": 13,
 }
 FORBIDDEN_BESIDE_LOWER = {("tables", "stats"), ("tasks", "stats")}
+MAY_USE_STATISTICS = {"stats", "measure", "evidence"}
+# What the metric scripts share checks what `evaluate` hands over, and computes nothing.
+CHECKS = {"read_labels", "read_scores", "read_groups"}
+MAY_SHARE_A_NAME = {"__init__", "base", "catalog"}
 
 
-def modules():
-    return sorted(PACKAGE.rglob("*.py"))
+def modules(package=PACKAGE):
+    """Every file of a package by the name it is imported by."""
+    found = {}
+    for path in sorted(package.rglob("*.py")):
+        parts = (package.name, *path.relative_to(package).with_suffix("").parts)
+        found[".".join(parts).removesuffix(".__init__")] = path
+    return found
 
 
-def layer_of(path: Path) -> str:
-    part = path.relative_to(PACKAGE).parts[0]
-    return part.removesuffix(".py")
-
-
-def own_imports(path: Path) -> set[str]:
-    found = set()
+def imported(path, known):
+    """Module and name of each import of our own; the name is None where a module is imported."""
+    top = next(iter(known)).partition(".")[0]
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "aas_bench":
-            names = (
-                [node.module] if "." in node.module else [f"aas_bench.{a.name}" for a in node.names]
-            )
-            found |= {n.split(".")[1] for n in names if "." in n}
+        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == top:
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                yield (inner, None) if inner in known else (node.module, alias.name)
         if isinstance(node, ast.Import):
-            found |= {a.name.split(".")[1] for a in node.names if a.name.startswith("aas_bench.")}
-    return found - {"__version__"}
+            yield from ((a.name, None) for a in node.names if a.name.partition(".")[0] == top)
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(PACKAGE)))
-def test_imports_point_downward(path):
-    layer = layer_of(path)
-    if layer == "__init__":
-        return
-    assert layer in LAYERS, f"{layer} has no place in the layer table: add it, lowest that fits"
-    for imported in own_imports(path) - {layer}:
-        assert LAYERS[imported] < LAYERS[layer], f"{layer} must not import {imported}"
-        assert (layer, imported) not in FORBIDDEN_BESIDE_LOWER
+def layer_of(module):
+    return module.split(".")[1] if "." in module else "__init__"
 
 
-def test_every_layer_named_exists_or_is_announced():
-    found = {layer_of(p) for p in modules()} - {"__init__"}
-    assert found <= set(LAYERS)
+def upward(known):
+    """Imports of a layer that is not lower; the package's own front only resolves names."""
+    for module, path in known.items():
+        here = layer_of(module)
+        for target, name in imported(path, known):
+            there = layer_of(target)
+            if there in (here, "__init__") or here == "__init__":
+                continue
+            if LAYERS[there] >= LAYERS[here] or (here, there) in FORBIDDEN_BESIDE_LOWER:
+                yield f"{module} imports {target}" + (f".{name}" if name else "")
+
+
+def circles(known):
+    """Groups of files that reach each other by imports."""
+    edges = {m: {t for t, _ in imported(path, known)} - {m} for m, path in known.items()}
+    reached = {module: _reach(module, edges) for module in edges}
+    found = {
+        frozenset(other for other in reached[module] if module in reached.get(other, ()))
+        for module in edges
+        if module in reached[module]
+    }
+    return sorted(" <-> ".join(sorted(group)) for group in found)
+
+
+def _reach(start, edges):
+    found, left = set(), [start]
+    while left:
+        new = edges.get(left.pop(), set()) - found
+        found |= new
+        left += new
+    return found
+
+
+def statistics_used(files, known):
+    """Statistics imported by these files.
+
+    What an import gives is looked up: a class, an alias of types or a constant may travel, as an
+    `Estimate` does from the measuring room to a page; a function, or a module as a whole, computes.
+    """
+    for path in files:
+        for target, name in imported(path, known):
+            if layer_of(target) != "stats" or (path.parent.name == "metric" and name in CHECKS):
+                continue
+            if name is None or inspect.isroutine(getattr(importlib.import_module(target), name)):
+                yield f"{path.parent.name}/{path.name} imports {target}" + (
+                    f".{name}" if name else ""
+                )
+
+
+def names_twice(known):
+    """File names that stand for two things."""
+    stems = Counter(path.stem for path in known.values())
+    return sorted(s for s, n in stems.items() if n > 1 and s not in MAY_SHARE_A_NAME)
+
+
+def test_every_layer_has_a_place():
+    missing = {layer_of(module) for module in modules()} - {"__init__", *LAYERS}
+    assert not missing, "they have no place in the layer table: add them, lowest that fits"
+
+
+def test_imports_point_downward():
+    assert list(upward(modules())) == []
+
+
+def test_no_file_imports_itself_in_a_circle():
+    assert circles(modules()) == []
+
+
+def test_statistics_are_computed_in_the_measuring_room_only():
+    known = modules()
+    files = [p for m, p in known.items() if layer_of(m) not in MAY_USE_STATISTICS]
+    files += [p for door in DOORS for p in sorted((PACKAGE.parent / door).glob("*.py"))]
+    assert list(statistics_used(files, known)) == []
+
+
+def test_a_file_name_means_one_thing():
+    assert names_twice(modules()) == []
 
 
 def test_only_tasks_names_a_task():
-    elsewhere = [path for path in modules() if layer_of(path) != "tasks"]
+    elsewhere = [path for module, path in modules().items() if layer_of(module) != "tasks"]
     literals = {
         (node.value, f"{path.relative_to(PACKAGE)}:{node.lineno}")
         for path in elsewhere
@@ -90,3 +168,64 @@ def test_only_tasks_names_a_task():
     assert len(literals) > 1000
     named = sorted(where for text, where in literals if text in TASKS)
     assert not named, "a task's name belongs in aas_bench/tasks: make it a field of its row"
+
+
+@pytest.fixture
+def house(tmp_path):
+    """A package of the given files."""
+
+    def build(**files):
+        package = tmp_path / "aas_bench"
+        for name, text in files.items():
+            file = package.joinpath(*name.split("__")).with_suffix(".py")
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text)
+        return modules(package)
+
+    return build
+
+
+TYPE_ONLY = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    "
+INSIDE = "def f():\n    "
+
+
+@pytest.mark.parametrize("where", ["", TYPE_ONLY, INSIDE])
+def test_a_circle_of_two_files_is_seen(house, where):
+    back = f"{where}from aas_bench.tables import a\n"
+    known = house(tables__a="from aas_bench.tables.b import x\n", tables__b=back)
+    assert circles(known) == ["aas_bench.tables.a <-> aas_bench.tables.b"]
+    assert list(upward(known)) == []
+
+
+def test_a_chain_is_no_circle(house):
+    chain = {
+        "tables__a": "from aas_bench.tables.b import x\nfrom aas_bench.tables.c import x\n",
+        "tables__b": "import aas_bench.tables.c\n",
+        "tables__c": "x = 1\n",
+    }
+    assert circles(house(**chain)) == []
+
+
+@pytest.mark.parametrize("where", ["", TYPE_ONLY, INSIDE])
+@pytest.mark.parametrize("how", ["from aas_bench.pages.b import x", "import aas_bench.pages.b"])
+def test_an_upward_import_is_seen(house, where, how):
+    known = house(measure__a=f"{where}{how}\n", pages__b="from aas_bench.measure import a\n")
+    [found] = upward(known)
+    assert found.startswith("aas_bench.measure.a imports aas_bench.pages.b")
+
+
+def test_a_statistic_is_told_from_a_type(house):
+    typed = "from aas_bench.stats.estimate import Estimate, Scores\n"
+    computed = "from aas_bench.stats.preference import preference\n"
+    whole = "from aas_bench.stats import preference\n"
+    files = house(pages__a=typed + computed, pages__b=whole)
+    found = statistics_used([files[f"aas_bench.pages.{n}"] for n in "ab"], modules())
+    assert list(found) == [
+        "pages/a.py imports aas_bench.stats.preference.preference",
+        "pages/b.py imports aas_bench.stats.preference",
+    ]
+
+
+def test_a_name_given_twice_is_seen(house):
+    known = house(tables__a="", pages__a="", tables__base="", pages__base="")
+    assert names_twice(known) == ["a"]

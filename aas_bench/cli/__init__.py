@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from aas_bench.cli import analyse, demo, leaderboard, listing, publish, scoring
+from aas_bench.cli.records import results
 from aas_bench.cli.reproduce import reproduce
-from aas_bench.cli.results import results
 from aas_bench.errors import told_in_one_line
 from aas_bench.version import __version__
 

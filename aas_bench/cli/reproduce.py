@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from aas_bench.paper.comparison import Comparison, Figure
-    from aas_bench.paper.reproduce import Reproduction
+    from aas_bench.paper.recompute import Reproduction
 
 PAIRED: Final = 5
 """So many columns of a table fit a terminal beside each other."""
@@ -39,7 +39,7 @@ def reproduce(
     as_json: Json = False,
 ) -> None:
     """Recompute the paper's tables D.1, D.2 and D.3 and set them beside the printed figures."""
-    from aas_bench.paper.reproduce import reproduce as recompute
+    from aas_bench.paper.recompute import reproduce as recompute
     from aas_bench.paper.reproduction import write_reproduction
 
     result = recompute(data, emotion=emotion, label=label, revision=revision)

@@ -22,7 +22,7 @@ from aas_bench.counterfactual.effects import EFFECTS, Effect
 from aas_bench.counterfactual.reading import requested_effects
 from aas_bench.counterfactual.scenes import SCENES, SIZES, Scene, photograph
 from aas_bench.generators.base import DEFAULT_STRENGTH, Generator, Outcome, Request
-from aas_bench.generators.checks import accept_image
+from aas_bench.generators.image_checks import accept_image
 from aas_bench.generators.noise import noise_seed
 from aas_bench.generators.spec import Submission
 

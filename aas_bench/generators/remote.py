@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from aas_bench.errors import BackendError, InputError, SpecError
 from aas_bench.generators.base import Generator, Outcome, Request
-from aas_bench.generators.checks import accept_image, image_from_bytes
+from aas_bench.generators.image_checks import accept_image, image_from_bytes
 from aas_bench.generators.noise import noise_seed
 from aas_bench.generators.settings import VARIANTS
 from aas_bench.generators.spec import Submission

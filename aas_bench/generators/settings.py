@@ -14,6 +14,8 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from aas_bench.errors import UnknownNameError
+
 Variant: TypeAlias = Literal["original", "distorted"]
 VARIANTS: Final[tuple[Variant, Variant]] = ("original", "distorted")
 
@@ -137,7 +139,14 @@ class VariantSettings(Checked):
     """What the distorted variant changes."""
 
     def of(self, variant: Variant) -> Settings:
-        """The settings of one variant: those of both, overridden by its own; options are merged."""
+        """The settings of one variant: those of both, overridden by its own; options are merged.
+
+        Raises:
+            UnknownNameError: It is no variant.
+        """
+        if variant not in VARIANTS:
+            hint = f"There are: {', '.join(VARIANTS)}."
+            raise UnknownNameError("variant", variant, VARIANTS, hint=hint)
         own: Settings = getattr(self, variant)
         changed = {name: getattr(own, name) for name in own.model_fields_set}
         if own.options:

@@ -13,7 +13,6 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-import aas_bench
 from aas_bench.errors import StoreError, UnknownNameError
 
 NAMES = ("aas_preference", "aas_override")
@@ -37,7 +36,7 @@ def metric_path(name: str = "aas_preference") -> str:
     if name not in NAMES:
         hint = f"The metrics are {' and '.join(NAMES)}."
         raise UnknownNameError("metric", name, NAMES, hint=hint)
-    package = Path(aas_bench.__file__).resolve().parent
+    package = Path(__file__).resolve().parents[1]
     for root in (package / "_metrics", package.parent / "metrics"):  # wheel, editable install
         if (root / name / f"{name}.py").is_file():
             return str(root / name)

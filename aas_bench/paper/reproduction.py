@@ -13,7 +13,7 @@ from aas_bench.files import write_atomically
 from aas_bench.pages.kit import Column, Entry, Row, Table, estimate_entry
 from aas_bench.pages.render import render_page
 from aas_bench.paper.comparison import Comparison, Figure
-from aas_bench.paper.reproduce import Reproduction
+from aas_bench.paper.recompute import Reproduction
 from aas_bench.words import Spelling
 
 HEADINGS: Final = {

@@ -18,7 +18,7 @@ from aas_bench.errors import InputError, UnknownNameError, told_in_one_line
 from aas_bench.publish.build import build
 from aas_bench.publish.builder import BenchBuilder
 from aas_bench.publish.built import Build
-from aas_bench.publish.publish import publish
+from aas_bench.publish.push import publish
 from aas_bench.publish.sync import Target, check_access
 
 WITH_FAULTS = 1

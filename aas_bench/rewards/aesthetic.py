@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
+from torch import nn
 from transformers import CLIPConfig, CLIPVisionModelWithProjection
 
 from aas_bench.rewards.base import RewardModel, Scores
 from aas_bench.rewards.clip import CLIP_L, OPENAI_PIXELS
+from aas_bench.rewards.facts import RewardRow
 from aas_bench.rewards.fetch import companion, obtain
-from aas_bench.rewards.heads import regression_head
 from aas_bench.rewards.official import CLIP_L_WEIGHTS
 from aas_bench.rewards.pixels import ImageTransform
-from aas_bench.rewards.rows import RewardRow
 from aas_bench.rewards.weights import fill, read, renamed, torch_dtype, unfilled
 
 TEXT_SIDE = (r"text_model\..*", r"text_projection\..*", r"logit_scale", r".*\.position_ids")
@@ -125,3 +126,14 @@ def load(
         device=device,
         identity={**of_head.identity, "clip": of_clip.identity},
     )
+
+
+def regression_head(width: int) -> Any:
+    """Five linear layers width-1024-128-64-16-1 without activations, numbered 0, 2, 4, 6, 7.
+
+    ImageReward took it over. The gaps in the numbering are where the originals have dropout.
+    """
+    layers = [nn.Linear(*ends) for ends in pairwise((width, 1024, 128, 64, 16, 1))]
+    gaps = [nn.Identity() for _ in range(3)]
+    first = [module for both in zip(layers, gaps, strict=False) for module in both]
+    return nn.Sequential(*first, *layers[3:])

@@ -14,11 +14,11 @@ from PIL import Image
 from torch import nn
 from transformers import BlipConfig, BlipForImageTextRetrieval, BlipTextModel, BlipVisionModel
 
+from aas_bench.rewards.aesthetic import regression_head
 from aas_bench.rewards.base import CPU_BATCH, RewardModel, Scores
+from aas_bench.rewards.facts import RewardRow, Weights
 from aas_bench.rewards.fetch import Obtained, companion, obtain
-from aas_bench.rewards.heads import regression_head
 from aas_bench.rewards.pixels import ImageTransform
-from aas_bench.rewards.rows import RewardRow, Weights
 from aas_bench.rewards.tokens import Ids, PromptTokens, bert_tokens
 from aas_bench.rewards.weights import fill, read, renamed, torch_dtype, unfilled
 

@@ -11,16 +11,19 @@ from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from aas_bench.errors import InputError
 from aas_bench.registry import Registry, import_object
 from aas_bench.rewards.adapters import CallableReward, ScoreFunction, from_factory
 from aas_bench.rewards.base import RewardModel
+from aas_bench.rewards.facts import RewardRow
 from aas_bench.rewards.official import OFFICIAL
-from aas_bench.rewards.rows import RewardRow
 
 RewardSpec: TypeAlias = str | RewardModel | ScoreFunction
+
+DTYPES: Final = ("float32", "bfloat16", "float16")
+"""The number formats that weights may be loaded in."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +79,7 @@ REWARDS: Registry[RewardRow] = Registry(
         ),
         RewardRow(
             name="random",
-            load="aas_bench.rewards.chance:load",
+            load="aas_bench.rewards.random:load",
             summary="A hash of image and prompt: what chance scores.",
             family="function",
             unit="uniform number",
@@ -139,7 +142,8 @@ def load_reward(
     Raises:
         UnknownNameError: No row has this name.
         MissingExtraError: The model needs packages that are not installed.
-        InputError: `spec` is of another kind, or `weights` is given to what loads none.
+        InputError: `spec` is of another kind, `weights` is given to what loads none, or
+            `dtype` is none.
 
     Example:
         >>> from PIL import Image
@@ -147,6 +151,9 @@ def load_reward(
         >>> model.name, model.score([Image.new("RGB", (8, 8))], ["a cat"]).tolist()
         ('longest', [5.0])
     """
+    if dtype is not None and dtype not in DTYPES:
+        msg = f"dtype {dtype!r} is not supported. Use one of {', '.join(DTYPES)}."
+        raise InputError(msg)
     model = _resolve(spec, device, dtype, weights)
     if name is not None:
         model = copy(model)

@@ -10,9 +10,9 @@ import open_clip
 from transformers import CLIPConfig, CLIPModel
 
 from aas_bench.rewards.dual import DualEncoder, OpenClipTowers, TransformersTowers
+from aas_bench.rewards.facts import RewardRow
 from aas_bench.rewards.fetch import obtain
 from aas_bench.rewards.pixels import ImageTransform
-from aas_bench.rewards.rows import RewardRow
 from aas_bench.rewards.tokens import clip_tokens, open_clip_tokens
 from aas_bench.rewards.weights import fill, read, torch_dtype, unfilled
 

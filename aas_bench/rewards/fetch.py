@@ -10,7 +10,7 @@ from typing import Any
 from aas_bench.errors import BackendError, InputError
 from aas_bench.files import file_sha256
 from aas_bench.loggers import silence_loggers
-from aas_bench.rewards.rows import Weights
+from aas_bench.rewards.facts import Weights
 
 
 @dataclass(frozen=True, kw_only=True)

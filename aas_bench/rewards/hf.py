@@ -15,6 +15,7 @@ from aas_bench.rewards.base import RewardModel
 from aas_bench.rewards.blip import match_model
 from aas_bench.rewards.catalog import default_device
 from aas_bench.rewards.dual import DualEncoder, TransformersTowers
+from aas_bench.rewards.facts import RewardRow
 from aas_bench.rewards.fetch import Obtained, obtain_folder
 from aas_bench.rewards.pixels import ImageTransform
 from aas_bench.rewards.tokens import folder_tokens
@@ -60,6 +61,32 @@ def load(
         device=device or default_device(),
         dtype=dtype or "float32",
         weights=weights,
+    )
+
+
+def load_siglip(
+    row: RewardRow, *, device: str, dtype: str, weights: str | Path | None
+) -> RewardModel:
+    """SigLIP 2 (Tschannen et al., 2025): exp(logit_scale) * cosine + bias.
+
+    It was trained on lower-cased text, so prompts are lower-cased.
+
+    Args:
+        row: The row of the catalogue.
+        device: Where it runs.
+        dtype: Of the weights in use.
+        weights: A local folder with the repository's files; None: the official ones.
+    """
+    assert row.weights is not None
+    assert row.weights.repo is not None
+    return from_repository(
+        row.name,
+        row.weights.repo,
+        revision=row.weights.revision,
+        device=device,
+        dtype=dtype,
+        weights=weights,
+        lower=True,
     )
 
 

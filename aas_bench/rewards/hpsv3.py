@@ -19,10 +19,10 @@ from transformers import Qwen2VLConfig
 from transformers.models.qwen2_vl.modeling_qwen2_vl import Qwen2VLModel
 
 from aas_bench.rewards.base import RewardModel, Scores
+from aas_bench.rewards.facts import RewardRow, Weights
 from aas_bench.rewards.fetch import companion, obtain
 from aas_bench.rewards.pixels import CLIP_MEAN, CLIP_STD, normalised, unit_range
 from aas_bench.rewards.prefix import Prefix, continue_from, split
-from aas_bench.rewards.rows import RewardRow, Weights
 from aas_bench.rewards.tokens import Ids
 from aas_bench.rewards.weights import fill, read, renamed, torch_dtype, unfilled
 

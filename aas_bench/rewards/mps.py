@@ -17,10 +17,10 @@ from transformers import CLIPConfig, CLIPModel
 
 from aas_bench.rewards.base import CPU_BATCH, RewardModel, Scores
 from aas_bench.rewards.clip import CLIP_H, TRANSFORMERS_PIXELS
+from aas_bench.rewards.facts import RewardRow
 from aas_bench.rewards.fetch import obtain
 from aas_bench.rewards.mps_attention import CrossModel
 from aas_bench.rewards.pixels import ImageTransform
-from aas_bench.rewards.rows import RewardRow
 from aas_bench.rewards.tokens import Ids, PromptTokens, clip_tokens
 from aas_bench.rewards.weights import fill, read, read_module, renamed, torch_dtype, unfilled
 

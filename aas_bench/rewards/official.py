@@ -6,7 +6,7 @@ public code pins or caches for that file; where it is None the newest commit is 
 
 from __future__ import annotations
 
-from aas_bench.rewards.rows import RewardRow, Weights
+from aas_bench.rewards.facts import RewardRow, Weights
 
 CLIP_L_WEIGHTS = Weights(
     repo="openai/clip-vit-large-patch14",
@@ -186,7 +186,7 @@ OFFICIAL: tuple[RewardRow, ...] = (
     ),
     RewardRow(
         name="siglip2",
-        load="aas_bench.rewards.siglip:load",
+        load="aas_bench.rewards.hf:load_siglip",
         summary="SigLIP 2, so400m at 384 pixels, untuned; prompts are lower-cased.",
         family="dual",
         extra="rewards",

@@ -14,9 +14,9 @@ from open_clip.transform import PreprocessCfg, image_transform_v2
 from aas_bench.errors import BackendError, InputError, UnknownNameError
 from aas_bench.rewards.catalog import default_device
 from aas_bench.rewards.dual import DualEncoder, OpenClipTowers
+from aas_bench.rewards.facts import Weights
 from aas_bench.rewards.fetch import Obtained, obtain
 from aas_bench.rewards.pixels import LibraryTransform
-from aas_bench.rewards.rows import Weights
 from aas_bench.rewards.tokens import Ids, PromptTokens, open_clip_tokens
 from aas_bench.rewards.weights import fill, read, torch_dtype, unfilled
 

@@ -21,10 +21,10 @@ from transformers.cache_utils import DynamicLayer
 
 from aas_bench.errors import InputError
 from aas_bench.rewards.base import RewardModel, Scores
+from aas_bench.rewards.facts import RewardRow
 from aas_bench.rewards.fetch import obtain_folder
 from aas_bench.rewards.pixels import without_far_ends
 from aas_bench.rewards.prefix import Prefix, continue_from, split
-from aas_bench.rewards.rows import RewardRow
 from aas_bench.rewards.tokens import Ids
 from aas_bench.rewards.weights import torch_dtype
 

@@ -61,7 +61,7 @@ class Rewriter(ABC):
 
     @abstractmethod
     def rewrite(self, request: RewriteRequest) -> str:
-        """One prompt of at most `MAX_WORDS` words that passes `checks.prompt_faults`.
+        """One prompt of at most `MAX_WORDS` words that passes `prompt_checks.prompt_faults`.
 
         Raises:
             RewriteError: There is none; nothing takes its place.

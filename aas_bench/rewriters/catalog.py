@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
+from aas_bench.errors import InputError
 from aas_bench.registry import Registry, import_object
 from aas_bench.rewriters.base import Rewriter
 
@@ -17,12 +18,14 @@ class RewriterRow:
         name: What users type.
         summary: One line for lists.
         load: `module:function` that makes it.
+        options: What its `load` function takes.
         extra: The optional dependency set that it needs; None for none.
     """
 
     name: str
     summary: str
     load: str
+    options: tuple[str, ...] = ()
     extra: str | None = None
 
 
@@ -38,6 +41,18 @@ REWRITERS: Final = Registry(
             name="endpoint",
             summary="a language model behind an OpenAI-compatible chat endpoint",
             load="aas_bench.rewriters.endpoint:load",
+            options=(
+                "model",
+                "cache",
+                "rounds",
+                "base_url",
+                "concurrency",
+                "attempts",
+                "backoff",
+                "max_wait",
+                "timeout",
+                "max_bytes",
+            ),
             extra="generate",
         ),
     ),
@@ -58,5 +73,10 @@ def load_rewriter(name: str = "template", **options: Any) -> Rewriter:
         InputError: An option is wrong or missing.
     """
     row = REWRITERS[name]
+    unknown = sorted(options.keys() - set(row.options))
+    if unknown:
+        has = f"It has: {', '.join(row.options)}." if row.options else "It has none."
+        msg = f"the {name} rewriter has no option {unknown[0]!r}. {has}"
+        raise InputError(msg)
     made: Rewriter = import_object(row.load, extra=row.extra)(**options)
     return made

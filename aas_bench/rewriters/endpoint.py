@@ -1,7 +1,7 @@
 """Prompts from a language model behind an OpenAI-compatible chat endpoint.
 
-Whatever the endpoint does, a caption ends as a prompt that passed `checks.prompt_faults` or as a
-reason. Prompts are cached by content; reasons are not, so that the next run asks again.
+Whatever the endpoint does, a caption ends as a prompt that passed `prompt_checks.prompt_faults` or
+as a reason. Prompts are cached by content; reasons are not, so that the next run asks again.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Any, Final
 
 from aas_bench.errors import InputError
 from aas_bench.rewriters.base import RewriteError, Rewriter, RewriteRequest
-from aas_bench.rewriters.checks import prompt_faults
 from aas_bench.rewriters.instructions import SCHEMA, VERSION, correction, messages
+from aas_bench.rewriters.prompt_checks import prompt_faults
 from aas_bench.service.access import ServiceOptions
 from aas_bench.service.cache import AnswerCache, cache_folder
 from aas_bench.service.client import Client, Trace, first_choice

@@ -47,9 +47,7 @@ class FinishedRun:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         if not is_run(self.path):
-            msg = (
-                f"{self.path} is no run of a generator. Give a folder of aas-bench leaderboard run."
-            )
+            msg = f"{self.path} is no run of a generator. Give one of aas-bench leaderboard run."
             raise InputError(msg)
         spec = _read(self.path / MANIFEST).get("spec") or {}
         self.id = str((spec.get("submission") or {}).get("id") or self.path.name)

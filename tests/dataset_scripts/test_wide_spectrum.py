@@ -12,7 +12,7 @@ from support.round_trip import round_trip
 
 from aas_bench.errors import InputError, SchemaError
 from aas_bench.publish.build import build
-from aas_bench.rewriters.checks import prompt_faults
+from aas_bench.rewriters.prompt_checks import prompt_faults
 from aas_bench.run.prompts import load_prompts
 from aas_bench.tables.pairs import load_pairs
 from aas_bench.tables.schema import PAIR_COLUMNS

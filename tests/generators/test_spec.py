@@ -245,3 +245,10 @@ def test_a_pending_revision_cannot_run():
         require_runnable(submission)
     with pytest.raises(SpecError, match="is pending"):
         load_generator(submission)
+
+
+def test_a_variant_that_is_none_is_told_with_the_known_ones():
+    folder = Path(__file__).parents[2] / "leaderboard" / "submissions"
+    submission = load_submission(folder / "builtin_polish.yaml")
+    with pytest.raises(UnknownNameError, match=r"mean distorted.*There are: original, distorted"):
+        submission.settings_for("distort")

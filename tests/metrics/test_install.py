@@ -152,8 +152,8 @@ def test_a_wheel_carries_the_scripts_inside_the_package(tmp_path, monkeypatch):
     packed = tmp_path / "site" / "aas_bench" / "_metrics" / "aas_preference"
     packed.mkdir(parents=True)
     (packed / "aas_preference.py").write_text("")
-    package = tmp_path / "site" / "aas_bench" / "__init__.py"
-    monkeypatch.setattr(install.aas_bench, "__file__", str(package))
+    module = tmp_path / "site" / "aas_bench" / "metric" / "install.py"
+    monkeypatch.setattr(install, "__file__", str(module))
     assert metric_path("aas_preference") == str(packed)
     with pytest.raises(StoreError, match=r"aas_override is missing.*Install aas-bench again"):
         metric_path("aas_override")

@@ -12,7 +12,7 @@ import pytest
 
 from aas_bench.errors import AasBenchError
 from aas_bench.rewards.catalog import load_reward
-from aas_bench.rewards.rows import RewardRow
+from aas_bench.rewards.facts import RewardRow
 from aas_bench.tables.scores import load_scores
 
 PAGE = Path(__file__).parents[2] / "docs" / "add-a-reward-model.md"

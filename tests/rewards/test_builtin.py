@@ -14,8 +14,9 @@ from aas_bench.counterfactual.build import counterfactual_rows
 from aas_bench.counterfactual.effects import EFFECTS
 from aas_bench.counterfactual.measures import View
 from aas_bench.counterfactual.scenes import SCENES, photograph
-from aas_bench.rewards import average_taste, chance, effect_match, polish
+from aas_bench.rewards import average_taste, effect_match, polish
 from aas_bench.rewards.catalog import load_reward
+from aas_bench.rewards.random import Chance
 from aas_bench.tables.schema import CELLS
 
 NAMES = ("polish", "effect-match", "average-taste", "random")
@@ -135,15 +136,15 @@ def test_chance_is_at_chance(scored):
 
 def test_another_seed_is_another_draw():
     images, prompts = [photo()] * 3, ["a", "b", "c"]
-    assert len({*chance.load(seed=1).score(images, prompts)}) == 3
+    assert len({*Chance(seed=1).score(images, prompts)}) == 3
     assert not np.isin(
-        chance.load(seed=1).score(images, prompts), chance.load(seed=2).score(images, prompts)
+        Chance(seed=1).score(images, prompts), Chance(seed=2).score(images, prompts)
     ).any()
 
 
 def test_chance_tells_pictures_of_another_shape_apart():
     wide, tall = Image.new("RGB", (20, 10)), Image.new("RGB", (10, 20))
-    assert len(set(chance.load().score([wide, tall], ["", ""]))) == 2
+    assert len(set(Chance().score([wide, tall], ["", ""]))) == 2
 
 
 @EACH

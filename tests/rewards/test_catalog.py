@@ -15,7 +15,7 @@ from aas_bench.errors import InputError, MissingExtraError, UnknownNameError
 from aas_bench.registry import Registry
 from aas_bench.rewards import catalog
 from aas_bench.rewards.catalog import PREFIXES, REWARDS, load_reward
-from aas_bench.rewards.rows import RewardRow, Weights
+from aas_bench.rewards.facts import RewardRow, Weights
 
 ALL = [*REWARDS.values(), *PREFIXES.values()]
 
@@ -230,3 +230,9 @@ def test_a_tensor_with_gradients_is_a_sequence_of_numbers():
 def test_the_default_device_is_one_that_torch_has():
     torch = pytest.importorskip("torch")
     assert catalog.default_device() == ("cuda" if torch.cuda.is_available() else "cpu")
+
+
+@pytest.mark.parametrize("spec", ["polish", "clip-vit-l-14", ToyDual()])
+def test_a_number_format_that_is_none_is_told_with_the_known_ones(spec):
+    with pytest.raises(InputError, match=r"dtype 'int8' is not supported\. Use one of float32, bf"):
+        catalog.load_reward(spec, dtype="int8")

@@ -7,7 +7,7 @@ import pytest
 from aas_bench.errors import BackendError, InputError
 from aas_bench.rewards import fetch
 from aas_bench.rewards.catalog import REWARDS, load_reward
-from aas_bench.rewards.rows import Weights
+from aas_bench.rewards.facts import Weights
 
 pytest.importorskip("torch")
 

@@ -18,7 +18,7 @@ from support.tiny_shapes import MPS, OPEN_CLIP, PATCH, TEXT, VISION, tensors  # 
 
 from aas_bench.errors import InputError  # noqa: E402
 from aas_bench.rewards import weights as w  # noqa: E402
-from aas_bench.rewards.rows import Weights  # noqa: E402
+from aas_bench.rewards.facts import Weights  # noqa: E402
 
 LOCAL = Weights(repo=None, file="model.safetensors")
 

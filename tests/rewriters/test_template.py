@@ -10,8 +10,8 @@ from aas_bench.errors import InputError, UnknownNameError
 from aas_bench.rewriters.assign import ASKED, assign_dimensions
 from aas_bench.rewriters.base import RewriteError, RewriteRequest, n_words
 from aas_bench.rewriters.catalog import load_rewriter
-from aas_bench.rewriters.checks import prompt_faults
 from aas_bench.rewriters.phrases import JOINTS, LEADS, PHRASES
+from aas_bench.rewriters.prompt_checks import prompt_faults
 from aas_bench.tasks.taxonomy import DIMENSIONS
 
 CAPTIONS = [
@@ -137,3 +137,16 @@ def test_dimensions_are_asked_for_equally_often():
 def test_impossible_numbers_of_dimensions_are_refused():
     with pytest.raises(InputError, match="Give 1 to 11, in order"):
         assign_dimensions(3, fewest=4, most=3)
+
+
+@pytest.mark.parametrize(
+    ("name", "has"), [("template", "It has none"), ("endpoint", "It has: model, cache, rounds")]
+)
+def test_an_option_that_a_rewriter_lacks_is_told_with_those_it_has(name, has):
+    with pytest.raises(InputError, match=f"the {name} rewriter has no option 'modle'. {has}"):
+        load_rewriter(name, modle="m")
+
+
+def test_an_unknown_rewriter_is_told_with_the_known_ones():
+    with pytest.raises(UnknownNameError, match=r"called 'templat'\. Did you mean template\? There"):
+        load_rewriter("templat")

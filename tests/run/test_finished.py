@@ -103,5 +103,5 @@ def test_what_is_no_run_is_refused(content, tmp_path):
         (tmp_path / "records").mkdir()
         (tmp_path / "manifest.json").write_text(content)
     assert not is_run(tmp_path)
-    with pytest.raises(InputError, match=re.escape("is no run of a generator. Give a folder")):
+    with pytest.raises(InputError, match=re.escape("is no run of a generator. Give one of")):
         FinishedRun(tmp_path)

@@ -10,7 +10,7 @@ from pathlib import Path
 from support.golden_weights import FOLDER, golden
 
 from aas_bench.rewards.catalog import REWARDS
-from aas_bench.rewards.rows import RewardRow
+from aas_bench.rewards.facts import RewardRow
 
 PAGE = Path(__file__).parents[2] / "docs" / "reward-models.md"
 START, END = "<!-- table: start -->", "<!-- table: end -->"

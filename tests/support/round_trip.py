@@ -16,7 +16,7 @@ from support.loopback_hub import LoopbackHub
 from aas_bench.publish.build import build
 from aas_bench.publish.builder import BadItem, BenchBuilder
 from aas_bench.publish.built import Build
-from aas_bench.publish.publish import publish
+from aas_bench.publish.push import publish
 from aas_bench.publish.sync import Target
 
 READ = """

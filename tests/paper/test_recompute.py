@@ -10,7 +10,7 @@ from support.author_tables import CELLS, benchmark_rows, dataset, emotion_rows
 
 from aas_bench.errors import SchemaError
 from aas_bench.paper.comparison import ABSENT, UNPUBLISHED
-from aas_bench.paper.reproduce import emotions, reproduce
+from aas_bench.paper.recompute import emotions, reproduce
 from aas_bench.paper.reproduction import to_csv, to_html, to_latex, write_reproduction
 from aas_bench.records.published import GENERATOR_COLUMNS, figures
 

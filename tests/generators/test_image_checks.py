@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from aas_bench.errors import BackendError
-from aas_bench.generators.checks import accept_image, image_from_bytes, image_from_pixels
+from aas_bench.generators.image_checks import accept_image, image_from_bytes, image_from_pixels
 
 
 def noise(width=8, height=6, channels=3):

@@ -9,7 +9,7 @@ from support.toy_builder import Toy
 
 from aas_bench.errors import BackendError, InputError, SchemaError
 from aas_bench.publish.build import build
-from aas_bench.publish.publish import publish
+from aas_bench.publish.push import publish
 from aas_bench.publish.sync import Target, check_access, compare
 
 REPO = "weathon/toy"
@@ -116,7 +116,7 @@ def test_someone_else_pushes_meanwhile(hub, tmp_path, monkeypatch):
         hub.repos["dataset", REPO].commit("main", {**hub.files(REPO), "new.txt": b"x"}, "theirs")
         return difference
 
-    monkeypatch.setattr("aas_bench.publish.publish.compare", racing)
+    monkeypatch.setattr("aas_bench.publish.push.compare", racing)
     with pytest.raises(BackendError, match=r"was changed meanwhile. Repeat the command"):
         publish(made(tmp_path / "two", n=12), Target(repo=REPO))
     assert "pairs/test-00000-of-00002.parquet" in hub.files(REPO)

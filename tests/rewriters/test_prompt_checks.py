@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aas_bench.rewriters.checks import content_words, lost_words, prompt_faults, unmentioned
+from aas_bench.rewriters.prompt_checks import content_words, lost_words, prompt_faults, unmentioned
 from aas_bench.tasks.taxonomy import DIMENSIONS
 
 CAPTION = "A man plays frisbee on a beach by the ocean."
