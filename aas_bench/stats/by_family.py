@@ -23,6 +23,10 @@ class GroupTest(Result):
         mean_p_holm: The p-value of its mean, adjusted over all groups that have one; None where
             there is no test.
         rank_p_holm: The same for Wilcoxon's.
+
+    Example:
+        >>> compare_by_group([3.0, 5.0], [1.0, 1.0], ["war"] * 2)["war"].mean_p_holm
+        0.25
     """
 
     comparison: GeneratorComparison

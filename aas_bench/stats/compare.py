@@ -40,6 +40,10 @@ class RewardComparison(Result):
         n: Pairs with both margins and a label of 0 or 1.
         n_label_ties: Pairs with both margins that are left out because their label is -1.
         n_missing: Pairs left out because a margin is missing.
+
+    Example:
+        >>> compare_rewards([1, 1], [1, -1], [1, 1]).n_only_a
+        1
     """
 
     accuracy_a: Estimate
@@ -66,6 +70,10 @@ class SignedRank(Result):
         n: Units.
         n_zero: Units among them whose difference is 0; the test leaves them out.
         reason: Why there is no test; None otherwise.
+
+    Example:
+        >>> compare_generators([3.0, 5.0], [1.0, 1.0]).rank_test.p_value
+        0.5
     """
 
     statistic: float | None
@@ -87,6 +95,10 @@ class GeneratorComparison(Result):
         rank_test: Wilcoxon's test over clusters, which belongs to the two before it.
         n: Pairs with both values.
         n_missing: Pairs left out because a value is missing.
+
+    Example:
+        >>> compare_generators([3.0, 5.0], [1.0, 1.0]).median_difference
+        3.0
     """
 
     mean_difference: Estimate

@@ -24,6 +24,10 @@ class Consistency(Result):
         unanimous: Share of items with one choice under all their wordings; n counts items.
         measure: "accuracy" against the labels, or, without labels, the share "chosen".
         accuracy_by_wording: The measure under each wording, in [0, 1].
+
+    Example:
+        >>> paraphrase_consistency([1, 2], ["a", "a"], [0, 1]).measure
+        'chosen'
     """
 
     unanimous: Estimate

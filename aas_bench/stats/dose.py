@@ -22,6 +22,11 @@ class EffectResponse(Result):
     Attributes:
         win_rate: By dose, the share of pairs in which the effect that was asked for wins.
         spearman: Mean over scenes of Spearman's correlation of margin and dose, in [-1, 1].
+
+    Example:
+        >>> found = dose_response([1.0, 2.0], [0.5, 1.0], ["blur"] * 2, ["cat"] * 2)
+        >>> found.effects["blur"].spearman.value
+        1.0
     """
 
     win_rate: dict[float, Estimate]
@@ -30,7 +35,12 @@ class EffectResponse(Result):
 
 @dataclass(frozen=True, kw_only=True)
 class DoseResponse(Result):
-    """Response to each effect, by its name."""
+    """Response to each effect, by its name.
+
+    Example:
+        >>> list(dose_response([1.0], [0.5], ["blur"], ["cat"]).effects)
+        ['blur']
+    """
 
     effects: dict[str, EffectResponse]
 

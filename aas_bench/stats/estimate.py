@@ -51,6 +51,10 @@ class Estimate(Result):
             missing. A pair left out by definition (a label tie; for the override rate, a pair
             that was not understood) lowers n and not the coverage.
         reason: Why `value` is None or, where there is a value, why it has no interval.
+
+    Example:
+        >>> Estimate(value=0.5, low=0.3, high=0.7, n=20).to_dict()["high"]
+        0.7
     """
 
     value: float | None

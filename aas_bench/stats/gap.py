@@ -27,6 +27,10 @@ class PairedGap(Result):
         a_wins: Share of pairs with a > b, in [0, 1].
         b_wins: Share of pairs with b > a; the rest are equal.
         n_equal: Pairs with a = b.
+
+    Example:
+        >>> paired_gap([2.0, 3.0], [1.0, 3.0]).n_equal
+        1
     """
 
     gap: Estimate

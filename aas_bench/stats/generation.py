@@ -21,6 +21,10 @@ class GeneratorShift(Result):
     Attributes:
         delta: Mean change from the original to the distorted image, under the original prompt.
         after: Mean score of the distorted image under the original prompt.
+
+    Example:
+        >>> generator_shift([9.0, 9.0], [5.0, 6.0]).after.value
+        5.5
     """
 
     delta: Estimate

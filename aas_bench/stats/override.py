@@ -44,6 +44,10 @@ class Override(Result):
         n_reward_ties: Pairs among the n with d_a 0, to the scores' resolution.
         n_response_ties: Pairs among the n with I 0, to the scores' resolution.
         n_missing: Pairs left out because a score is missing.
+
+    Example:
+        >>> override([5, 5], [4, 4], [1, 1], [6, 3]).overridden.value
+        0.5
     """
 
     followed: Estimate

@@ -28,6 +28,10 @@ class ArtRank(Result):
         rank_worst: The rank at its lower end.
         n_ranked: Generators plus one.
         relative: 0 at the lowest generator, 1 at the highest; outside [0, 1] beyond them.
+
+    Example:
+        >>> art_rank([4.0, 6.0], {"a": 9.0, "b": 1.0}).rank
+        2
     """
 
     mean: Estimate

@@ -33,6 +33,10 @@ class Preference(Result):
         n_label_ties: Pairs with scores that are left out because their label is -1.
         n_reward_ties: Pairs among the n whose margin is exactly 0.
         n_missing: Pairs left out because a score is missing.
+
+    Example:
+        >>> preference([1.0, -1.0, 0.0], [1, 0, -1]).n_label_ties
+        1
     """
 
     accuracy: Estimate

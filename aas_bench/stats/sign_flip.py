@@ -32,6 +32,10 @@ class SignFlip(Result):
         smallest: The least p-value that so many clusters, or flips, can give.
         n_clusters: Clusters whose sum is not 0; the others say nothing.
         reason: Why there is no test; None otherwise.
+
+    Example:
+        >>> sign_flip([1.0, 2.0, 4.0]).method
+        'enumerated'
     """
 
     p_value: float | None

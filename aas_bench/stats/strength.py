@@ -27,6 +27,10 @@ class StrengthCurve(Result):
         measure: "accuracy" against the labels, or, without labels, the share "chosen".
         strengths: The lambdas; 0 is the model as shipped.
         points: The measure at each of them, in [0, 1].
+
+    Example:
+        >>> strength_curve([1.0], [2.0], strengths=[0.0, 1.0]).points[1].value
+        0.0
     """
 
     measure: Literal["accuracy", "chosen"]
