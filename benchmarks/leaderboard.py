@@ -28,8 +28,8 @@ from pathlib import Path
 
 import httpx
 
+from aas_bench.records.collection import save_record
 from aas_bench.records.record import Measurement, Record, Scores, Source, Subject
-from aas_bench.records.store import save_record
 
 APP = Path(__file__).parents[1] / "leaderboard" / "app.py"
 PATHS = (

@@ -17,15 +17,15 @@ from typing import Any, ClassVar
 
 import datasets
 
-from aas_bench.counterfactual.build import (
+from aas_bench.counterfactual.effects import EFFECTS
+from aas_bench.counterfactual.scenes import SCENES, SIZE
+from aas_bench.counterfactual.split import (
     DOSES,
     counterfactual_features,
     counterfactual_rows,
     encoded_rows,
     split_revision,
 )
-from aas_bench.counterfactual.effects import EFFECTS
-from aas_bench.counterfactual.scenes import SCENES, SIZE
 from aas_bench.publish.builder import BenchBuilder, BenchConfig, for_viewer, option
 from aas_bench.publish.command import command
 from aas_bench.tasks.catalog import TASKS

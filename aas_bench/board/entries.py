@@ -9,8 +9,8 @@ from typing import Any
 
 from aas_bench.measure.measures import MEASURES
 from aas_bench.pages.kit import Axis, Column, ColumnKind, Entry, estimate_entry, number_entry
+from aas_bench.records.collection import Results
 from aas_bench.records.record import Measurement, Record
-from aas_bench.records.store import Results
 from aas_bench.stats.override import OUTCOMES
 from aas_bench.tasks.catalog import TASKS
 from aas_bench.tasks.task import Shelf

@@ -11,7 +11,7 @@ from aas_bench.errors import InputError
 from aas_bench.measure.compare import match_generators, match_rewards
 from aas_bench.measure.summary import STANDARD
 from aas_bench.records.record import Record
-from aas_bench.stats.compare import GeneratorComparison, RewardComparison
+from aas_bench.stats.differences import GeneratorComparison, RewardComparison
 from aas_bench.tables.scores import ScoreTable, load_scores
 
 

@@ -47,7 +47,7 @@ def _read(source: str | None) -> tuple[Any, ScoreTable, str]:
 
 
 def _built_in() -> tuple[Any, ScoreTable, str]:
-    from aas_bench.counterfactual.build import counterfactual_dataset
+    from aas_bench.counterfactual.split import counterfactual_dataset
 
     pairs = counterfactual_dataset(size=320, scenes=SCENES, doses=(DOSE,), wordings=1)
     what = "built-in photographs with a known effect, scored by built-in reward models"

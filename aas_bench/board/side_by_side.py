@@ -12,8 +12,8 @@ from aas_bench.board.paired import ScoreFiles
 from aas_bench.measure.compare import SHIFTS, test_name
 from aas_bench.measure.measures import MEASURES
 from aas_bench.pages.kit import Entry
+from aas_bench.records.collection import Results
 from aas_bench.records.record import Measurement, Record
-from aas_bench.records.store import Results
 from aas_bench.tasks.catalog import TASKS
 from aas_bench.words import NO_INTERVAL, UNDEFINED, number, p_value
 

@@ -29,7 +29,7 @@ from aas_bench.measure.measures import MEASURES
 from aas_bench.pages.gallery import Gallery
 from aas_bench.pages.kit import Table
 from aas_bench.pages.render import render
-from aas_bench.records.store import Results, collect, load_results
+from aas_bench.records.collection import Results, collect, load_results
 
 TABS: Final[Mapping[str, str]] = {
     "reward-models": "Reward models",

@@ -28,7 +28,7 @@ def demo(
     from rich.console import Console
 
     from aas_bench.cli.text import summary_table
-    from aas_bench.counterfactual.build import counterfactual_files
+    from aas_bench.counterfactual.split import counterfactual_files
     from aas_bench.measure.summary import summarise
     from aas_bench.pages.report import write_report
     from aas_bench.run.score import score

@@ -33,9 +33,9 @@ def published(
 ) -> None:
     """Write the paper's figures as records, the pending rows and the JSON Schema."""
     from aas_bench.files import write_atomically
+    from aas_bench.records.collection import SCHEMA_FILE, save_record
     from aas_bench.records.published import published_records
     from aas_bench.records.record import json_schema
-    from aas_bench.records.store import SCHEMA_FILE, save_record
 
     records = published_records(submissions)
     for record in records:
@@ -100,8 +100,8 @@ def collect(
     out: Annotated[Path, typer.Option("--out", "-o", help="Parquet file to write.")],
 ) -> None:
     """Write all good records as one tidy Parquet table; refused files are named."""
-    from aas_bench.records.store import collect as collect_records
-    from aas_bench.records.store import load_results
+    from aas_bench.records.collection import collect as collect_records
+    from aas_bench.records.collection import load_results
 
     loaded = load_results(folder)
     collect_records(loaded, out)

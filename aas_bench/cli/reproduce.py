@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from aas_bench.cli.options import Json, emit
-from aas_bench.cli.text import interval, printable
-from aas_bench.words import Spelling
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -70,6 +68,7 @@ def _print(result: Reproduction) -> None:
 def _print_comparison(console: Console, table: Comparison) -> None:
     from rich.table import Table
 
+    from aas_bench.cli.text import printable
     from aas_bench.paper.reproduction import HEADINGS
 
     console.print(f"\nTable {table.name}, {table.title}")
@@ -92,6 +91,8 @@ def _print_comparison(console: Console, table: Comparison) -> None:
 
 def _cell(figure: Figure | None) -> str:
     """The published figure, ours below it, and our interval."""
+    from aas_bench.words import Spelling
+
     if figure is None:
         return ""
     if figure.rounded is None or figure.recomputed is None:
@@ -106,6 +107,8 @@ def _cell(figure: Figure | None) -> str:
 
 def _print_override(console: Console, result: Reproduction) -> None:
     from rich.table import Table
+
+    from aas_bench.cli.text import interval, printable
 
     console.print("\nNot in the paper: who overrides, and who does not understand")
     grid = Table(box=None, pad_edge=False, header_style="bold")

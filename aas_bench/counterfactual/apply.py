@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, uniform_filter, uniform_filter1d
 from scipy.special import expit
 
-from aas_bench.counterfactual.measures import Plane, View, signed_lean
+from aas_bench.counterfactual.effect_meters import Plane, View, signed_lean
 from aas_bench.counterfactual.scenes import SCENES, Box, Pixels, Scene, photograph
 
 _DRAB: Final = np.array([112, 104, 74], dtype=np.float32)

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
-from aas_bench.counterfactual import apply, measures
-from aas_bench.counterfactual.measures import Measure
+from aas_bench.counterfactual import apply
+from aas_bench.counterfactual import effect_meters as measures
+from aas_bench.counterfactual.effect_meters import Measure
 from aas_bench.counterfactual.requests import REQUESTS
 from aas_bench.counterfactual.scenes import Pixels, Scene
 from aas_bench.errors import InputError

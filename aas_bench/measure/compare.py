@@ -14,7 +14,7 @@ from aas_bench.errors import InputError, SchemaError
 from aas_bench.measure.results import Headline
 from aas_bench.measure.rows import headline_rows
 from aas_bench.stats.analysis import Analysis
-from aas_bench.stats.compare import (
+from aas_bench.stats.differences import (
     GeneratorComparison,
     RewardComparison,
     compare_generators,

@@ -18,7 +18,7 @@ from aas_bench.measure.summary import STANDARD, standard
 from aas_bench.pages.report import write_report
 from aas_bench.records.make_records import RESULT, SCORES
 from aas_bench.run.generate import Generated
-from aas_bench.run.images import MEASURED
+from aas_bench.run.made_images import MEASURED
 from aas_bench.run.provenance import provenance, versions
 from aas_bench.run.score import score
 from aas_bench.tables.scores import ScoreTable

@@ -25,8 +25,8 @@ from aas_bench.publish.sync import (
     told_plainly,
 )
 from aas_bench.records.accept import check_folder
+from aas_bench.records.collection import Results, collect, load_results
 from aas_bench.records.record import Record, json_schema
-from aas_bench.records.store import Results, collect, load_results
 from aas_bench.tasks.catalog import TASKS
 
 RESULTS: Final = "results"

@@ -12,11 +12,11 @@ from typing import Any, Final
 from aas_bench.errors import AasBenchError, StoreError
 from aas_bench.measure.measurement import Measurement
 from aas_bench.measure.summary import standard
+from aas_bench.records.collection import flags_of, load_results, read_record
 from aas_bench.records.make_records import redacted
 from aas_bench.records.published import published_measurements
 from aas_bench.records.record import Record
 from aas_bench.records.scores_file import scores_only
-from aas_bench.records.store import flags_of, load_results, read_record
 from aas_bench.tables.schema import MODEL
 from aas_bench.tables.scores import ScoreTable, load_scores
 

@@ -13,10 +13,10 @@ from typing import Any, Final
 from aas_bench.errors import InputError, StoreError
 from aas_bench.files import file_sha256
 from aas_bench.measure.summary import Summary, standard
+from aas_bench.records.collection import load_results, save_record
 from aas_bench.records.published import reward_subject
 from aas_bench.records.record import SCHEMA_VERSION, Measurement, Record, Scores, Subject
 from aas_bench.records.scores_file import scores_only
-from aas_bench.records.store import load_results, save_record
 from aas_bench.tables.scores import ScoreTable, load_scores
 from aas_bench.tasks.catalog import TASKS, task_of
 

@@ -16,8 +16,8 @@ import numpy as np
 from PIL import Image
 from scipy.special import expit
 
+from aas_bench.counterfactual.effect_meters import View
 from aas_bench.counterfactual.effects import EFFECTS
-from aas_bench.counterfactual.measures import View
 from aas_bench.counterfactual.reading import requested_effects
 from aas_bench.counterfactual.scenes import SIZE, Pixels
 from aas_bench.rewards.base import RewardModel, Scores

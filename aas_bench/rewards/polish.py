@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 from scipy.ndimage import laplace
 
-from aas_bench.counterfactual.measures import View
+from aas_bench.counterfactual.effect_meters import View
 from aas_bench.counterfactual.scenes import SIZE, Pixels
 from aas_bench.rewards.base import RewardModel, Scores
 from aas_bench.rewards.effect_match import REMEMBERED, measurable

@@ -22,7 +22,7 @@ from aas_bench.generators.catalog import BACKENDS
 from aas_bench.generators.load import load_generator
 from aas_bench.generators.settings import VARIANTS, Variant
 from aas_bench.generators.spec import Submission, require_runnable
-from aas_bench.run.images import MEASURED, ImageStore
+from aas_bench.run.made_images import MEASURED, ImageStore
 from aas_bench.run.progress import progress_bar
 from aas_bench.run.prompts import Prompt, Prompts
 from aas_bench.run.seeds import describe_seeds, require_seeds, seed_pair, seed_settings

@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from PIL import Image
 
-from aas_bench.counterfactual.build import split_revision
 from aas_bench.counterfactual.effects import EFFECTS
 from aas_bench.counterfactual.scenes import SCENES, SIZES, photograph
+from aas_bench.counterfactual.split import split_revision
 from aas_bench.errors import InputError
 from aas_bench.generators.settings import Settings
 from aas_bench.run.prompts import BUILT_IN, Prompt, Prompts

@@ -5,7 +5,8 @@ from __future__ import annotations
 from aas_bench.stats.agreement import krippendorff_alpha, quadratic_kappa, spearman
 from aas_bench.stats.analysis import Analysis
 from aas_bench.stats.by_family import GroupTest, compare_by_group
-from aas_bench.stats.compare import (
+from aas_bench.stats.consistency import Consistency, paraphrase_consistency
+from aas_bench.stats.differences import (
     GeneratorComparison,
     RewardComparison,
     SignedRank,
@@ -13,7 +14,6 @@ from aas_bench.stats.compare import (
     compare_rewards,
     holm,
 )
-from aas_bench.stats.consistency import Consistency, paraphrase_consistency
 from aas_bench.stats.dose import DoseResponse, EffectResponse, dose_response
 from aas_bench.stats.estimate import Estimate
 from aas_bench.stats.gap import PairedGap, paired_gap

@@ -9,7 +9,7 @@ from typing import Any
 from numpy.typing import ArrayLike, NDArray
 
 from aas_bench.stats.analysis import Analysis
-from aas_bench.stats.compare import GeneratorComparison, compare_sample, holm
+from aas_bench.stats.differences import GeneratorComparison, compare_sample, holm
 from aas_bench.stats.estimate import OnMissing, Result
 from aas_bench.stats.inputs import read_groups, read_sample
 

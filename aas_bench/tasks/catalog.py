@@ -23,13 +23,13 @@ TASKS: Final = Registry(
             question="A photograph has a known effect at a known dose. Does the reward rise as the "
             "request is met more strongly, and does it stay the same in other words?",
             hub_id="weathon/aas_counterfactual",
-            build="aas_bench.counterfactual.build:counterfactual_dataset",
+            build="aas_bench.counterfactual.split:counterfactual_dataset",
             image_distorted="a photograph with the requested effect",
             image_original="the same photograph",
             label="1 by construction",
             licence="Apache-2.0; the photographs are in the public domain, CC0 or CC BY 2.0.",
             columns=frozenset({"dose", "effect", "scene"}),
-            pairs_of="aas_bench.counterfactual.build:pairs_of",
+            pairs_of="aas_bench.counterfactual.split:pairs_of",
             benchmarks=(
                 _PREFERENCE,
                 HubBenchmark(

@@ -8,7 +8,7 @@ import pytest
 from support.leaderboard_records import fill
 
 from aas_bench.board.site import Site
-from aas_bench.records.store import load_results
+from aas_bench.records.collection import load_results
 
 LEADERBOARD = Path(__file__).parents[2] / "leaderboard"
 

@@ -13,8 +13,8 @@ from aas_bench.board.tabs.alignment_tax import alignment_tax
 from aas_bench.board.tabs.generator_shift import generators
 from aas_bench.board.tabs.real_images import real_images
 from aas_bench.board.tabs.reward_models import headline, reward_models
+from aas_bench.records.collection import Results
 from aas_bench.records.record import Measurement
-from aas_bench.records.store import Results
 
 EMPTY = Results(records=(), refused=(), flagged=())
 VIEWS = (reward_models, generators, alignment_tax, real_images)

@@ -5,7 +5,7 @@ import json
 import pandas as pd
 import pytest
 
-from aas_bench.counterfactual.build import counterfactual_files
+from aas_bench.counterfactual.split import counterfactual_files
 from aas_bench.run.score import score
 from aas_bench.version import __version__
 
@@ -14,7 +14,7 @@ from aas_bench.version import __version__
 def small(monkeypatch):
     """The demo on two scenes and two effects."""
     monkeypatch.setattr(
-        "aas_bench.counterfactual.build.counterfactual_files",
+        "aas_bench.counterfactual.split.counterfactual_files",
         lambda folder: counterfactual_files(
             folder, scenes=["coffee", "rocket"], effects=["clarity", "symmetry"], size=320
         ),

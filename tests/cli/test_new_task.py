@@ -14,7 +14,7 @@ from aas_bench.measure.analyses.recognise import recognised
 from aas_bench.measure.summary import summarise
 from aas_bench.publish.build import build
 from aas_bench.publish.eval_results import eval_yaml
-from aas_bench.records.store import load_results
+from aas_bench.records.collection import load_results
 from aas_bench.tables.scores import load_scores
 from aas_bench.tasks.catalog import TASKS
 from aas_bench.tasks.task import HubBenchmark, Task

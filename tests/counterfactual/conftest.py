@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from aas_bench.counterfactual.effect_meters import View
 from aas_bench.counterfactual.effects import EFFECTS
-from aas_bench.counterfactual.measures import View
 from aas_bench.counterfactual.scenes import SCENES, photograph
 
 STEPS = (0.0, 0.25, 0.5, 0.75, 1.0)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from aas_bench.counterfactual.build import counterfactual_dataset, split_revision
+from aas_bench.counterfactual.split import counterfactual_dataset, split_revision
 from aas_bench.errors import InputError
 
 SCRIPT = Path(__file__).parents[2] / "dataset_scripts" / "counterfactual.py"

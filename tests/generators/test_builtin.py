@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from aas_bench.counterfactual.effect_meters import View
 from aas_bench.counterfactual.effects import EFFECTS
-from aas_bench.counterfactual.measures import View
 from aas_bench.counterfactual.reading import requested_effects
 from aas_bench.counterfactual.scenes import SCENES
 from aas_bench.generators.base import Request

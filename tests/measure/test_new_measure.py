@@ -12,7 +12,7 @@ from aas_bench.board.entries import measured_column
 from aas_bench.measure.measures import MEASURES, RANGES, Measure, Placed
 from aas_bench.measure.summary import summarise
 from aas_bench.records.accept import check_folder
-from aas_bench.records.store import collect, load_results, save_record
+from aas_bench.records.collection import collect, load_results, save_record
 from aas_bench.stats.gap import paired_gap
 from aas_bench.tables.scores import ScoreTable
 

@@ -11,8 +11,8 @@ from aas_bench.board.entries import lookups
 from aas_bench.board.tabs.generator_shift import generators
 from aas_bench.board.tabs.reward_models import reward_models
 from aas_bench.cli import main
+from aas_bench.records.collection import load_results
 from aas_bench.records.make_records import add_run
-from aas_bench.records.store import load_results
 
 LEADERBOARD = Path(__file__).parents[2] / "leaderboard"
 FIELDS = ("value", "low", "high", "n", "n_clusters", "coverage", "reason")

@@ -18,9 +18,9 @@ from aas_bench.publish.results_repo import (
     write_results,
 )
 from aas_bench.publish.sync import Target
+from aas_bench.records.collection import load_results, read_record, save_record
 from aas_bench.records.make_records import add_run
 from aas_bench.records.record import Subject
-from aas_bench.records.store import load_results, read_record, save_record
 
 HOSTILE = '"><img src=x onerror=alert(1)> | [x](javascript:alert(1))'
 REPO = "weathon/aas_bench_results"

@@ -12,9 +12,9 @@ from support.score_runs import SCRIPT, score_frame
 from aas_bench.errors import InputError, StoreError
 from aas_bench.generators.spec import load_submission
 from aas_bench.pages.generator import measure_generator
+from aas_bench.records.collection import load_results
 from aas_bench.records.make_records import add_run, redacted, slug
 from aas_bench.records.published import generator_subject
-from aas_bench.records.store import load_results
 from aas_bench.run.generate import generate
 from aas_bench.run.prompts import load_prompts
 from aas_bench.tables.scores import load_scores

@@ -4,13 +4,13 @@ import json
 
 import pytest
 
+from aas_bench.records.collection import load_results
 from aas_bench.records.published import (
     GENERATOR_COLUMNS,
     figures,
     published_measurements,
     published_records,
 )
-from aas_bench.records.store import load_results
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ from pydantic import ValidationError
 from support.result_records import AFTER, pending, record
 
 from aas_bench.measure.measures import MEASURES
+from aas_bench.records.collection import parse_record
 from aas_bench.records.record import Measurement, Scores, Source, Subject, json_schema
-from aas_bench.records.store import parse_record
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 texts = st.text(min_size=1, max_size=60).filter(str.isprintable)

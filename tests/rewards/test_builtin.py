@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 from sklearn.metrics import accuracy_score
 
-from aas_bench.counterfactual.build import counterfactual_rows
+from aas_bench.counterfactual.effect_meters import View
 from aas_bench.counterfactual.effects import EFFECTS
-from aas_bench.counterfactual.measures import View
 from aas_bench.counterfactual.scenes import SCENES, photograph
+from aas_bench.counterfactual.split import counterfactual_rows
 from aas_bench.rewards import average_taste, effect_match, polish
 from aas_bench.rewards.catalog import load_reward
 from aas_bench.rewards.random import Chance

@@ -45,7 +45,7 @@ def killer():
 
 
 def _die_after(n_images):
-    from aas_bench.run import images
+    from aas_bench.run import made_images as images
 
     write, left = images.write_atomically, [n_images]
 

@@ -8,8 +8,8 @@ import pandas as pd
 from support.result_records import PAPER
 
 from aas_bench.measure.summary import standard
+from aas_bench.records.collection import save_record
 from aas_bench.records.record import Measurement, Record, Scores, Subject
-from aas_bench.records.store import save_record
 from aas_bench.tables.scores import ScoreTable
 
 SCRIPT = "<script>alert(1)</script>"

@@ -92,7 +92,7 @@ def test_a_script_in_a_folder_is_never_run(tmp_path):
 @pytest.fixture
 def counterfactual(monkeypatch):
     """The split of the package, in small."""
-    module = types.ModuleType("aas_bench.counterfactual.build")
+    module = types.ModuleType("aas_bench.counterfactual.split")
     table = toy_pairs.dataset(toy_pairs.rows(2, generators=("photo",)))
     module.counterfactual_dataset = lambda: table
     monkeypatch.setitem(sys.modules, module.__name__, module)

@@ -4,7 +4,7 @@ from itertools import combinations
 import pytest
 import yaml
 
-from aas_bench.counterfactual.build import counterfactual_dataset
+from aas_bench.counterfactual.split import counterfactual_dataset
 from aas_bench.errors import UnknownNameError
 from aas_bench.records.published import paper
 from aas_bench.registry import import_object

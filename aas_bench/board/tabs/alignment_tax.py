@@ -20,9 +20,9 @@ from aas_bench.board.tabs.tab import Tab
 from aas_bench.measure.compare import SHIFTS, holm_by_family
 from aas_bench.measure.measures import MEASURES
 from aas_bench.pages.kit import Axis, Column, Entry, Row, Table, facet, number_entry, span
+from aas_bench.records.collection import Results
 from aas_bench.records.record import Measurement
-from aas_bench.records.store import Results
-from aas_bench.stats.compare import GeneratorComparison
+from aas_bench.stats.differences import GeneratorComparison
 from aas_bench.words import UNDEFINED, count, number
 
 NAME: Final = "alignment-tax"

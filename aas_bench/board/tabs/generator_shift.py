@@ -32,8 +32,8 @@ from aas_bench.pages.kit import (
     facet,
     on_axis,
 )
+from aas_bench.records.collection import Results
 from aas_bench.records.record import Measurement
-from aas_bench.records.store import Results
 from aas_bench.words import UNDEFINED
 
 NAME: Final = "generators"

@@ -19,8 +19,8 @@ from aas_bench.board.sentences import sure
 from aas_bench.board.tabs.tab import Tab
 from aas_bench.measure.measures import MEASURES
 from aas_bench.pages.kit import Column, Entry, Row, Table, facet, on_axis
+from aas_bench.records.collection import Results
 from aas_bench.records.record import Measurement
-from aas_bench.records.store import Results
 from aas_bench.words import plain_name
 
 NAME: Final = "real-photographs-and-art"

@@ -35,8 +35,8 @@ from aas_bench.pages.kit import (
     facet,
 )
 from aas_bench.pages.summary_charts import knob_panel
+from aas_bench.records.collection import Results
 from aas_bench.records.record import Measurement
-from aas_bench.records.store import Results
 from aas_bench.tasks.catalog import TASKS
 from aas_bench.words import SHARE, UNDEFINED, listing, percent
 

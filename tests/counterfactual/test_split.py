@@ -12,8 +12,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from aas_bench.counterfactual import build
-from aas_bench.counterfactual.build import (
+from aas_bench.counterfactual import split as build
+from aas_bench.counterfactual.effects import EFFECTS
+from aas_bench.counterfactual.scenes import SCENES, photograph
+from aas_bench.counterfactual.split import (
     DOSES,
     PARAPHRASE_DOSE,
     counterfactual_dataset,
@@ -22,8 +24,6 @@ from aas_bench.counterfactual.build import (
     counterfactual_rows,
     split_revision,
 )
-from aas_bench.counterfactual.effects import EFFECTS
-from aas_bench.counterfactual.scenes import SCENES, photograph
 from aas_bench.errors import InputError, UnknownNameError
 from aas_bench.run.score import score
 from aas_bench.tables.pairs import load_pairs
@@ -32,7 +32,7 @@ from aas_bench.tables.schema import IMAGE_COLUMNS, PAIR_COLUMNS
 SMALL = {"effects": ("clarity", "symmetry"), "scenes": ("coffee", "rocket"), "size": 320}
 DIGEST = """
 import hashlib
-from aas_bench.counterfactual.build import counterfactual_rows
+from aas_bench.counterfactual.split import counterfactual_rows
 digest = hashlib.sha256()
 for row in counterfactual_rows(scenes=["coffee"], size=320, doses=(0.5,), wordings=1):
     digest.update(row["pair_id"].encode() + row["prompt_distorted"].encode())

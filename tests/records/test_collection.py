@@ -7,9 +7,9 @@ import pytest
 from support.result_records import measured, pending, record
 
 from aas_bench.errors import InputError
-from aas_bench.records import store
+from aas_bench.records import collection as store
+from aas_bench.records.collection import collect, load_results, save_record
 from aas_bench.records.record import Subject
-from aas_bench.records.store import collect, load_results, save_record
 
 
 def test_the_committed_folder_is_whole(board):

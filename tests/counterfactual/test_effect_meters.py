@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from aas_bench.counterfactual import measures
+from aas_bench.counterfactual import effect_meters as measures
+from aas_bench.counterfactual.effect_meters import View
 from aas_bench.counterfactual.effects import EFFECTS
-from aas_bench.counterfactual.measures import View
 
 
 def filled(*colour, shape=(64, 96)):
