@@ -79,8 +79,8 @@ def summarise(
         generators: CSV or JSON of generators' means, for the rank of paintings; None: the
             published table, for hpsv3 alone.
         rewards: Reward models to report, in this order; None means all of the table.
-        n_resamples: Bootstrap resamples of the clusters.
-        seed: Seed of the bootstrap.
+        n_resamples: Sign flips of a test with many clusters.
+        seed: Seed of the sign flips.
         confidence_level: Of every interval, in (0, 1).
         ties: "original" counts equal scores as a choice of I_o, "half" as half a choice.
         on_missing: "raise", or "drop" unscored pairs and lower the coverage.

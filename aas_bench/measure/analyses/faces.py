@@ -30,7 +30,7 @@ def faces(scores: TaskScores) -> TaskReport:
         unit="share",
         neutral=0.5,
         neutral_name="chance",
-        note="The pairs of one prompt are resampled together.",
+        note="The pairs of one prompt count as one cluster.",
     )
     override = override_breakdown(scores, groupings)
     return TaskReport(
