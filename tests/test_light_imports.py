@@ -16,7 +16,7 @@ HEAVY = {
     "pandas",
     "sklearn",
 }
-HEAVY |= {"matplotlib", "skimage", "pyarrow", "scipy", "numpy", "rich"}
+HEAVY |= {"skimage", "pyarrow", "scipy", "numpy", "rich"}
 
 
 def modules_after(code: str) -> set[str]:
