@@ -21,8 +21,8 @@ from aas_bench.publish.builder import BenchBuilder
 from aas_bench.publish.built import FAULTS, STATE, Build, ConfigBuild
 from aas_bench.publish.card import write_card
 from aas_bench.publish.shards import Note, Written, write_shard
+from aas_bench.run.directory import PARTS, RunDirectory, open_run
 from aas_bench.run.progress import progress_bar
-from aas_bench.run.store import PARTS, RunDirectory, open_run
 from aas_bench.version import __version__
 
 _PACKAGES: Final = ("datasets", "pyarrow", "pillow", "numpy")

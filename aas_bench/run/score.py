@@ -25,11 +25,11 @@ from aas_bench.errors import BackendError, InputError
 from aas_bench.files import json_bytes
 from aas_bench.rewards.base import RewardModel, Term, weighted_sum
 from aas_bench.rewards.catalog import RewardSpec, load_reward
+from aas_bench.run.directory import RunDirectory, open_run, parquet_bytes
 from aas_bench.run.groups import PairRow, RowGroup, UndecodedPairs, prefetch, row_groups
 from aas_bench.run.model import BadImage, ModelRun, prepare
 from aas_bench.run.progress import progress_bar
 from aas_bench.run.provenance import provenance, versions
-from aas_bench.run.store import RunDirectory, open_run, parquet_bytes
 from aas_bench.tables.open import Source
 from aas_bench.tables.schema import (
     CELLS,

@@ -11,7 +11,7 @@ import pytest
 
 from aas_bench.errors import InputError, StoreError
 from aas_bench.files import write_atomically
-from aas_bench.run.store import open_run
+from aas_bench.run.directory import open_run
 
 TABLE = pa.table({"pair_id": ["a", "b"], "x": [1.0, None]})
 SPEC = {"rewards": [{"name": "toy"}], "prompts": "both"}
@@ -91,7 +91,7 @@ def test_two_writers(tmp_path):
 def test_the_lock_of_a_killed_process_is_free(tmp_path):
     code = (
         "import sys, time\n"
-        "from aas_bench.run.store import open_run\n"
+        "from aas_bench.run.directory import open_run\n"
         f"with open_run(sys.argv[1], kind='scores', spec={SPEC!r}):\n"
         "    print('held', flush=True)\n"
         "    time.sleep(60)\n"
