@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aas_bench.errors import InputError, SchemaError, StoreError
 from aas_bench.generators.settings import VARIANTS, Variant
-from aas_bench.run.made_images import MEASURED, RECORDS, ImageStore
 from aas_bench.run.directory import MANIFEST
+from aas_bench.run.made_images import MEASURED, RECORDS, ImageStore
 from aas_bench.tables.schema import PAIR_ID, pair_name
 
 if TYPE_CHECKING:

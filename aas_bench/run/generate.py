@@ -22,11 +22,11 @@ from aas_bench.generators.catalog import BACKENDS
 from aas_bench.generators.load import load_generator
 from aas_bench.generators.settings import VARIANTS, Variant
 from aas_bench.generators.spec import Submission, require_runnable
+from aas_bench.run.directory import RunDirectory, open_run
 from aas_bench.run.made_images import MEASURED, ImageStore
 from aas_bench.run.progress import progress_bar
 from aas_bench.run.prompts import Prompt, Prompts
 from aas_bench.run.seeds import describe_seeds, require_seeds, seed_pair, seed_settings
-from aas_bench.run.directory import RunDirectory, open_run
 from aas_bench.tables.schema import (
     DIMENSIONS,
     IMAGE_DISTORTED,
