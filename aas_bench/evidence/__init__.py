@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 EVIDENCE: Final = Path(__file__).parent / "stable_diffusion_3.5_large.parquet"
+NAMES: Final = {"hpsv3": "HPSv3", "hpsv2": "HPSv2", "image_reward": "ImageReward"}
+"""What people call the reward models whose scores are here."""
 
 
 def load_evidence() -> pd.DataFrame:
