@@ -9,6 +9,7 @@ from typing import Final
 from aas_bench.evidence import EVIDENCE, NAMES
 from aas_bench.measure.standing import Standing, standings
 from aas_bench.pages.chart import Chart, Drawing, Scale, interval_mark, series
+from aas_bench.pages.summary_charts import WIDTH
 from aas_bench.tables.scores import load_scores
 from aas_bench.words import ROUND_SHARE, SHARE, listing, percent
 
@@ -30,8 +31,7 @@ MEANINGS: Final = {
     "overridden_in_every_unit": "Of all pairs, those that moved and that polish won however the "
     "score is rescaled.",
 }
-WIDTH: Final = 840
-_LEFT, _ROW, _GAP = 322, 26, 18
+_ROW, _HEAD, _APART = 24, 36, 44
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,31 +92,31 @@ def real_models() -> RealModels:
     return RealModels(found=found, n_pairs=len(table))
 
 
-def real_chart(models: RealModels) -> Chart:
-    """Each figure of each model as a mark on its interval, models under one another."""
-    block = len(models.found) * _ROW + _GAP
-    height = len(FIGURES) * block + 30
-    x = Scale(low=0, high=1, start=_LEFT, stop=WIDTH - 150)
-    drawing = Drawing("real", WIDTH, height)
-    for tick in (0, 0.25, 0.5, 0.75, 1):
-        drawing.line([(x(tick), 4), (x(tick), height - 30)], "rule")
-        drawing.text(x(tick), height - 10, percent(tick), fill="muted", anchor="middle")
+def real_chart(models: RealModels, *, across: int = 1) -> Chart:
+    """Each figure of each model as a mark on its interval, models under one another.
+
+    Args:
+        models: What to draw.
+        across: Figures side by side.
+    """
+    block = len(models.found) * _ROW + _HEAD
+    height = -(-len(FIGURES) // across) * block + 24
+    drawing = Drawing("real", across * WIDTH + (across - 1) * _APART, height)
     for i, (key, heading) in enumerate(_HEADINGS.items()):
-        for line, text in enumerate(heading):
-            drawing.text(
-                0,
-                i * block + 20 + 20 * line,
-                text,
-                bold=line == 0,
-                fill="ink" if line == 0 else "muted",
-            )
+        left, top = (i % across) * (WIDTH + _APART), (i // across) * block + _HEAD
+        x = Scale(low=0, high=1, start=left + 118, stop=left + WIDTH - 130)
+        drawing.text(left + 1, top - 12, heading, bold=True)
+        for tick in (0, 0.5, 1):
+            drawing.line([(x(tick), top - 4), (x(tick), top + block - _HEAD - 2)], "rule")
+            if i >= len(FIGURES) - across:
+                drawing.text(x(tick), height - 6, percent(tick), fill="muted", anchor="middle")
         for position, (name, standing) in enumerate(models.found.items()):
-            y, estimate = i * block + position * _ROW + 15, getattr(standing, key)
-            drawing.text(_LEFT - 14, y, name, fill=series(position), anchor="end", middle=True)
+            y, estimate = top + position * _ROW + _ROW / 2 - 3, getattr(standing, key)
+            drawing.text(x.start - 12, y, name, fill=series(position), anchor="end", middle=True)
             interval_mark(drawing, estimate, x, y, position=position)
-            drawing.text(x.stop + 16, y, ROUND_SHARE.whole(estimate), middle=True)
+            drawing.text(x.stop + 14, y, ROUND_SHARE.whole(estimate), middle=True)
     sentence = " ".join(
-        f"{name}: " + ", ".join(f"{FIGURES[key]} {text}" for key, text in zip(FIGURES, row)) + "."
+        f"{name}: " + ", ".join(f"{FIGURES[key]} {text}" for key, text in zip(FIGURES, row, strict=True)) + "."
         for name, *row in models.rows()
     )
     return Chart(
@@ -137,8 +137,8 @@ def real_chart(models: RealModels) -> Chart:
 
 
 _HEADINGS: Final = {
-    "chosen": ("Chose what was asked for", "over the polished image"),
-    "moved": ("Moved towards the request", "net share of pairs"),
-    "overridden": ("Moved, and polish won", "of the pairs that moved"),
-    "overridden_in_every_unit": ("The same in every unit", "of all pairs"),
+    "chosen": "Chose what was asked for",
+    "moved": "Moved towards the request (net share)",
+    "overridden": "Moved, and polish won (of those that moved)",
+    "overridden_in_every_unit": "The same in every unit (of all pairs)",
 }
