@@ -40,12 +40,13 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path(__file__).with_name("picture.png"))
     out: Path = parser.parse_args().out
     models = real_models()
+    chart = real_chart(models, across=2)
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder) / "page.html"
         page.write_text(
             environment()
             .from_string(PAGE)
-            .render(style=style(), heading=HEADING, lede=models.lede, chart=real_chart(models, across=2)),
+            .render(style=style(), heading=HEADING, lede=models.lede, chart=chart),
             encoding="utf-8",
         )
         save(photograph(page), out)

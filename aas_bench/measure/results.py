@@ -175,10 +175,8 @@ class Summary:
     def __str__(self) -> str:
         """What a terminal has room for: the pairs, and a line a reward model."""
         level = words.level(self.analysis.confidence_level)
-        lines = [
-            f"{words.count(self.n_pairs, 'pair')} of {words.count(self.n_clusters, 'base prompt')}; "
-            f"{level} intervals"
-        ]
+        prompts = words.count(self.n_clusters, "base prompt")
+        lines = [f"{words.count(self.n_pairs, 'pair')} of {prompts}; {level} intervals"]
         found = self.measurements()
         for name in list(self.rewards)[:_MOST_LINES]:
             figures = [

@@ -1,4 +1,4 @@
-"""What four stored scores a pair say of a reward model, where nothing else is known of the pairs."""
+"""What four stored scores a pair say of a reward model, where nothing else is known of them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 from aas_bench.stats.estimate import Estimate
 from aas_bench.stats.placebo import placebo_from_four
 from aas_bench.stats.preference import chosen
-from aas_bench.stats.resolution import difference
 from aas_bench.stats.rescaling import rescaling
+from aas_bench.stats.resolution import difference
 from aas_bench.tables.scores import ScoreTable
 
 

@@ -116,7 +116,7 @@ def real_chart(models: RealModels, *, across: int = 1) -> Chart:
             interval_mark(drawing, estimate, x, y, position=position)
             drawing.text(x.stop + 14, y, ROUND_SHARE.whole(estimate), middle=True)
     sentence = " ".join(
-        f"{name}: " + ", ".join(f"{FIGURES[key]} {text}" for key, text in zip(FIGURES, row, strict=True)) + "."
+        f"{name}: {', '.join(map(' '.join, zip(FIGURES.values(), row, strict=True)))}."
         for name, *row in models.rows()
     )
     return Chart(

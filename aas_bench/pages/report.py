@@ -86,7 +86,8 @@ def write_report(
                 summary.ordered(), table, pairs, folder=images, max_gallery=max_gallery
             )
         write_text(folder / "summary.json", summary.to_json() + "\n")
-        write_text(folder / "index.html", render(summary.ordered(), gallery, title=title, real=real))
+        page = render(summary.ordered(), gallery, title=title, real=real)
+        write_text(folder / "index.html", page)
     return Path(out) / "index.html"
 
 
