@@ -140,8 +140,8 @@ def model_files(
 ) -> tuple[dict[str, str], dict[str, str]]:
     """The `.eval_results` files by model repository, and why other records have none.
 
-    Only a measured, unflagged record of all pairs, of a subject with a repository of its own gives entries; of
-    several on one leaderboard the newest counts.
+    Only a measured, unflagged record of all pairs gives entries, of a subject with a repository of
+    its own; of several on one leaderboard the newest counts.
 
     Args:
         records: Accepted records.
