@@ -183,7 +183,7 @@ def _lede(found: Sequence[Lookup]) -> tuple[str, ...]:
     if others:
         more = listing(sorted({TASKS[each.record.task].title for each in others}), most=MOST_NAMED)
         tests = sum(each.self_test for each in others)
-        built_in = f", {tests} of them synthetic self-tests" if tests else ""
+        built_in = " (synthetic self-tests)" if tests == len(others) else ""
         what += f" {len(others)} more on {more}{built_in}: choose them under Pairs."
     if _overriding_task(on) is not None:
         return question, f"{what} Here {_most_overriding(on)}"
@@ -237,7 +237,7 @@ def _most_overriding(found: Sequence[Lookup]) -> str:
     first, *near = leaders(rates)
     also = f" (not told apart from {listing(near, most=MOST_NAMED)})" if near else ""
     subset = next(e.record.subset for e in moved if e.record.subject.name == first)
-    where = f" ({subset})" if subset else ""
+    where = f", on {subset}" if subset else ""
     return (
         f"{first} overrides most{also}: where the request moved its score, taken at face value, "
         f"the polished image won all the same in {sure(rates[first])}{where}."
