@@ -5,16 +5,19 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 from aas_bench.measure.measures import MEASURES
 from aas_bench.pages.kit import Axis, Column, ColumnKind, Entry, estimate_entry, number_entry
 from aas_bench.records.collection import Results
 from aas_bench.records.record import Measurement, Record
+from aas_bench.rewards.catalog import SYNTHETIC
 from aas_bench.stats.override import OUTCOMES
 from aas_bench.tasks.catalog import TASKS
 from aas_bench.tasks.task import Shelf
 from aas_bench.words import SHARE, UNDEFINED, percent
+
+SELF_TEST: Final = "self-test, synthetic"
 
 
 class Lookup:
@@ -28,6 +31,14 @@ class Lookup:
     def __init__(self, record: Record, flag: str | None = None) -> None:
         self.record = record
         self.flag = flag
+
+    @property
+    def self_test(self) -> bool:
+        """Whether the subject is built in, with a known answer: it ranks nowhere."""
+        subject = self.record.subject
+        if subject.kind == "reward_model":
+            return subject.name in SYNTHETIC
+        return subject.family == "builtin"
 
     @cached_property
     def _by_key(self) -> dict[tuple[object, ...], Measurement]:
@@ -108,8 +119,11 @@ def outcome_entry(of: Lookup, *, reward: str | None = None) -> Entry:
 
 
 def status_entry(record: Record) -> Entry:
-    """Measured, published (with its place in the source) or pending."""
+    """Measured (on which subset), published (with its place in the source) or pending."""
     source = record.source
+    if record.subset is not None:
+        href = "" if source is None else source.url
+        return Entry(text=record.status, sub=record.subset, href=href)
     if source is None:
         day = "" if record.created is None else record.created.isoformat()
         return Entry(text=record.status, sub=day)
@@ -132,10 +146,10 @@ def coverage_entry(found: Measurement | None) -> Entry:
     return number_entry(SHARE.value(found.coverage), found.coverage)
 
 
-def name_entry(record: Record) -> Entry:
-    """The subject's name; below it, where it can be found."""
-    subject = record.subject
-    return Entry(text=subject.name, sub=subject.repo or "")
+def name_entry(of: Lookup) -> Entry:
+    """The subject's name; below it, where it can be found, or that it tests us."""
+    subject = of.record.subject
+    return Entry(text=subject.name, sub=SELF_TEST if of.self_test else subject.repo or "")
 
 
 def shared_ranks(estimates: Mapping[str, Measurement], *, higher_is_better: bool) -> dict[str, int]:

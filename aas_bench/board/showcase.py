@@ -50,7 +50,7 @@ def _built_in() -> tuple[Any, ScoreTable, str]:
     from aas_bench.counterfactual.split import counterfactual_dataset
 
     pairs = counterfactual_dataset(size=320, scenes=SCENES, doses=(DOSE,), wordings=1)
-    what = "built-in photographs with a known effect, scored by built-in reward models"
+    what = "built-in photographs with a known effect, under synthetic scorers: a self-test"
     return pairs, _scored(pairs), what
 
 

@@ -77,7 +77,8 @@ def choices(results: Results) -> dict[str, list[tuple[str, str]]]:
 
 def record_name(record: Record) -> str:
     """A record in a list: who, on what, measured or published."""
-    return f"{record.subject.name} · {TASKS[record.task].title} · {record.status}"
+    test = " · self-test" if Lookup(record).self_test else ""
+    return f"{record.subject.name} · {TASKS[record.task].title} · {record.status}{test}"
 
 
 def comparable(results: Results) -> Iterator[tuple[str, str]]:
@@ -91,8 +92,13 @@ def comparable(results: Results) -> Iterator[tuple[str, str]]:
 
 
 def default_pair(results: Results) -> tuple[str, str] | None:
-    """Two records to start with, measured rather than published; None without any two alike."""
-    return next(comparable(results), None)
+    """Two records to start with; None without any two alike.
+
+    Real subjects rather than self-tests, and measured rather than published.
+    """
+    tests = {record.id for record in results.records if Lookup(record).self_test}
+    real = (pair for pair in comparable(results) if tests.isdisjoint(pair))
+    return next(real, None) or next(comparable(results), None)
 
 
 def compare(a: Lookup, b: Lookup, scores: ScoreFiles | None = None) -> Comparison:

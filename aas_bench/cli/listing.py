@@ -32,7 +32,8 @@ def list_names(
         return
     width = max(len(row["name"]) for row in rows) + 2
     for row in rows:
-        line = f"{row['name']:<{width}}{row['summary']}"
+        mark = "Self-test, synthetic: " if row.get("synthetic") else ""
+        line = f"{row['name']:<{width}}{mark}{row['summary']}"
         typer.echo(textwrap.fill(line, COLUMNS, subsequent_indent=" " * width))
 
 

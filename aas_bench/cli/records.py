@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aas_bench.cli.options import Json, emit
+from aas_bench.cli.options import Json, emit, now
 
 if TYPE_CHECKING:
     from aas_bench.records.accept import Verdict
@@ -61,6 +61,19 @@ def add(
 
     for record in add_run(run, to, task=task, tag=tag):
         typer.echo(f"{record.id}: {len(record.measurements)} measurements")
+
+
+@results.command()
+def evidence(
+    to: To,
+    *,
+    tag: Annotated[str, typer.Option(help="Last part of the records' ids.")] = "measured",
+) -> None:
+    """Measure the published per-pair scores of real reward models that the package brings."""
+    from aas_bench.records.make_records import add_evidence
+
+    for record in add_evidence(to, time=now(), tag=tag):
+        typer.echo(f"{record.id}: {len(record.measurements)} measurements of {record.subset}")
 
 
 @results.command()

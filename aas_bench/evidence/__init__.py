@@ -13,6 +13,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
 EVIDENCE: Final = Path(__file__).parent / "stable_diffusion_3.5_large.parquet"
+HUB_ID: Final = "weathon/aas_benchmark_final"
+"""The authors' data set on the Hugging Face Hub that the scores were taken from."""
+SUBSET: Final = "300 pairs, images by Stable Diffusion 3.5 Large only, without labels"
+"""What part of that data set it is."""
+NAMES: Final = {"hpsv3": "HPSv3", "hpsv2": "HPSv2", "image_reward": "ImageReward"}
+"""What people call the reward models whose scores are here."""
 
 
 def load_evidence() -> pd.DataFrame:

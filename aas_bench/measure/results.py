@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias, get_args
 
+from aas_bench import words
 from aas_bench.errors import InputError
 from aas_bench.measure.analyses.task_report import TaskReport
 from aas_bench.measure.measurement import Measurement
@@ -24,6 +25,7 @@ from aas_bench.tasks.task import Kind
 Headline: TypeAlias = Literal["accuracy", "chosen"]
 Figures: TypeAlias = Mapping[str, tuple[Placed, ...]]
 """What was computed, by the name of its row in `MEASURES`."""
+_MOST_LINES = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,6 +171,27 @@ class Summary:
     task: TaskReport | None
     analysis: Analysis
     provenance: Mapping[str, Any]
+
+    def __str__(self) -> str:
+        """What a terminal has room for: the pairs, and a line a reward model."""
+        level = words.level(self.analysis.confidence_level)
+        prompts = words.count(self.n_clusters, "base prompt")
+        lines = [f"{words.count(self.n_pairs, 'pair')} of {prompts}; {level} intervals"]
+        found = self.measurements()
+        for name in list(self.rewards)[:_MOST_LINES]:
+            figures = [
+                f"{MEASURES[each.measure].label.lower()} "
+                + MEASURES[each.measure].spelling.whole(each)
+                for measure in (self.measure, "understood", "override_rate")
+                for each in found
+                if (each.measure, each.reward, each.group) == (measure, name, None)
+            ]
+            lines.append(f"{name}: {'; '.join(figures)}")
+        if len(self.rewards) > _MOST_LINES:
+            lines.append(f"and {len(self.rewards) - _MOST_LINES} more reward models")
+        return "\n".join([*lines, "all numbers: .to_dict(), .measurements()"])
+
+    __repr__ = __str__
 
     @property
     def paired(self) -> bool:

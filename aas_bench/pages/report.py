@@ -15,6 +15,7 @@ from aas_bench.pages import findings
 from aas_bench.pages.folder import whole_folder, write_text
 from aas_bench.pages.gallery import Gallery, build_gallery
 from aas_bench.pages.kit import Table
+from aas_bench.pages.real_models import MEANINGS, RealModels, real_chart
 from aas_bench.pages.render import render_page
 from aas_bench.pages.report_tables import (
     any_override,
@@ -26,6 +27,7 @@ from aas_bench.pages.report_tables import (
 )
 from aas_bench.pages.summary_charts import dose_charts, knob_chart, override_chart
 from aas_bench.pages.task_charts import ladder_charts, task_panels
+from aas_bench.rewards.catalog import SYNTHETIC
 from aas_bench.tables.scores import ScoreTable
 
 TITLE: Final = "Does the reward model honour the request?"
@@ -40,6 +42,7 @@ def write_report(
     table: ScoreTable,
     *,
     pairs: Any = None,
+    real: RealModels | None = None,
     out: str | Path,
     title: str | None = None,
     max_gallery: int = 400,
@@ -54,6 +57,7 @@ def write_report(
         table: The scores, for the cards of the gallery.
         pairs: The scored pairs with their images, as `load_pairs` gives them; without them the
             page has no gallery; nor has it where the rows are no pairs.
+        real: Real reward models to open the page with, before the summary as a self-test.
         out: Folder to write; an earlier report there is replaced.
         title: Heading of the page; None: the question that it answers.
         max_gallery: Most pairs in the gallery; of more a random sample is shown.
@@ -82,11 +86,18 @@ def write_report(
                 summary.ordered(), table, pairs, folder=images, max_gallery=max_gallery
             )
         write_text(folder / "summary.json", summary.to_json() + "\n")
-        write_text(folder / "index.html", render(summary.ordered(), gallery, title=title))
+        page = render(summary.ordered(), gallery, title=title, real=real)
+        write_text(folder / "index.html", page)
     return Path(out) / "index.html"
 
 
-def render(summary: Summary, gallery: Gallery | None = None, *, title: str | None = None) -> str:
+def render(
+    summary: Summary,
+    gallery: Gallery | None = None,
+    *,
+    title: str | None = None,
+    real: RealModels | None = None,
+) -> str:
     """The page of a report as HTML text; every value from the data is escaped.
 
     The reward models appear in the order of the summary, which must be that of the gallery.
@@ -96,6 +107,10 @@ def render(summary: Summary, gallery: Gallery | None = None, *, title: str | Non
         "report.css",
         title=title or (TITLE if summary.paired else ART_TITLE),
         summary=summary,
+        real=real,
+        real_chart=None if real is None else real_chart(real),
+        meanings=MEANINGS,
+        synthetic=[name for name in summary.rewards if name in SYNTHETIC],
         most=findings.most_overriding(summary),
         any_override=any_override(summary),
         tables=_tables(summary),

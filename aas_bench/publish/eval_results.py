@@ -140,8 +140,8 @@ def model_files(
 ) -> tuple[dict[str, str], dict[str, str]]:
     """The `.eval_results` files by model repository, and why other records have none.
 
-    Only a measured, unflagged record of a subject with a repository of its own gives entries; of
-    several on one leaderboard the newest counts.
+    Only a measured, unflagged record of all pairs gives entries, of a subject with a repository of
+    its own; of several on one leaderboard the newest counts.
 
     Args:
         records: Accepted records.
@@ -188,6 +188,8 @@ def _why_not(
     subject = record.subject
     if record.status != "measured":
         return f"is {record.status}, not measured"
+    if record.subset is not None:
+        return f"rests on a subset: {record.subset}"
     if subject.repo is None:
         return "its subject has no repository on the Hub"
     if record.id in flags:

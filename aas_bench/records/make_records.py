@@ -11,14 +11,16 @@ from pathlib import Path
 from typing import Any, Final
 
 from aas_bench.errors import InputError, StoreError
+from aas_bench.evidence import EVIDENCE, HUB_ID, NAMES, SUBSET
 from aas_bench.files import file_sha256
 from aas_bench.measure.summary import Summary, standard
 from aas_bench.records.collection import load_results, save_record
-from aas_bench.records.published import reward_subject
-from aas_bench.records.record import SCHEMA_VERSION, Measurement, Record, Scores, Subject
+from aas_bench.records.published import paper, reward_subject
+from aas_bench.records.record import SCHEMA_VERSION, Measurement, Record, Scores, Source, Subject
 from aas_bench.records.scores_file import scores_only
-from aas_bench.tables.scores import ScoreTable, load_scores
+from aas_bench.tables.scores import ScoreTable, load_scores, score_columns
 from aas_bench.tasks.catalog import TASKS, task_of
+from aas_bench.version import __version__
 
 MEASURED: Final = "measured"
 RESULT: Final = "result.json"
@@ -58,6 +60,49 @@ def add_run(
         "Give the folder that `aas-bench evaluate` or leaderboard/run.py wrote."
     )
     raise InputError(msg)
+
+
+def add_evidence(folder: Path, *, time: str, tag: str = MEASURED) -> tuple[Record, ...]:
+    """Write the records of the published per-pair scores that the package brings.
+
+    They are measured like a run of ours, and say whose scores they are and of which pairs. Which
+    commit of a reward model gave the scores is not published, so no revision is told.
+
+    Args:
+        folder: Where records are kept; made where absent.
+        time: When they are measured, as an ISO date or time.
+        tag: Last part of the records' ids.
+
+    Raises:
+        InputError: A record of this id is there already.
+    """
+    table = load_scores(EVIDENCE)
+    task = _task(None, HUB_ID)
+    records = []
+    for column, name in NAMES.items():
+        cells = dict(zip(score_columns(column), score_columns(name), strict=True))
+        renamed = ScoreTable(frame=table.frame.rename(columns=cells), rewards=(name,))
+        subject = reward_subject(slug(column.replace("_", "-")), name)
+        record = _add(
+            scores_only(renamed, (name,)),
+            folder,
+            subject=subject.model_copy(update={"revision": None}),
+            task=task,
+            tag=tag,
+            about={
+                "time": time,
+                "command": ["aas-bench", "results", "evidence"],
+                "versions": {"aas-bench": __version__},
+            },
+            source=Source(
+                title=paper()["title"],
+                url=f"https://huggingface.co/datasets/{HUB_ID}",
+                location="scores of Stable Diffusion 3.5 Large",
+            ),
+            subset=SUBSET,
+        )
+        records.append(record)
+    return tuple(records)
 
 
 def remeasure(folder: Path) -> tuple[Record, ...]:
@@ -160,6 +205,8 @@ def _add(
     task: str,
     tag: str,
     about: Mapping[str, Any],
+    source: Source | None = None,
+    subset: str | None = None,
 ) -> Record:
     """Write the scores, read them back, measure and write the record beside them."""
     place = folder / task / subject.id
@@ -170,6 +217,7 @@ def _add(
     file = table.save(place / f"{tag}.parquet")
     summary = standard(load_scores(file), task=task)
     record = to_record(summary, file, subject=subject, task=task, tag=tag, about=about)
+    record = record.model_copy(update={"source": source, "subset": subset})
     save_record(record, folder)
     return record
 

@@ -209,7 +209,9 @@ class Record(Strict):
     measurements: tuple[Measurement, ...] = Field(default=(), max_length=MOST_MEASUREMENTS)
     """The numbers."""
     source: Source | None = None
-    """Where published figures stand."""
+    """Where published figures, or published per-pair scores, stand."""
+    subset: Text | None = None
+    """Which part of the task's pairs the scores are of; left out where they are all."""
     scores: Scores | None = None
     """What measured figures are recomputed from."""
     provenance: Annotated[dict[str, JsonValue], AfterValidator(_finite)] | None = None

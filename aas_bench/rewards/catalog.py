@@ -56,6 +56,7 @@ REWARDS: Registry[RewardRow] = Registry(
             dtype="float64",
             licence="Apache-2.0",
             paper="built in",
+            synthetic=True,
         ),
         RewardRow(
             name="effect-match",
@@ -66,6 +67,7 @@ REWARDS: Registry[RewardRow] = Registry(
             dtype="float64",
             licence="Apache-2.0",
             paper="built in",
+            synthetic=True,
         ),
         RewardRow(
             name="average-taste",
@@ -76,6 +78,7 @@ REWARDS: Registry[RewardRow] = Registry(
             dtype="float64",
             licence="Apache-2.0",
             paper="built in",
+            synthetic=True,
         ),
         RewardRow(
             name="random",
@@ -87,11 +90,15 @@ REWARDS: Registry[RewardRow] = Registry(
             dtype="float64",
             licence="Apache-2.0",
             paper="built in",
+            synthetic=True,
         ),
         *OFFICIAL,
     ],
     hint="List them with: aas-bench list rewards. Your own: module:factory.",
 )
+
+SYNTHETIC: Final = frozenset(row.name for row in REWARDS.values() if row.synthetic)
+"""The built-in scorers: they test the measurement, and are no finding about reward models."""
 
 PREFIXES: Registry[RewardPrefix] = Registry(
     "reward model prefix",

@@ -48,6 +48,8 @@ class RewardRow:
         dtype: The official number format of the forward pass.
         licence: Of the weights, as an SPDX name where there is one.
         paper: Where the model is described.
+        synthetic: Whether it is no reward model that anyone uses but one made to have a known
+            answer, for self-tests; it enters no ranking and no headline.
     """
 
     name: str
@@ -62,3 +64,4 @@ class RewardRow:
     dtype: str = "float32"
     licence: str
     paper: str
+    synthetic: bool = False

@@ -1,5 +1,8 @@
 """What the tabs hold, against the records they come from."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -13,8 +16,9 @@ from aas_bench.board.tabs.alignment_tax import alignment_tax
 from aas_bench.board.tabs.generator_shift import generators
 from aas_bench.board.tabs.real_images import real_images
 from aas_bench.board.tabs.reward_models import headline, reward_models
-from aas_bench.records.collection import Results
+from aas_bench.records.collection import Results, load_results
 from aas_bench.records.record import Measurement
+from aas_bench.rewards.catalog import SYNTHETIC
 
 EMPTY = Results(records=(), refused=(), flagged=())
 VIEWS = (reward_models, generators, alignment_tax, real_images)
@@ -73,10 +77,52 @@ def test_a_flagged_result_says_so_and_has_no_rank(board):
 def test_the_first_sentence_says_who_overrides_most_and_how_sure(board):
     said = headline(board)
     rate = 0.55 / (0.35 + 0.55)
-    assert "Gamma overrides most: of the requests that it understood" in said
-    assert f"taste won in {100 * rate:.1f}" in said
+    assert "Gamma overrides most: where the request moved its score" in said
+    assert f"the polished image won all the same in {100 * rate:.1f}" in said
     assert f"95 % interval {100 * (rate - 0.03):.1f} to {100 * (rate + 0.03):.1f}" in said
     assert "no interval" in said  # the least accurate is published
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    """The results of the repository, which hold real models and built-in ones."""
+    return load_results(Path(__file__).parents[2] / "leaderboard" / "results")
+
+
+def test_no_headline_names_a_built_in_and_none_is_ranked(shipped):
+    tab, made = reward_models(shipped), generators(shipped)
+    said = " ".join([headline(shipped), *tab.lede, *made.lede])
+    assert "HPSv3 overrides most" in said
+    assert "300 pairs, images by Stable Diffusion 3.5 Large only" in said
+    built_in = [
+        row.entries
+        for table in (tab.table, made.table)
+        for row in table.rows
+        if row.entries[0].sub == "self-test, synthetic"
+    ]
+    names = {entries[0].text for entries in built_in}
+    assert {"effect-match", "average-taste", "polish", "random"} < names
+    assert len(names) == 6
+    assert not any(re.search(rf"\b{name}\b", said) for name in names)
+    assert {entries[1].text for entries in built_in} == {"–"}
+
+
+def test_a_built_in_is_named_by_no_headline_where_there_is_nothing_else(shipped):
+    alone = [r for r in shipped.records if r.subject.name in SYNTHETIC]
+    said = headline(Results(records=tuple(alone), refused=(), flagged=()))
+    assert not any(re.search(rf"\b{name}\b", said) for name in SYNTHETIC)
+    assert "no result yet but self-tests" in said
+
+
+def test_real_models_measured_pair_by_pair_come_first(shipped):
+    table = reward_models(shipped).table
+    rows = apply(table, State()).rows
+    assert [row.id for row in rows[:3]] == [
+        f"wide_spectrum/{name}/measured" for name in ("hpsv3", "hpsv2", "image-reward")
+    ]
+    status = cell(table, rows[0].id, "status")
+    assert "images by Stable Diffusion 3.5 Large only" in status.sub
+    assert not any(row.id.startswith("counterfactual/") for row in rows)
 
 
 def test_outcomes_add_up_and_sort_by_overridden(board):

@@ -5,6 +5,7 @@ from support.report_tables import score_frame
 
 from aas_bench.measure.summary import summarise
 from aas_bench.pages import findings
+from aas_bench.pages.report import render
 from aas_bench.stats.estimate import Estimate
 from aas_bench.tables.scores import ScoreTable
 from aas_bench.words import percent_in
@@ -95,3 +96,22 @@ def test_makers_as_people_say_them():
     assert findings.made_by(("counterfactual",)).startswith("photographs")
     assert findings.made_by(("a", "b")) == "images by a and b"
     assert findings.made_by(tuple("abcdef")) == "images by a, b, c, d and 2 others"
+
+
+def test_a_synthetic_scorer_never_overrides_most():
+    followed = {"followed": 80, "overridden": 20}
+    tested = {"average-taste": {"followed": 20, "overridden": 80}}
+    assert findings.most_overriding(summary(**tested)) is None
+    most = findings.most_overriding(summary(**tested, mine=followed))
+    assert (most.names, most.n_compared) == (("mine",), 1)
+
+
+def test_the_page_says_which_scorers_are_synthetic():
+    counts = {"followed": 60, "overridden": 40}
+    page = render(summary(**{"average-taste": counts}, mine=counts))
+    assert "<strong>average-taste</strong> (built in, synthetic)" in page
+    assert "<strong>mine</strong> (built in" not in page
+    assert "mine overrode" in page
+    assert "average-taste overrode" not in page
+    assert "no other reward model understood" not in page
+    assert "A self-test." in render(summary(**{"average-taste": counts}))

@@ -10,10 +10,13 @@ from sklearn.metrics import accuracy_score, f1_score, roc_auc_score
 from support.score_runs import SCRIPT, score_frame
 
 from aas_bench.errors import InputError, StoreError
+from aas_bench.evidence import HUB_ID, NAMES, load_evidence
 from aas_bench.generators.spec import load_submission
 from aas_bench.pages.generator import measure_generator
-from aas_bench.records.collection import load_results
-from aas_bench.records.make_records import add_run, redacted, slug
+from aas_bench.publish.eval_results import model_files
+from aas_bench.records.accept import check_folder
+from aas_bench.records.collection import load_results, read_record
+from aas_bench.records.make_records import add_evidence, add_run, redacted, slug
 from aas_bench.records.published import generator_subject
 from aas_bench.run.generate import generate
 from aas_bench.run.prompts import load_prompts
@@ -205,3 +208,33 @@ def test_a_name_becomes_an_id(name, expected):
 def test_a_name_without_letters_is_refused():
     with pytest.raises(InputError, match="no letter or digit"):
         slug("名前")
+
+
+def test_the_evidence_becomes_records_that_are_accepted_and_say_what_they_are(tmp_path):
+    made = add_evidence(tmp_path, time="2026-01-02T03:04:05+00:00")
+    assert [record.subject.name for record in made] == ["HPSv3", "HPSv2", "ImageReward"]
+    assert [record.subject.id for record in made] == ["hpsv3", "hpsv2", "image-reward"]
+    assert not any(verdict.refused for verdict in check_folder(tmp_path))
+    rows = load_evidence()
+    for record, column in zip(made, NAMES, strict=True):
+        again = read_record(tmp_path / f"{record.id}.json")
+        assert again == record
+        assert record.status == "measured"
+        assert record.subject.revision is None
+        assert "300 pairs" in record.subset
+        assert record.source.url.endswith(HUB_ID)
+        assert record.scores.n_pairs == 300
+        stored = pd.read_parquet((tmp_path / record.id).parent / record.scores.file)
+        margin = rows[f"{column}_didp"] - rows[f"{column}_oidp"]
+        name = record.subject.name
+        assert np.array_equal(stored[f"{name}_didp"] - stored[f"{name}_oidp"], margin)
+        assert record.get("chosen").value == pytest.approx((margin > 0).mean(), abs=1e-12)
+        assert set(stored.select_dtypes(exclude="number")) <= {"pair_id", "model", "dimensions"}
+
+
+def test_a_subset_is_not_sent_to_a_models_page(tmp_path):
+    made = add_evidence(tmp_path, time="2026-01-02")
+    files, skipped = model_files(made, {})
+    assert not files
+    assert len(skipped) == 3
+    assert all("rests on a subset: 300 pairs" in str(each) for each in skipped.values())

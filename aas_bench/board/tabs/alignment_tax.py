@@ -191,7 +191,7 @@ def _row(pair: Pair, axis: Axis, p_value: float | None) -> Row:
     return Row(
         id=pair.aligned.record.id,
         entries=(
-            replace(name_entry(pair.aligned.record), sub=f"from {pair.base.record.subject.name}"),
+            replace(name_entry(pair.aligned), sub=f"from {pair.base.record.subject.name}"),
             shift,
             number_entry(base, pair.theirs.value),
             number_entry(aligned, pair.ours.value),

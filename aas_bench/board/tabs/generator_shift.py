@@ -137,7 +137,7 @@ def _row(of: Lookup, reward: str, rank: int | None, delta: Entry, after: Entry) 
     return Row(
         id=of.record.id,
         entries=(
-            name_entry(of.record),
+            name_entry(of),
             rank_entry(rank),
             delta,
             after,
@@ -170,7 +170,7 @@ def _ranks(group: Sequence[Lookup], reward: str) -> dict[str, int]:
     by_task: dict[str, dict[str, Measurement]] = defaultdict(dict)
     for each in group:
         delta = each.get("delta", reward=reward)
-        if delta is not None and each.flag is None:
+        if delta is not None and each.flag is None and not each.self_test:
             by_task[each.record.task][each.record.id] = delta
     ranks: dict[str, int] = {}
     for estimates in by_task.values():
@@ -195,6 +195,7 @@ def _extremes(found: Sequence[Lookup]) -> str:
         each.record.subject.name: delta
         for each in found
         if each.flag is None
+        and not each.self_test
         and (delta := each.get("delta", reward=reward)) is not None
         and delta.value is not None
     }

@@ -110,7 +110,7 @@ def _art_table(found: Sequence[Lookup]) -> Table:
             Row(
                 id=each.record.id,
                 entries=(
-                    name_entry(each.record),
+                    name_entry(each),
                     *(measured(each.get(measure)) for measure in _ART),
                     count_entry(each.get("art_mean")),
                     status_entry(each.record),

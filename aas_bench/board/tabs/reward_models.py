@@ -1,4 +1,4 @@
-"""Which reward models honour the request, which understand it and are overridden by taste."""
+"""Which reward models honour the request, and which are moved by it and overridden by taste."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from aas_bench.board.entries import (
 )
 from aas_bench.board.sentences import leaders, statuses, subjects, sure
 from aas_bench.board.tabs.tab import Tab
+from aas_bench.measure.measures import MEASURES
 from aas_bench.pages.kit import (
     CHANCE,
     CHANCE_ENDS,
@@ -72,7 +73,7 @@ def reward_models(results: Results) -> Tab:
                 *facet("task", "Pairs", rows, default=_main_task(pairs)),
                 *facet("status", "Status", rows),
             ),
-            sort="-accuracy",
+            sort=_sort(pairs),
             empty="No reward model has a result yet.",
         ),
         figures=_knobs(pairs),
@@ -118,7 +119,7 @@ def _rows(found: Sequence[Lookup]) -> tuple[Row, ...]:
         Row(
             id=each.record.id,
             entries=(
-                name_entry(each.record),
+                name_entry(each),
                 rank_entry(ranks.get(each.record.id)),
                 measured(each.get("accuracy"), axis=CHANCE),
                 measured(each.get("override_rate"), axis=SHARES),
@@ -143,7 +144,7 @@ def _ranks(found: Sequence[Lookup]) -> dict[str, int]:
     by_task: dict[str, dict[str, Measurement]] = defaultdict(dict)
     for each in found:
         accuracy = each.get("accuracy")
-        if accuracy is not None and each.flag is None:
+        if accuracy is not None and each.flag is None and not each.self_test:
             by_task[each.record.task][each.record.id] = accuracy
     ranks: dict[str, int] = {}
     for estimates in by_task.values():
@@ -151,9 +152,18 @@ def _ranks(found: Sequence[Lookup]) -> dict[str, int]:
     return ranks
 
 
+def _sort(found: Sequence[Lookup]) -> str:
+    """By override rate where a real reward model of the task shown first has one."""
+    task = _main_task(found)
+    on = [each for each in found if each.record.task == task and not each.self_test]
+    return "-override_rate" if _by_name(on, "override_rate") else "-accuracy"
+
+
 def _main_task(found: Sequence[Lookup]) -> str | None:
-    """The task with most results: accuracies of different pairs must not stand in one order."""
-    counts = Counter(each.record.task for each in found if each.record.status != "pending")
+    """The task with most results of real models; figures of different pairs have no one order."""
+    counts = Counter(
+        each.record.task for each in found if each.record.status != "pending" and not each.self_test
+    )
     return counts.most_common(1)[0][0] if counts else None
 
 
@@ -172,7 +182,9 @@ def _lede(found: Sequence[Lookup]) -> tuple[str, ...]:
     others = [e for e in found if e.record.task != task and e.record.status != "pending"]
     if others:
         more = listing(sorted({TASKS[each.record.task].title for each in others}), most=MOST_NAMED)
-        what += f" {len(others)} more on {more}: choose them under Pairs."
+        tests = sum(each.self_test for each in others)
+        built_in = " (synthetic self-tests)" if tests == len(others) else ""
+        what += f" {len(others)} more on {more}{built_in}: choose them under Pairs."
     if _overriding_task(on) is not None:
         return question, f"{what} Here {_most_overriding(on)}"
     accuracies = _by_name(on, "accuracy").values()
@@ -184,12 +196,14 @@ def _lede(found: Sequence[Lookup]) -> tuple[str, ...]:
 def headline(results: Results) -> str:
     """What was measured, on what, who overrides most, and how sure that is."""
     found = lookups(results)
-    models = [each for each in found if each.record.subject.kind == "reward_model"]
-    if not found:
-        return "There is no result yet. Submit a generator, or measure a reward model."
-    made = [each for each in found if each.record.subject.kind == "generator"]
+    real = [each for each in found if not each.self_test]
+    models = [each for each in real if each.record.subject.kind == "reward_model"]
+    if not real:
+        tests = " but self-tests" if found else ""
+        return f"There is no result yet{tests}. Submit a generator, or measure a reward model."
+    made = [each for each in real if each.record.subject.kind == "generator"]
     who = f"{subjects(models, 'reward model')} and {subjects(made, 'generator')}"
-    said = [f"{who}: {statuses(found)} results."]
+    said = [f"{who}: {statuses(real)} results."]
     of_task = [each for each in models if each.record.task == _overriding_task(models)]
     if of_task:
         said.append(f"On {TASKS[of_task[0].record.task].title}, {_most_overriding(of_task)}")
@@ -200,29 +214,33 @@ def headline(results: Results) -> str:
 
 
 def _overriding_task(found: Sequence[Lookup]) -> str | None:
-    """The task on which most reward models have an override rate."""
-    counts = Counter(e.record.task for e in found if _understands(e) and e.get("override_rate"))
+    """The task on which most real reward models have an override rate."""
+    counts = Counter(e.record.task for e in found if _moved(e) and e.get("override_rate"))
     return counts.most_common(1)[0][0] if counts else None
 
 
-def _understands(of: Lookup) -> bool:
-    """Whether the prompt moves its scores as asked clearly more often than chance would."""
+def _moved(of: Lookup) -> bool:
+    """Whether a real model's scores follow the request clearly more often than chance would."""
     share = of.get("understood")
-    if share is None or share.value is None:
+    if share is None or share.value is None or of.self_test:
         return False
-    return (share.value if share.low is None else share.low) > 0.5
+    chance = MEASURES["understood"].chance or 0.0
+    return (share.value if share.low is None else share.low) > chance
 
 
 def _most_overriding(found: Sequence[Lookup]) -> str:
-    """Who overrides most and how sure that is, among those that understand at all."""
-    rates = _by_name([each for each in found if _understands(each)], "override_rate")
+    """Who overrides most and how sure that is, among those whose scores the request moves."""
+    moved = [each for each in found if _moved(each)]
+    rates = _by_name(moved, "override_rate")
     if not rates:
-        return "no reward model understands requests clearly more often than chance."
+        return "no reward model's score follows requests clearly more often than chance would."
     first, *near = leaders(rates)
     also = f" (not told apart from {listing(near, most=MOST_NAMED)})" if near else ""
+    subset = next(e.record.subset for e in moved if e.record.subject.name == first)
+    where = f", on {subset}" if subset else ""
     return (
-        f"{first} overrides most{also}: of the requests that it understood, taste won in "
-        f"{sure(rates[first])}."
+        f"{first} overrides most{also}: where the request moved its score, taken at face value, "
+        f"the polished image won all the same in {sure(rates[first])}{where}."
     )
 
 
@@ -235,8 +253,12 @@ def _least_accurate(found: Sequence[Lookup]) -> str:
 
 
 def _by_name(found: Sequence[Lookup], measure: str) -> dict[str, Measurement]:
-    """Values by the subject's name, of whole results."""
-    read = {each.record.subject.name: each.get(measure) for each in found if each.flag is None}
+    """Values by the subject's name, of whole results of real models."""
+    read = {
+        each.record.subject.name: each.get(measure)
+        for each in found
+        if each.flag is None and not each.self_test
+    }
     return {n: m for n, m in read.items() if m is not None and m.value is not None}
 
 
@@ -319,7 +341,7 @@ def _emotion_table(found: Sequence[Lookup]) -> Table:
             Row(
                 id=each.record.id,
                 entries=(
-                    name_entry(each.record),
+                    name_entry(each),
                     *(measured(_emotion(each, name), axis=CHANCE) for name in names),
                     status_entry(each.record),
                 ),

@@ -1,0 +1,71 @@
+"""What four stored scores a pair say of a reward model, where nothing else is known of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from aas_bench.stats.estimate import Estimate
+from aas_bench.stats.placebo import placebo_from_four
+from aas_bench.stats.preference import chosen
+from aas_bench.stats.rescaling import rescaling
+from aas_bench.stats.resolution import difference
+from aas_bench.tables.scores import ScoreTable
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """One reward model on pairs without labels, the original prompt being the only placebo.
+
+    Attributes:
+        chosen: Pairs in which the image that was asked for scored higher under its own prompt.
+        moved: u: pairs whose score moved towards the request, less those that moved against it.
+        overridden: O: of these, the share in which the polished image scored higher all the same.
+        moved_in_every_unit: Pairs whose score so moved however the score is rescaled.
+        overridden_in_every_unit: Pairs among them, as a share of all, that polish won.
+    """
+
+    chosen: Estimate
+    moved: Estimate
+    overridden: Estimate
+    moved_in_every_unit: Estimate
+    overridden_in_every_unit: Estimate
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return asdict(self)
+
+
+def standings(table: ScoreTable) -> Mapping[str, Standing]:
+    """Every reward model of a table of four scores a pair, in the order of the table.
+
+    Labels are not read. Intervals are over base prompts.
+
+    Raises:
+        MissingScoresError: A score is missing.
+
+    Example:
+        >>> from aas_bench import load_scores
+        >>> from aas_bench.evidence import EVIDENCE
+        >>> found = standings(load_scores(EVIDENCE))["hpsv3"]
+        >>> round(found.chosen.value, 3), round(found.moved.value, 3)
+        (0.29, 0.88)
+        >>> round(found.overridden.value, 3), round(found.overridden_in_every_unit.value, 3)
+        (0.75, 0.233)
+    """
+    return {name: _standing(table, name) for name in table.rewards}
+
+
+def _standing(table: ScoreTable, reward: str) -> Standing:
+    cells = table.cells(reward)
+    four = (cells.oiop, cells.oidp, cells.diop, cells.didp)
+    swap = placebo_from_four(*four, clusters=table.clusters)
+    units = rescaling(*four, clusters=table.clusters)
+    return Standing(
+        chosen=chosen(difference(cells.didp, cells.oidp), clusters=table.clusters),
+        moved=swap.understood,
+        overridden=swap.override_rate,
+        moved_in_every_unit=units.towards,
+        overridden_in_every_unit=units.overridden,
+    )
