@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from support.loopback_hub import LoopbackHub
 
 KINDS = {"models": "model", "datasets": "dataset", "spaces": "space"}
-WRITES = ("preupload", "commit", "branch")
+WRITES = ("preupload", "commit", "branch", "tag")
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -156,6 +156,9 @@ class Handler(BaseHTTPRequestHandler):
                 start = json.loads(self.body or b"{}").get("startingPoint") or "main"
                 repo.branch(name, start)
                 return _json({})
+            case ["tag", revision]:
+                repo.tag(json.loads(self.body)["tag"], revision)
+                return _json({})
             case ["preupload", revision]:
                 return self._preupload(repo, revision)
             case ["commit", revision]:
@@ -261,7 +264,10 @@ def _refs(repo: Repo) -> dict[str, Any]:
         "branches": [ref(name, f"refs/heads/{name}") for name in branches],
         "pullRequests": [ref(name, name) for name in pulls],
         "converts": [],
-        "tags": [],
+        "tags": [
+            {"name": name, "ref": f"refs/tags/{name}", "targetCommit": sha}
+            for name, sha in repo.tags.items()
+        ],
     }
 
 

@@ -7,7 +7,7 @@
 
 Everything is in memory. It checks the token on writes, hides private repositories, verifies the
 SHA-256 of large files, keeps each commit as a snapshot, and fails where a test tells it to. Not
-covered: Xet, tags, deleting repositories, uploads in parts (files over 5 GB).
+covered: Xet, deleting repositories, uploads in parts (files over 5 GB).
 """
 
 from __future__ import annotations
