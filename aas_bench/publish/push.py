@@ -85,7 +85,7 @@ def publish(
     *,
     replace_card: bool = False,
     allowed: Allowed | None = None,
-    tell: Callable[[str], object] = str,
+    tell: Callable[[str], object] | None = None,
 ) -> Published:
     """Push a build as the next version: only what differs is sent, as one commit or pull request.
 
@@ -95,7 +95,7 @@ def publish(
         replace_card: Overwrite a README.md that someone edited on the Hub; by default its text and
             metadata stay, and only the lists of configurations and features are renewed.
         allowed: What the push may do that is refused otherwise.
-        tell: Is given the change of rows and columns before anything is refused or sent.
+        tell: Told the change of rows and columns before anything is refused or sent.
 
     Raises:
         InputError: There is no token, or it may not write there; or items were left out, or the
@@ -112,7 +112,8 @@ def publish(
         refuse_another_dataset(built, target, there)
         columns = {config.name: config.features for config in built.configs}
         changed = changes(columns, {config.name: config.n_rows for config in built.configs}, there)
-        tell(diff(target, changed))
+        if tell is not None:
+            tell(diff(target, changed))
         refuse_losses(built, target, changed, allowed or Allowed())
         target = reviewed(target, there)
         versions, notes = tag_what_is_there(api, target, remote, there)
@@ -211,7 +212,7 @@ def _readme(built: Build, there: Contents, *, replace_card: bool) -> tuple[str, 
         return text, []
     ours, theirs = parsed(without_seal(text)), parsed(there.readme)
     names = {config.name for config in built.configs}
-    infos = [i for i in infos(theirs) if i.get("config_name", "default") not in names]
+    others = [i for i in infos(theirs) if i.get("config_name", "default") not in names]
     configs = [
         c for c in theirs.data.to_dict().get("configs") or [] if c["config_name"] not in names
     ]
@@ -221,7 +222,7 @@ def _readme(built: Build, there: Contents, *, replace_card: bool) -> tuple[str, 
         notes.append(f"kept {kept}, which this build does not hold; the card's text omits it")
     merged = {
         "configs": [*ours.data.to_dict()["configs"], *configs],
-        "dataset_info": [*infos(ours), *infos],
+        "dataset_info": [*infos(ours), *others],
     }
     if is_untouched(there.readme) or replace_card:
         if not configs:

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
 
-def rollback(target: Target, version: str, *, tell: Callable[[str], object] = str) -> Published:
+def rollback(
+    target: Target, version: str, *, tell: Callable[[str], object] | None = None
+) -> Published:
     """Restore all files of a tag; files that came since go. Nothing is uploaded anew.
 
     The card becomes the tag's, and keeps the history of versions. What is replaced stays under its
@@ -34,7 +36,7 @@ def rollback(target: Target, version: str, *, tell: Callable[[str], object] = st
     Args:
         target: Where to.
         version: The tag.
-        tell: Is given the change of rows and columns before anything is sent.
+        tell: Told the change of rows and columns before anything is sent.
 
     Raises:
         InputError: There is no token, it may not write there, or there is no such repository.
@@ -54,7 +56,8 @@ def rollback(target: Target, version: str, *, tell: Callable[[str], object] = st
         tagged = _at_tag(api, target, version)
         then = Contents.read(api, target, tagged)
         changed = changes(then.features, then.rows, there)
-        tell(diff(target, changed))
+        if tell is not None:
+            tell(diff(target, changed))
         target = reviewed(target, there)
         versions, notes = tag_what_is_there(api, target, remote, there)
         difference = _difference(tagged, remote, same_card=_same_card(then, there))
