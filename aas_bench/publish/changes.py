@@ -11,7 +11,7 @@ from aas_bench.errors import InputError, SchemaError
 from aas_bench.publish.built import Build
 from aas_bench.publish.card import README, made_for
 from aas_bench.publish.columns import type_in_words
-from aas_bench.publish.markdown import code
+from aas_bench.publish.markdown import code, inline
 from aas_bench.publish.sync import MAIN, Remote, Target
 
 if TYPE_CHECKING:
@@ -106,8 +106,8 @@ def _footer(api: HfApi, target: Target, remote: Remote, name: str) -> FileMetaDa
             return pq.read_metadata(file)
     except pa.ArrowInvalid as error:
         msg = (
-            f"{target.repo}: {name} is no Parquet file that can be read, so what a push would "
-            "replace is unknown. Mend it or delete it there first."
+            f"{target.repo}: {name} is no Parquet file that can be read, so the rows there cannot "
+            "be counted. Mend it or delete it there first."
         )
         raise SchemaError(msg) from error
 
@@ -131,14 +131,19 @@ class ColumnChange:
             return f"{self.name} is {self.before} there and {self.now} here, with other names"
         return f"{self.name} is {self.before} there and {self.now} here"
 
-    def line(self, name: str) -> str:
+    def line(self) -> str:
         """What a diff says of it."""
         if self.now is None:
-            return f"removed {name} ({self.before})"
+            return f"removed {self.name} ({self.before})"
         if self.before is None:
-            return f"added {name} ({self.now})"
+            return f"added {self.name} ({self.now})"
         names = ", with other names" if self.before == self.now else ""
-        return f"changed {name} ({self.before} -> {self.now}{names})"
+        return f"changed {self.name} ({self.before} -> {self.now}{names})"
+
+    def escaped(self) -> ColumnChange:
+        """The same for Markdown."""
+        before, now = (None if said is None else inline(said) for said in (self.before, self.now))
+        return ColumnChange(name=code(self.name), before=before, now=now)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,15 +167,16 @@ class ConfigChange:
     def line(self) -> str:
         """What a diff says of it."""
         before = "new" if self.n_rows_before is None else f"{self.n_rows_before:,}"
-        columns = [column.line(column.name) for column in self.columns] or ["the same columns"]
-        if self.n_rows_before is None:
-            columns = [f"{self.n_columns} columns"]
+        columns = [column.line() for column in self.columns]
+        if not columns:
+            new = self.n_rows_before is None
+            columns = [f"{self.n_columns} columns" if new else "the same columns"]
         return f"{self.name}: {before} -> {self.n_rows:,} rows; {', '.join(columns)}"
 
     def entry(self) -> str:
         """What the history in the card says of it, as Markdown."""
         before = "" if self.n_rows_before is None else f" ({self.n_rows_before:,} before)"
-        columns = [column.line(code(column.name)) for column in self.columns]
+        columns = [column.escaped().line() for column in self.columns]
         return ", ".join([f"{code(self.name)} {self.n_rows:,} rows{before}", *columns])
 
 
@@ -242,7 +248,9 @@ def refuse_losses(
             f"{built.n_faults:,} of {n_items:,} items are at fault ({built.faults_file})"
         )
     fewer = [
-        f"{change.name} has {change.n_rows:,} rows, and {change.n_rows_before or 0:,} there"
+        f"{change.name} would shrink from {change.n_rows_before:,} rows to {change.n_rows:,}"
+        if change.n_rows_before
+        else f"{change.name} has no rows"
         for change in changed
         if change.n_rows < max(change.n_rows_before or 0, 1)
     ]

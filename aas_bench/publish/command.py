@@ -9,6 +9,7 @@ import inspect
 import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, get_origin, get_type_hints
 
@@ -107,10 +108,10 @@ def _runner(program: str, builders: Sequence[type[BenchBuilder]]) -> Callable[..
         ] = None,
         **options: Any,
     ) -> None:
-        target = _target(push, private=private, create_pr=create_pr, revision=revision)
         allowed = Allowed(
             faults=allow_faults, shrink=allow_shrink, schema_change=allow_schema_change
         )
+        target = _target(push, allowed, private=private, create_pr=create_pr, revision=revision)
         if rollback is not None:
             _roll_back(target, rollback, dry_run)
             return
@@ -143,9 +144,10 @@ def _roll_back(target: Target | None, version: str, dry_run: Path | None) -> Non
     typer.echo(rollback_to(target, version, tell=typer.echo).text())
 
 
-def _target(push: str | None, **options: Any) -> Target | None:
+def _target(push: str | None, allowed: Allowed, **options: Any) -> Target | None:
     if push is not None:
         return Target(repo=push, **options)
+    options |= {f"allow_{name}": value for name, value in asdict(allowed).items()}
     given = [f"--{name.replace('_', '-')}" for name, value in options.items() if value]
     if given:
         verb = "has" if len(given) == 1 else "have"

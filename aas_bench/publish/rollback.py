@@ -43,6 +43,7 @@ def rollback(
         UnknownNameError: There is no such tag.
         BackendError: The Hub failed; the same call goes on.
     """
+    from datasets import Features
     from huggingface_hub import CommitOperationAdd, CommitOperationCopy, CommitOperationDelete
     from huggingface_hub import HfApi as Api
 
@@ -55,7 +56,8 @@ def rollback(
         there = Contents.read(api, target, remote)
         tagged = _at_tag(api, target, version)
         then = Contents.read(api, target, tagged)
-        changed = changes(then.features, then.rows, there)
+        gone = dict.fromkeys(there.features, Features())
+        changed = changes({**gone, **then.features}, then.rows, there)
         if tell is not None:
             tell(diff(target, changed))
         target = reviewed(target, there)

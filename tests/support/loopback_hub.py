@@ -162,9 +162,8 @@ class LoopbackHub:
             "HF_HUB_DISABLE_TELEMETRY": "1",
             "HF_HUB_DISABLE_PROGRESS_BARS": "1",
             "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
-            "PYTHONPATH": os.pathsep.join(
-                (str(TESTS), str(TESTS.parent))
-            ),  # the code beside the tests
+            # The code beside the tests, whichever is installed.
+            "PYTHONPATH": os.pathsep.join((str(TESTS), str(TESTS.parent))),
         }
         return kept | chosen | ({} if token is None else {"HF_TOKEN": token})
 
