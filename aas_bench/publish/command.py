@@ -9,6 +9,7 @@ import inspect
 import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, get_origin, get_type_hints
 
@@ -18,7 +19,9 @@ from aas_bench.errors import InputError, UnknownNameError, told_in_one_line
 from aas_bench.publish.build import build
 from aas_bench.publish.builder import BenchBuilder
 from aas_bench.publish.built import Build
+from aas_bench.publish.changes import Allowed
 from aas_bench.publish.push import publish
+from aas_bench.publish.rollback import rollback as rollback_to
 from aas_bench.publish.sync import Target, check_access
 
 WITH_FAULTS = 1
@@ -72,14 +75,31 @@ def _runner(program: str, builders: Sequence[type[BenchBuilder]]) -> Callable[..
             bool, typer.Option("--private", help="A repository that is new becomes private.")
         ] = False,
         create_pr: Annotated[
-            bool, typer.Option("--create-pr", help="Open a pull request instead of pushing.")
-        ] = False,
+            bool | None,
+            typer.Option(
+                "--create-pr/--no-create-pr",
+                show_default=False,
+                help="Open a pull request, or push; unless told, a pull request where data is.",
+            ),
+        ] = None,
         revision: Annotated[
             str | None, typer.Option(help="Branch to push to; made where absent.")
         ] = None,
         replace_card: Annotated[
             bool, typer.Option("--replace-card", help="Overwrite a card that was edited there.")
         ] = False,
+        allow_faults: Annotated[
+            bool, typer.Option("--allow-faults", help="Push though items were left out.")
+        ] = False,
+        allow_shrink: Annotated[
+            bool, typer.Option("--allow-shrink", help="Push fewer rows than are there, or none.")
+        ] = False,
+        allow_schema_change: Annotated[
+            bool, typer.Option("--allow-schema-change", help="Push other columns than are there.")
+        ] = False,
+        rollback: Annotated[
+            str | None, typer.Option(help="Build nothing: restore the files of this version.")
+        ] = None,
         limit: Annotated[
             int | None, typer.Option(min=1, help="Only the first so many items.")
         ] = None,
@@ -88,7 +108,13 @@ def _runner(program: str, builders: Sequence[type[BenchBuilder]]) -> Callable[..
         ] = None,
         **options: Any,
     ) -> None:
-        target = _target(push, private=private, create_pr=create_pr, revision=revision)
+        allowed = Allowed(
+            faults=allow_faults, shrink=allow_shrink, schema_change=allow_schema_change
+        )
+        target = _target(push, allowed, private=private, create_pr=create_pr, revision=revision)
+        if rollback is not None:
+            _roll_back(target, rollback, dry_run)
+            return
         if dry_run is None and target is None:
             msg = "nothing to do. Give --dry-run DIR to build, --push REPO to publish, or both."
             raise InputError(msg)
@@ -99,7 +125,10 @@ def _runner(program: str, builders: Sequence[type[BenchBuilder]]) -> Callable[..
         built = build(chosen, folder, limit=limit)
         _tell(built)
         if target is not None:
-            typer.echo(publish(built, target, replace_card=replace_card).text())
+            published = publish(
+                built, target, replace_card=replace_card, allowed=allowed, tell=typer.echo
+            )
+            typer.echo(published.text())
         if built.n_faults:
             typer.echo(f"{program}: built with faults; see {built.faults_file}", err=True)
             raise SystemExit(WITH_FAULTS)
@@ -107,9 +136,18 @@ def _runner(program: str, builders: Sequence[type[BenchBuilder]]) -> Callable[..
     return run
 
 
-def _target(push: str | None, **options: Any) -> Target | None:
+def _roll_back(target: Target | None, version: str, dry_run: Path | None) -> None:
+    if target is None or dry_run is not None:
+        msg = "--rollback builds nothing. Give it with --push REPO and without --dry-run."
+        raise InputError(msg)
+    check_access(target)
+    typer.echo(rollback_to(target, version, tell=typer.echo).text())
+
+
+def _target(push: str | None, allowed: Allowed, **options: Any) -> Target | None:
     if push is not None:
         return Target(repo=push, **options)
+    options |= {f"allow_{name}": value for name, value in asdict(allowed).items()}
     given = [f"--{name.replace('_', '-')}" for name, value in options.items() if value]
     if given:
         verb = "has" if len(given) == 1 else "have"

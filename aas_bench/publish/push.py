@@ -2,40 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Final
 
-from aas_bench.errors import SchemaError
+from aas_bench.files import write_atomically
 from aas_bench.publish.built import STATE, Build
-from aas_bench.publish.card import README, is_untouched, made_for, sealed, without_seal
-from aas_bench.publish.columns import type_in_words
+from aas_bench.publish.card import README, is_untouched, sealed, without_seal
+from aas_bench.publish.changes import (
+    Allowed,
+    ConfigChange,
+    Contents,
+    changes,
+    diff,
+    infos,
+    parsed,
+    refuse_another_dataset,
+    refuse_losses,
+)
 from aas_bench.publish.sync import (
     MAIN,
+    Commit,
     Difference,
     Remote,
     Target,
+    commit,
     compare,
     look,
+    operations_of,
     require_token,
-    send,
     told_plainly,
 )
+from aas_bench.publish.versions import Versions, with_history
 
 if TYPE_CHECKING:
-    from datasets import Features
     from huggingface_hub import HfApi
 
-
-@dataclass(frozen=True, kw_only=True)
-class ConfigChange:
-    """Rows and columns of a configuration, now and before; None: it was not there."""
-
-    name: str
-    n_rows: int
-    n_rows_before: int | None
-    n_columns: int
+FORBIDDEN: Final = 403
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +49,7 @@ class Published:
     Attributes:
         target: Where it went.
         url: The commit or pull request; None where nothing differed.
+        version: What the push is called; None where nothing differed.
         difference: File by file.
         configs: The configurations.
         notes: What else the maintainer should know.
@@ -52,6 +57,7 @@ class Published:
 
     target: Target
     url: str | None
+    version: str | None
     difference: Difference
     configs: tuple[ConfigChange, ...]
     notes: tuple[str, ...]
@@ -63,6 +69,8 @@ class Published:
     def _lines(self) -> Iterator[str]:
         where = f"{self.target.repo} ({self.target.revision or MAIN})"
         yield f"{where}: {self.url or 'nothing to push, all files are there'}"
+        if self.version is not None:
+            yield f"  version {self.version}"
         for config in self.configs:
             before = config.n_rows_before
             was = "new" if before is None else f"{before:,} before"
@@ -71,17 +79,27 @@ class Published:
         yield from (f"  note: {note}" for note in self.notes)
 
 
-def publish(built: Build, target: Target, *, replace_card: bool = False) -> Published:
-    """Push a build: only what differs is sent, as one commit or pull request.
+def publish(
+    built: Build,
+    target: Target,
+    *,
+    replace_card: bool = False,
+    allowed: Allowed | None = None,
+    tell: Callable[[str], object] | None = None,
+) -> Published:
+    """Push a build as the next version: only what differs is sent, as one commit or pull request.
 
     Args:
         built: The build.
         target: Where to.
         replace_card: Overwrite a README.md that someone edited on the Hub; by default its text and
             metadata stay, and only the lists of configurations and features are renewed.
+        allowed: What the push may do that is refused otherwise.
+        tell: Told the change of rows and columns before anything is refused or sent.
 
     Raises:
-        InputError: There is no token, or it may not write there.
+        InputError: There is no token, or it may not write there; or items were left out, or the
+            repository has more rows, and neither was allowed. Nothing is pushed.
         SchemaError: The repository holds other columns, or another dataset; nothing is pushed.
         BackendError: The Hub failed; the same call goes on.
     """
@@ -90,23 +108,94 @@ def publish(built: Build, target: Target, *, replace_card: bool = False) -> Publ
     api = HfApi(token=require_token())
     with told_plainly(target):
         remote = look(api, target)
-        there = _Repository.read(api, target, remote)
-        _refuse_other_schema(built, target, there)
-        readme, notes = _readme(built, there, replace_card=replace_card)
-        local: dict[str, Path | bytes] = {**_files(built), README: readme.encode()}
+        there = Contents.read(api, target, remote)
+        refuse_another_dataset(built, target, there)
+        columns = {config.name: config.features for config in built.configs}
+        changed = changes(columns, {config.name: config.n_rows for config in built.configs}, there)
+        if tell is not None:
+            tell(diff(target, changed))
+        refuse_losses(built, target, changed, allowed or Allowed())
+        target = reviewed(target, there)
+        versions, notes = tag_what_is_there(api, target, remote, there)
+        readme, more = _readme(built, there, replace_card=replace_card)
         folders = tuple(f"{config.name}/" for config in built.configs)
-        difference = compare(local, remote, owned=lambda name: name.startswith(folders))
-        url = None
+
+        def differs(versions: Versions) -> tuple[dict[str, Path | bytes], Difference]:
+            card = with_history(readme, versions.history).encode()
+            local: dict[str, Path | bytes] = {**_files(built), README: card}
+            return local, compare(local, remote, owned=lambda name: name.startswith(folders))
+
+        _, difference = differs(versions)
+        version = sent = None
         if difference:
-            message = f"Publish {built.task.name}: {', '.join(c.name for c in built.configs)}"
-            url = send(api, target, local, difference, remote, message=message)
+            version, said = versions.next, "; ".join(change.entry() for change in changed)
+            versions = versions.with_entry(version, said)
+            local, difference = differs(versions)
+            names = ", ".join(config.name for config in built.configs)
+            sent = commit(
+                api,
+                target,
+                operations_of(local, difference),
+                remote,
+                message=f"Publish {built.task.name}: {names}",
+                description=f"{version}: {said}",
+            )
+            notes += tag_what_was_sent(api, target, version, sent)
+        _remember(built, versions)
     return Published(
         target=target,
-        url=url,
+        url=sent.url if sent else None,
+        version=version,
         difference=difference,
-        configs=tuple(_change(built, c.name, c.n_rows, there) for c in built.configs),
-        notes=tuple(notes),
+        configs=changed,
+        notes=(*more, *notes),
     )
+
+
+def reviewed(target: Target, there: Contents) -> Target:
+    """The target with its mind made up: a dataset that readers load is replaced on review only."""
+    if target.create_pr is not None:
+        return target
+    return replace(target, create_pr=bool(there.features) and target.revision in (None, MAIN))
+
+
+def tag_what_is_there(
+    api: HfApi, target: Target, remote: Remote | None, there: Contents
+) -> tuple[Versions, tuple[str, ...]]:
+    """Tag the commit that a push would replace, so that `rollback` finds it.
+
+    It has no tag where it came by a merged pull request, where a push was killed before its tag,
+    or where it is older than versions. Who may only propose is told so, and goes on.
+    """
+    from huggingface_hub.errors import HfHubHTTPError
+
+    if remote is None:
+        return Versions(tags={}, history=""), ()
+    versions = Versions.read(api, target, there.readme)
+    name = versions.untagged(remote.commit) if there.features else None
+    if name is None:
+        return versions, ()
+    try:
+        api.create_tag(target.repo, tag=name, revision=remote.commit, repo_type=target.kind)
+    except HfHubHTTPError as error:
+        if not target.create_pr or error.response.status_code != FORBIDDEN:
+            raise
+        return versions, ("what is there has no tag, and the token may not make one",)
+    return versions.with_tag(name, remote.commit), (f"what was there is now tagged {name}",)
+
+
+def tag_what_was_sent(api: HfApi, target: Target, version: str, sent: Commit) -> tuple[str, ...]:
+    """Tag a new version; a pull request becomes one only when it is merged."""
+    if target.create_pr:
+        return (f"{version} gets its tag when, after the merge, this command is repeated",)
+    api.create_tag(target.repo, tag=version, revision=sent.sha, repo_type=target.kind)
+    return ()
+
+
+def _remember(built: Build, versions: Versions) -> None:
+    """Let the folder say what the repository says."""
+    readme = (built.path / README).read_text(encoding="utf-8")
+    write_atomically(built.path / README, with_history(readme, versions.history).encode())
 
 
 def _files(built: Build) -> dict[str, Path]:
@@ -116,109 +205,14 @@ def _files(built: Build) -> dict[str, Path]:
     return {name: path for name, path in named.items() if not name.startswith(f"{STATE}/")}
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Repository:
-    """What a dataset repository says of itself.
-
-    Attributes:
-        readme: Its card; None where there is none.
-        features: Of its configurations.
-        rows: Their numbers of rows, where the card says so.
-    """
-
-    readme: str | None
-    features: Mapping[str, Features]
-    rows: Mapping[str, int]
-
-    @classmethod
-    def read(cls, api: HfApi, target: Target, remote: Remote | None) -> _Repository:
-        """Read the card, and the schema of a Parquet file where the card does not give it."""
-        from datasets import Features
-
-        if remote is None:
-            return cls(readme=None, features={}, rows={})
-        readme, features, rows = None, {}, {}
-        if README in remote.files:
-            path = api.hf_hub_download(
-                target.repo, README, repo_type="dataset", revision=remote.commit
-            )
-            readme = Path(path).read_text(encoding="utf-8")
-            for info in _infos(_parsed(readme)):
-                name = info.get("config_name", "default")
-                features[name] = Features._from_yaml_list(info.get("features") or [])
-                rows[name] = sum(split["num_examples"] for split in info.get("splits") or [])
-        for name in sorted(remote.files):
-            folder = name.partition("/")[0]
-            if name.endswith(".parquet") and folder not in features:
-                features[folder] = _parquet_features(api, target, remote, name)
-        return cls(readme=readme, features=features, rows=rows)
-
-
-def _parsed(readme: str) -> Any:
-    from huggingface_hub import DatasetCard
-
-    return DatasetCard(readme)
-
-
-def _infos(card: Any) -> list[dict[str, Any]]:
-    info = card.data.to_dict().get("dataset_info") or []
-    return info if isinstance(info, list) else [info]
-
-
-def _parquet_features(api: HfApi, target: Target, remote: Remote, name: str) -> Features:
-    """From the footer of a file: the rest is not fetched."""
-    import pyarrow.parquet as pq
-    from datasets import Features
-    from huggingface_hub import HfFileSystem
-
-    system = HfFileSystem(endpoint=api.endpoint, token=api.token)
-    with system.open(f"datasets/{target.repo}@{remote.commit}/{name}", "rb") as file:
-        return Features.from_arrow_schema(pq.read_schema(file))
-
-
-def _refuse_other_schema(built: Build, target: Target, there: _Repository) -> None:
-    ours = {c.name: c.features for c in built.configs}
-    known = made_for(there.readme or "") == built.task.name
-    if there.features and not (there.features.keys() & ours.keys()) and not known:
-        msg = (
-            f"{target.repo} holds another dataset: it has {', '.join(sorted(there.features))}, "
-            f"and none of {', '.join(ours)}. Push to another repository."
-        )
-        raise SchemaError(msg)
-    faults = [
-        f"{config}.{fault}"
-        for config, features in ours.items()
-        if config in there.features
-        for fault in _schema_faults(there.features[config], features)
-    ]
-    if faults:
-        msg = (
-            f"{target.repo} has other columns: {'; '.join(faults)}. Push to another repository, or "
-            "delete the old files there first."
-        )
-        raise SchemaError(msg)
-
-
-def _schema_faults(there: Features, ours: Features) -> Iterator[str]:
-    for name in dict.fromkeys((*there, *ours)):
-        if name not in ours:
-            yield f"{name} is only there"
-        elif name not in there:
-            yield f"{name} is only here"
-        elif there[name] != ours[name]:
-            before, now = type_in_words(there[name]), type_in_words(ours[name])
-            differ = "" if before != now else ", with other names"
-            yield f"{name} is {before} there and {now} here{differ}"
-
-
-def _readme(built: Build, there: _Repository, *, replace_card: bool) -> tuple[str, list[str]]:
+def _readme(built: Build, there: Contents, *, replace_card: bool) -> tuple[str, list[str]]:
     """The card to push: ours, unless someone edited the one on the Hub."""
     text = (built.path / README).read_text(encoding="utf-8")
     if there.readme is None:
         return text, []
-    ours, theirs = _parsed(without_seal(text)), _parsed(there.readme)
+    ours, theirs = parsed(without_seal(text)), parsed(there.readme)
     names = {config.name for config in built.configs}
-    infos = [i for i in _infos(theirs) if i.get("config_name", "default") not in names]
+    others = [i for i in infos(theirs) if i.get("config_name", "default") not in names]
     configs = [
         c for c in theirs.data.to_dict().get("configs") or [] if c["config_name"] not in names
     ]
@@ -228,7 +222,7 @@ def _readme(built: Build, there: _Repository, *, replace_card: bool) -> tuple[st
         notes.append(f"kept {kept}, which this build does not hold; the card's text omits it")
     merged = {
         "configs": [*ours.data.to_dict()["configs"], *configs],
-        "dataset_info": [*_infos(ours), *infos],
+        "dataset_info": [*infos(ours), *others],
     }
     if is_untouched(there.readme) or replace_card:
         if not configs:
@@ -241,13 +235,3 @@ def _readme(built: Build, there: _Repository, *, replace_card: bool) -> tuple[st
         "dataset_info are renewed. --replace-card puts the generated one there"
     )
     return str(theirs), notes
-
-
-def _change(built: Build, name: str, n_rows: int, there: _Repository) -> ConfigChange:
-    features = next(c.features for c in built.configs if c.name == name)
-    return ConfigChange(
-        name=name,
-        n_rows=n_rows,
-        n_rows_before=there.rows.get(name),
-        n_columns=len(features),
-    )

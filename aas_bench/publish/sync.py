@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,14 +25,15 @@ class Target:
         repo: The repository, owner/name.
         kind: What it is.
         private: Whether a new repository becomes private.
-        create_pr: Open a pull request instead of pushing.
+        create_pr: Open a pull request instead of pushing; None: only where a dataset on main would
+            be replaced.
         revision: The branch; None: main. Made where absent.
     """
 
     repo: str
     kind: Literal["dataset", "space", "model"] = "dataset"
     private: bool = False
-    create_pr: bool = False
+    create_pr: bool | None = None
     revision: str | None = None
 
 
@@ -186,6 +187,19 @@ def compare(
     return Difference(added=added, changed=changed, removed=removed, unchanged=unchanged)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Commit:
+    """What was sent.
+
+    Attributes:
+        url: Of the pull request, else of the commit.
+        sha: The commit.
+    """
+
+    url: str
+    sha: str
+
+
 def send(
     api: HfApi,
     target: Target,
@@ -195,13 +209,38 @@ def send(
     *,
     message: str,
 ) -> str:
-    """Send what differs as one commit; the address of the commit or pull request.
+    """Send what differs as one commit; the address of the commit or pull request."""
+    operations = operations_of(local, difference)
+    return commit(api, target, operations, remote, message=message).url
+
+
+def operations_of(local: Mapping[str, Path | bytes], difference: Difference) -> list[Any]:
+    """What the Hub's client is to do, file by file."""
+    from huggingface_hub import CommitOperationAdd, CommitOperationDelete
+
+    return [
+        *(
+            CommitOperationAdd(path_in_repo=name, path_or_fileobj=local[name])
+            for name in (*difference.added, *difference.changed)
+        ),
+        *(CommitOperationDelete(path_in_repo=name) for name in difference.removed),
+    ]
+
+
+def commit(
+    api: HfApi,
+    target: Target,
+    operations: Sequence[Any],
+    remote: Remote | None,
+    *,
+    message: str,
+    description: str = "",
+) -> Commit:
+    """Do all operations as one commit, in a repository and on a branch that are made where absent.
 
     Large files go first, one by one, and stay on the Hub: after a dropped connection the same
     call sends the rest. Readers see the old files or the new ones, never a mixture.
     """
-    from huggingface_hub import CommitOperationAdd, CommitOperationDelete
-
     if remote is None:
         sdk = "gradio" if target.kind == "space" else None
         api.create_repo(
@@ -213,12 +252,7 @@ def send(
         )
     if target.revision not in (None, MAIN):
         api.create_branch(target.repo, branch=target.revision, repo_type=target.kind, exist_ok=True)
-    operations: list[Any] = [
-        CommitOperationAdd(path_in_repo=name, path_or_fileobj=local[name])
-        for name in (*difference.added, *difference.changed)
-    ]
-    operations += [CommitOperationDelete(path_in_repo=name) for name in difference.removed]
-    commit = api.create_commit(
+    info = api.create_commit(
         target.repo,
         operations,
         repo_type=target.kind,
@@ -226,8 +260,9 @@ def send(
         create_pr=target.create_pr,
         parent_commit=remote.commit if remote is not None else None,
         commit_message=message,
+        commit_description=description,
     )
-    return str(commit.pr_url or commit.commit_url)
+    return Commit(url=str(info.pr_url or info.commit_url), sha=info.oid)
 
 
 def _size(content: Path | bytes) -> int:

@@ -56,6 +56,8 @@ def test_faults_end_with_one(run, tmp_path):
     [
         ([], "nothing to do. Give --dry-run DIR to build, --push REPO to publish, or both."),
         (["--dry-run", "out", "--create-pr"], "--create-pr has no effect without --push."),
+        (["--dry-run", "out", "--allow-shrink"], "--allow-shrink has no effect without --push."),
+        (["--rollback", "v1"], "Give it with --push REPO and without --dry-run."),
         (["--dry-run", "out", "--limit", "0"], "Invalid value for '--limit'"),
         (["--dry-run", "out", "--size", "7"], "Give 320 to 512"),
         (["--dry-run", "out", "--effects", "clarty"], "Did you mean clarity?"),
@@ -136,5 +138,7 @@ def test_help_names_every_option(run):
     done = run(SCRIPT, "--help")
     assert done.returncode == 0
     for name in ("dry-run", "push", "private", "create-pr", "revision", "limit", "scenes", "doses"):
+        assert f"--{name}" in done.stdout
+    for name in ("no-create-pr", "allow-faults", "allow-shrink", "allow-schema-change", "rollback"):
         assert f"--{name}" in done.stdout
     assert "weathon/aas_counterfactual" in done.stdout

@@ -36,6 +36,7 @@ class Repo:
         snapshots: All files of every commit, by its hash.
         titles: The first line of every commit's message, by its hash, oldest first.
         refs: Branches by name, pull requests as `refs/pr/N`; the commit each stands at.
+        tags: The commit of each tag.
     """
 
     kind: str
@@ -45,6 +46,7 @@ class Repo:
     snapshots: dict[str, dict[str, bytes]] = field(default_factory=dict)
     titles: dict[str, str] = field(default_factory=dict)
     refs: dict[str, str] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.refs["main"] = self._add(
@@ -52,8 +54,8 @@ class Repo:
         )
 
     def resolve(self, revision: str) -> str:
-        """The commit that a branch, pull request or hash names."""
-        sha = self.refs.get(revision.removeprefix("refs/heads/"), revision)
+        """The commit that a branch, pull request, tag or hash names."""
+        sha = {**self.tags, **self.refs}.get(revision.removeprefix("refs/heads/"), revision)
         if sha not in self.snapshots:
             raise RefusedError(404, "RevisionNotFound", f"Invalid rev id: {revision}")
         return sha
@@ -64,7 +66,8 @@ class Repo:
 
     def commit(self, revision: str, files: Mapping[str, bytes], title: str) -> str:
         """Move a branch or pull request to a new snapshot."""
-        self.resolve(revision)
+        if revision not in self.refs:
+            raise RefusedError(404, "RevisionNotFound", f"no branch: {revision}")
         self.refs[revision] = self._add(dict(files), title)
         return self.refs[revision]
 
@@ -73,6 +76,16 @@ class Repo:
         if name in self.refs:
             raise RefusedError(409, "", f"Reference already exists: {name}")
         self.refs[name] = self.resolve(start)
+
+    def tag(self, name: str, revision: str) -> None:
+        """Name a commit for good."""
+        if name in self.tags:
+            raise RefusedError(409, "", f"Tag reference exists already: {name}")
+        self.tags[name] = self.resolve(revision)
+
+    def merge(self, number: int) -> None:
+        """Let main hold what a pull request holds, as a commit of its own."""
+        self.commit("main", self.files(f"refs/pr/{number}"), f"Merge {number}")
 
     def open_pr(self, base: str) -> str:
         """Make the revision of a new pull request."""

@@ -13,10 +13,10 @@ import yaml
 from support.hub_repos import Change, RefusedError, Repo, file_entry, identity, is_large
 
 if TYPE_CHECKING:
-    from support.loopback_hub import LoopbackHub
+    from support.loopback_hub import Fault, LoopbackHub
 
 KINDS = {"models": "model", "datasets": "dataset", "spaces": "space"}
-WRITES = ("preupload", "commit", "branch")
+WRITES = ("preupload", "commit", "branch", "tag")
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -35,13 +35,13 @@ class Handler(BaseHTTPRequestHandler):
         parts = [unquote(part) for part in address.path.strip("/").split("/")]
         self.query = {name: values[-1] for name, values in parse_qs(address.query).items()}
         fault = self.hub.next_fault(self.command, address.path)
-        if fault is not None and fault.drop:
+        if fault is not None and fault.drop and not fault.late:
             self.rfile.read(min(fault.after, int(self.headers.get("Content-Length") or 0)))
-            self.close_connection = True
+            self._hang_up(fault)
             return
         self.body = self._read_body()
         try:
-            if fault is not None:
+            if fault is not None and not fault.late:
                 raise RefusedError(fault.status, "", "made to fail by the test")
             with self.hub.lock:
                 status, headers, content = self._route(parts)
@@ -49,9 +49,17 @@ class Handler(BaseHTTPRequestHandler):
             status, content = refused.status, json.dumps({"error": refused.message}).encode()
             headers = {"X-Error-Code": refused.code, "X-Error-Message": refused.message}
         self.hub.note(self.command, self.path, len(self.body), status)
+        if fault is not None and fault.late:
+            self._hang_up(fault)
+            return
         self._send(status, headers, content)
 
     do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = answer  # noqa: N815 - http.server's names
+
+    def _hang_up(self, fault: Fault) -> None:
+        if fault.act is not None:
+            fault.act()
+        self.close_connection = True
 
     def _read_body(self) -> bytes:
         if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
@@ -155,6 +163,9 @@ class Handler(BaseHTTPRequestHandler):
             case ["branch", name]:
                 start = json.loads(self.body or b"{}").get("startingPoint") or "main"
                 repo.branch(name, start)
+                return _json({})
+            case ["tag", revision]:
+                repo.tag(json.loads(self.body)["tag"], revision)
                 return _json({})
             case ["preupload", revision]:
                 return self._preupload(repo, revision)
@@ -261,7 +272,10 @@ def _refs(repo: Repo) -> dict[str, Any]:
         "branches": [ref(name, f"refs/heads/{name}") for name in branches],
         "pullRequests": [ref(name, name) for name in pulls],
         "converts": [],
-        "tags": [],
+        "tags": [
+            {"name": name, "ref": f"refs/tags/{name}", "targetCommit": sha}
+            for name, sha in repo.tags.items()
+        ],
     }
 
 

@@ -7,7 +7,7 @@
 
 Everything is in memory. It checks the token on writes, hides private repositories, verifies the
 SHA-256 of large files, keeps each commit as a snapshot, and fails where a test tells it to. Not
-covered: Xet, tags, deleting repositories, uploads in parts (files over 5 GB).
+covered: Xet, deleting repositories, uploads in parts (files over 5 GB).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import ThreadingHTTPServer
@@ -43,7 +43,7 @@ class Request:
 
 @dataclass
 class Fault:
-    """Requests that fail; see `LoopbackHub.fail` and `.drop`."""
+    """Requests that fail; see `LoopbackHub.fail`, `.drop` and `.interrupt`."""
 
     method: str
     within: str
@@ -52,6 +52,8 @@ class Fault:
     status: int = 500
     drop: bool = False
     after: int = 0
+    act: Callable[[], object] | None = None
+    late: bool = False
 
 
 @dataclass
@@ -117,6 +119,21 @@ class LoopbackHub:
         """Close the connection on the n-th such request after `after` bytes of its body."""
         self.faults.append(Fault(method, within, nth - 1, times, drop=True, after=after))
 
+    def interrupt(
+        self,
+        method: str,
+        within: str,
+        act: Callable[[], object],
+        *,
+        nth: int = 1,
+        late: bool = False,
+    ) -> None:
+        """Do something on the n-th such request, then close the connection.
+
+        `late`: the request took effect, and only its answer is lost.
+        """
+        self.faults.append(Fault(method, within, nth - 1, 1, drop=True, act=act, late=late))
+
     def next_fault(self, method: str, path: str) -> Fault | None:
         """The fault that this request runs into."""
         with self.lock:
@@ -145,7 +162,8 @@ class LoopbackHub:
             "HF_HUB_DISABLE_TELEMETRY": "1",
             "HF_HUB_DISABLE_PROGRESS_BARS": "1",
             "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
-            "PYTHONPATH": str(TESTS),
+            # The code beside the tests, whichever is installed.
+            "PYTHONPATH": os.pathsep.join((str(TESTS), str(TESTS.parent))),
         }
         return kept | chosen | ({} if token is None else {"HF_TOKEN": token})
 
