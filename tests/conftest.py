@@ -1,4 +1,7 @@
-"""What every test stands on: no network but loopback, caches of its own, the authors' data."""
+"""What every test stands on: no network but loopback, caches of its own, the authors' data.
+
+Also how the suite shares the processors: one thread a process, the slow tests first.
+"""
 
 import os
 import socket
@@ -7,6 +10,17 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+ROOT = Path(__file__).parents[1]
+
+# Before the first import of numpy or torch, which read these once: xdist starts a process a
+# processor, and programs that tests start inherit them.
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
+
+# Programs that tests start import this checkout, wherever the installed package points.
+_PATHS = [str(ROOT), os.environ.get("PYTHONPATH", "")]
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, _PATHS))
 
 # Before the first import of datasets or huggingface_hub, which read these once.
 _CACHE = tempfile.TemporaryDirectory(prefix="aas-bench-tests-", ignore_cleanup_errors=True)
@@ -17,6 +31,21 @@ os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 
 settings.register_profile("aas-bench", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("aas-bench")
+
+
+def pytest_collection_modifyitems(items):
+    """Slow tests first, so that no processor ends with a long one while the others idle."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """A worker that has nothing left takes over half of what waits at another."""
+    from xdist.scheduler import WorkStealingScheduling
+
+    chosen = config.getoption("dist")
+    return WorkStealingScheduling(config, log) if chosen == "load" else None
+
 
 _LOOPBACK = ("127.", "::1", "localhost", "0.0.0.0")
 

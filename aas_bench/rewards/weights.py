@@ -11,7 +11,7 @@ import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 import torch
 from torch.overrides import TorchFunctionMode
@@ -207,8 +207,14 @@ def renamed(state: StateDict, rules: Mapping[str, str]) -> StateDict:
     return result
 
 
+# transformers puts functions of its own in the place of those of torch.nn.init while it builds;
+# some of torch's reach a mode only as what they call on the tensor.
+_INITIALISERS: Final = ("torch.nn.init", "transformers.initialization")
+_FILLING: Final = (torch.Tensor.normal_, torch.Tensor.uniform_, torch.Tensor.erfinv_)
+
+
 class _KeepUnfilled(TorchFunctionMode):  # type: ignore[misc]  # torch is untyped to mypy here
-    """Turns the filling functions of torch.nn.init into no-ops."""
+    """Turns what fills tensors with first values into no-ops."""
 
     def __torch_function__(
         self,
@@ -217,7 +223,7 @@ class _KeepUnfilled(TorchFunctionMode):  # type: ignore[misc]  # torch is untype
         args: Sequence[Any] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        if getattr(func, "__module__", None) == "torch.nn.init":
+        if func in _FILLING or getattr(func, "__module__", None) in _INITIALISERS:
             return (kwargs or {}).get("tensor", args[0] if args else None)
         return func(*args, **(kwargs or {}))
 

@@ -18,6 +18,7 @@ import numpy as np
 from PIL import Image
 
 FOLDER = Path(__file__).parents[1] / "goldens"
+BLOCK = 1 << 16
 Named = Iterable[tuple[str, tuple[int, ...]]]
 
 
@@ -25,29 +26,44 @@ def golden(name: str) -> dict:
     return json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
 
 
+def generator(name: str) -> np.random.Generator:
+    """The stream of a name: seeded by its CRC-32."""
+    return np.random.Generator(np.random.PCG64(zlib.crc32(name.encode("utf-8"))))
+
+
 def normals(name: str, shape: tuple[int, ...]) -> np.ndarray:
-    """Standard normals in float64, seeded by the CRC-32 of the name."""
-    seed = zlib.crc32(name.encode("utf-8"))
-    return (
-        np.random.Generator(np.random.PCG64(seed)).standard_normal(math.prod(shape)).reshape(shape)
-    )
+    """Standard normals in float64."""
+    return generator(name).standard_normal(math.prod(shape)).reshape(shape)
 
 
 def value(name: str, shape: tuple[int, ...]) -> np.ndarray:
     """The float32 value of one parameter."""
+    filled = np.empty(math.prod(shape), dtype=np.float32)
+    fill(filled, name, shape)
+    return filled.reshape(shape)
+
+
+def fill(filled: np.ndarray, name: str, shape: tuple[int, ...]) -> None:
+    """Put the value into a flat float32 array, a block that stays in the cache at a time."""
     if not shape:
-        return np.array(math.log(100), dtype=np.float32)
-    z = normals(name, shape)
-    if len(shape) == 1:
-        filled = 1 + 0.02 * z if name.endswith(".weight") else 0.02 * z
-    else:
-        fan = shape[-1] if len(shape) == 3 else math.prod(shape[1:])
-        filled = z / math.sqrt(fan)
-    return filled.astype(np.float32)
+        filled[:] = math.log(100)
+        return
+    drawn = generator(name)
+    fan = shape[-1] if len(shape) == 3 else math.prod(shape[1:])
+    for start in range(0, len(filled), BLOCK):
+        block = filled[start : start + BLOCK]
+        z = drawn.standard_normal(len(block))
+        if len(shape) > 1:
+            np.divide(z, math.sqrt(fan), out=z)
+        else:
+            np.multiply(z, 0.02, out=z)
+            if name.endswith(".weight"):
+                np.add(z, 1, out=z)
+        block[:] = z
 
 
 def write_safetensors(path: Path, named: Named, extra: dict[str, np.ndarray] | None = None) -> Path:
-    """Write a safetensors file parameter by parameter, so that memory holds two of them at most."""
+    """Write a safetensors file in place, two parameters at a time."""
     named = list(named)
     extra = extra or {}
     header, offset = {}, 0
@@ -57,16 +73,19 @@ def write_safetensors(path: Path, named: Named, extra: dict[str, np.ndarray] | N
         offset = end
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
-    with path.open("wb") as file, ThreadPoolExecutor(2) as pool:
+    with path.open("wb") as file:
         file.write(len(text).to_bytes(8, "little") + text)
-        waiting = list(named)
-        pending = [pool.submit(value, *item) for item in waiting[:2]]
-        for item in [*waiting[2:], None, None]:
-            file.write(np.ascontiguousarray(pending.pop(0).result()).tobytes())
-            if item is not None:
-                pending.append(pool.submit(value, *item))
-        for array in extra.values():
-            file.write(np.ascontiguousarray(array, dtype=np.float32).tobytes())
+        file.truncate(8 + len(text) + offset)
+    data = np.memmap(path, np.float32, "r+", offset=8 + len(text))
+
+    def place(name: str) -> np.ndarray:
+        start, end = header[name]["data_offsets"]
+        return data[start // 4 : end // 4]
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda item: fill(place(item[0]), *item), named))
+    for name, array in extra.items():
+        place(name)[:] = array.ravel()
     return path
 
 
