@@ -207,14 +207,12 @@ def renamed(state: StateDict, rules: Mapping[str, str]) -> StateDict:
     return result
 
 
-# transformers puts functions of its own in the place of those of torch.nn.init while it builds;
-# some of torch's reach a mode only as what they call on the tensor.
+# transformers puts functions of its own in the place of those of torch.nn.init while it builds.
 _INITIALISERS: Final = ("torch.nn.init", "transformers.initialization")
-_FILLING: Final = (torch.Tensor.normal_, torch.Tensor.uniform_, torch.Tensor.erfinv_)
 
 
 class _KeepUnfilled(TorchFunctionMode):  # type: ignore[misc]  # torch is untyped to mypy here
-    """Turns what fills tensors with first values into no-ops."""
+    """Turns the filling functions of torch.nn.init into no-ops, where they tell of their calls."""
 
     def __torch_function__(
         self,
@@ -223,7 +221,7 @@ class _KeepUnfilled(TorchFunctionMode):  # type: ignore[misc]  # torch is untype
         args: Sequence[Any] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        if func in _FILLING or getattr(func, "__module__", None) in _INITIALISERS:
+        if getattr(func, "__module__", None) in _INITIALISERS:
             return (kwargs or {}).get("tensor", args[0] if args else None)
         return func(*args, **(kwargs or {}))
 

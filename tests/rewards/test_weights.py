@@ -167,6 +167,26 @@ def test_unfilled_modules_hold_no_random_values_and_fill_makes_them_whole(tmp_pa
     assert ready.weight.sum() == 6
 
 
+def test_modules_of_transformers_are_unfilled_too(monkeypatch):
+    from transformers import CLIPVisionConfig, CLIPVisionModel
+
+    drawn, normal = [], torch.Tensor.normal_
+
+    def counted(tensor, *args, **kwargs):
+        drawn.append(tensor.shape)
+        return normal(tensor, *args, **kwargs)
+
+    monkeypatch.setattr(torch.Tensor, "normal_", counted)
+    sizes = {"hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1}
+    config = CLIPVisionConfig(**sizes, num_attention_heads=2)
+    CLIPVisionModel(config)
+    assert drawn
+    drawn.clear()
+    with w.unfilled():
+        CLIPVisionModel(config)
+    assert drawn == []
+
+
 def test_what_is_to_stay_in_float32_stays():
     module = torch.nn.ModuleDict({"body": torch.nn.Linear(1, 1), "head": torch.nn.Linear(1, 1)})
     state = {name: tensor.half() for name, tensor in module.state_dict().items()}

@@ -23,10 +23,10 @@ def toy_run(out):
 
 
 def split_run(out):
-    """The counterfactual split, which the test has saved beside `out`."""
+    """Pairs of the counterfactual split, which the test has saved beside `out`."""
     rewards = ["random", "contrastive:random@0.8"]
     return score(
-        load_from_disk(out.parent / "split"), rewards, out=out, part_size=32, progress=False
+        load_from_disk(out.parent / "split"), rewards, out=out, part_size=8, progress=False
     )
 
 
