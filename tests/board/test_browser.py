@@ -163,11 +163,11 @@ def test_sorting_by_a_head_orders_the_rows_and_the_address(visit):
     page = visit()
     root = board(page, "reward-models")
     assert shown(root).count() == N_SHOWN["reward-models"]
-    assert values(root, "accuracy") == sorted(values(root, "accuracy"), reverse=True)
-    root.locator('th[data-key="accuracy"] button').first.click()
-    assert values(root, "accuracy") == sorted(values(root, "accuracy"))
-    assert query_of(page)["sort"] == "accuracy"
-    head = root.locator('th[data-key="accuracy"]').first
+    assert values(root, "override_rate") == sorted(values(root, "override_rate"), reverse=True)
+    root.locator('th[data-key="override_rate"] button').first.click()
+    assert values(root, "override_rate") == sorted(values(root, "override_rate"))
+    assert query_of(page)["sort"] == "override_rate"
+    head = root.locator('th[data-key="override_rate"]').first
     assert head.get_attribute("aria-sort") == "ascending"
 
 
@@ -382,10 +382,10 @@ def test_the_keyboard_reaches_tabs_controls_and_tables(visit):
     page.keyboard.press("Enter")
     board(page, "generators")
     page.get_by_role("tab", name="Reward models").press("Enter")
-    head = root.locator('th[data-key="accuracy"] button').first
+    head = root.locator('th[data-key="override_rate"] button').first
     head.focus()
     page.keyboard.press("Enter")
-    assert query_of(page)["sort"] == "accuracy"
+    assert query_of(page)["sort"] == "override_rate"
 
 
 CONTRAST = """
@@ -468,11 +468,11 @@ def test_plain_files_sort_search_and_keep_the_address(visit, files, width):
     page = visit("index.html", base=files, width=width)
     root = board(page, "reward-models")
     assert shown(root).count() == N_SHOWN["reward-models"]
-    root.locator('th[data-key="accuracy"] button').first.click()
-    assert values(root, "accuracy") == sorted(values(root, "accuracy"))
+    root.locator('th[data-key="override_rate"] button').first.click()
+    assert values(root, "override_rate") == sorted(values(root, "override_rate"))
     root.get_by_label("Search").fill("beta")
     assert names(root) == ["Beta"]
-    assert query_of(page) == {"q": "beta", "sort": "accuracy"}
+    assert query_of(page) == {"q": "beta", "sort": "override_rate"}
     page.reload()
     assert names(board(page, "reward-models")) == ["Beta"]
     assert page.evaluate("document.documentElement.scrollWidth") <= width
