@@ -132,7 +132,10 @@ class View:
         for kind in SCORED_PLACEBOS:
             gains = self.views.placebos(self.reward, kind)
             if gains is not None:
-                found[kind] = placebo_override(self.margin, gains[self.rows], kind=kind, **options)
+                # Pairs may have fewer placebos than the widest; a missing real score was refused.
+                found[kind] = placebo_override(
+                    self.margin, gains[self.rows], kind=kind, **{**options, "on_missing": "drop"}
+                )
         if self.four:
             cells = self.cells
             found["original"] = placebo_from_four(

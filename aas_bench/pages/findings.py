@@ -73,33 +73,42 @@ def finding(reward: RewardSummary) -> str:
     end = f"preferred the polished image in {percent_in(complement(result.chosen))} of pairs"
     if prompt_blind(result):
         return f"scores an image the same whatever the prompt says, and {end}."
+    net = _net(found)
     if found.reading == "unclear":
-        return (
-            f"followed requests no more than noise would ({_net(found.understood)}), so nothing "
-            f"can be called overridden; it {end}."
-        )
+        said = f"moved towards requests no more often than noise would ({net}), so an override rate"
+        return f"{said} is undefined; it {end}.{disagreement(reward)}"
     if found.reading == "against":
-        return f"moved against requests ({_net(found.understood)}), and {end}."
+        said = f"moved against requests ({net}), so an override rate is undefined"
+        return f"{said}; it {end}.{disagreement(reward)}"
     rate = found.override_rate
-    kept = f"undefined ({rate.reason})" if rate.value is None else percent_in(rate)
-    return f"{_followed(found)}; of those it preferred the polished image in {kept}."
-
-
-def _net(share: Estimate) -> str:
-    return f"net share {percent_in(share)}"
-
-
-def _followed(found: PlaceboOverride) -> str:
-    """In the words that its kind of placebo bears."""
-    if found.kind == "original":
-        return (
-            f"moved towards the request in {percent_in(found.understood)} of pairs net of those "
-            "moved against it, held against the original prompt alone"
-        )
-    return (
-        f"followed the request in {percent_in(found.understood)} of pairs, net of what a scorer "
-        "blind to it would show"
+    lost = (
+        f"its override rate is undefined: {rate.reason}"
+        if rate.value is None
+        else f"of those it preferred the polished image in {percent_in(rate)}"
     )
+    return f"{_moved(found)} ({net}); {lost}.{disagreement(reward)}"
+
+
+def disagreement(reward: RewardSummary) -> str:
+    """A sentence where kinds of placebo read apart, with a space before it; "" where they agree."""
+    if len({each.reading for each in reward.placebos.values()}) < 2:
+        return ""
+    told = (f"{kind} {_net(each)}" for kind, each in reward.placebos.items())
+    return f" Placebos disagree: {listing(told)}."
+
+
+def _net(found: PlaceboOverride) -> str:
+    where = " of the pairs labelled as asked" if found.labelled else ""
+    return f"net share {percent_in(found.understood_shown)}{where}"
+
+
+def _moved(found: PlaceboOverride) -> str:
+    """What a reading of "towards" says, in the words that its kind of placebo bears."""
+    if found.kind == "matched":
+        return "understood requests"
+    if found.kind == "original":
+        return "moved towards the request more often than the original prompt would explain"
+    return "moved towards the request more often than under other requests"
 
 
 def prompt_blind(override: Override) -> bool:

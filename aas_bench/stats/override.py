@@ -18,7 +18,7 @@ from aas_bench.stats.estimate import Estimate, OnMissing, Result, Scores, Ties
 from aas_bench.stats.inputs import Sample, read_groups, read_sample
 from aas_bench.stats.intervals import Intervals
 from aas_bench.stats.preference import choice
-from aas_bench.stats.resolution import resolved
+from aas_bench.stats.resolution import resolution, resolved
 
 OUTCOMES: Final = ("followed", "overridden", "missed", "lucky")
 NO_SCORES = "no pair has all four scores"
@@ -139,7 +139,7 @@ def override(
 
     Returns:
         Override. `overridden_of_moved` is None where no pair moved. The override strength is
-        None where the mean response is 0, and has no interval (Fieller's) where that mean is
+        None where the mean response is within the scores' resolution, and has no interval (Fieller's) where that mean is
         negative, or its own interval holds 0: the ratio then no longer weighs taste against a
         response.
 
@@ -243,7 +243,9 @@ def _override(sample: Sample, analysis: Analysis) -> Override:
         undefined=NOT_POSITIVE if sample.n else NO_SCORES,
         uncertain=NOT_POSITIVE,
     )
-    if strength.low is not None and response.mean() < 0:
+    if sample.n and abs(response.mean()) <= resolution(*map(sample.scores.get, CELLS)).mean():
+        strength = intervals.none(NOT_POSITIVE, n=sample.n)
+    elif strength.low is not None and response.mean() < 0:
         strength = replace(strength, low=None, high=None, reason=f"no interval: {NOT_POSITIVE}")
     return Override(
         followed=share(moved * chosen),
