@@ -243,7 +243,10 @@ def _override(sample: Sample, analysis: Analysis) -> Override:
         undefined=NOT_POSITIVE if sample.n else NO_SCORES,
         uncertain=NOT_POSITIVE,
     )
-    if sample.n and abs(response.mean()) <= resolution(*map(sample.scores.get, CELLS)).mean():
+    if (
+        sample.n
+        and abs(response.mean()) <= resolution(*(sample.scores[name] for name in CELLS)).mean()
+    ):
         strength = intervals.none(NOT_POSITIVE, n=sample.n)
     elif strength.low is not None and response.mean() < 0:
         strength = replace(strength, low=None, high=None, reason=f"no interval: {NOT_POSITIVE}")
