@@ -139,9 +139,9 @@ def override(
 
     Returns:
         Override. `overridden_of_moved` is None where no pair moved. The override strength is
-        None where the mean response is within the scores' resolution, and has no interval (Fieller's) where that mean is
-        negative, or its own interval holds 0: the ratio then no longer weighs taste against a
-        response.
+        None where the mean response is within the scores' resolution, and has no interval
+        (Fieller's) where that mean is negative, or its own interval holds 0: the ratio then no
+        longer weighs taste against a response.
 
     Raises:
         MissingScoresError: A score is missing and `on_missing` is "raise".

@@ -35,7 +35,8 @@ def test_a_finding_reads_as_a_sentence():
     assert round(taste.understood.value, 9) == 0.94 - 0.06  # moved towards, less moved against
     assert findings.finding(found.rewards["taste"]) == (
         "moved towards the request more often than the original prompt would explain (net share "
-        f"{net} of the pairs labelled as asked); of those it preferred the polished image in {rate}."
+        f"{net} of the pairs labelled as asked); of those it preferred the polished image in "
+        f"{rate}."
     )
 
 
