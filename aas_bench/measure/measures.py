@@ -113,13 +113,13 @@ def _override(name: str) -> Compute:
 
 
 def _placebo(name: str) -> Compute:
-    """An estimate against the headline's placebos, and beside it by kind where there are more."""
+    """An estimate against the headline's placebos, and beside it by kind, so that it is told."""
 
     def compute(view: View) -> Iterator[Placed]:
         found = view.placebos
         if view.placebo is not None:
             yield Placed(estimate=getattr(view.placebo, name))
-        for kind, each in found.items() if view.whole and len(found) > 1 else ():
+        for kind, each in found.items() if view.whole else ():
             yield Placed(estimate=getattr(each, name), by="placebo", group=kind)
 
     return compute
