@@ -127,7 +127,7 @@ def override_rate(rng: np.random.Generator, cluster: Codes) -> Claims:
     d_a, zero = taste + response / 2, np.zeros(len(cluster))
     result = override(zero, zero, d_a - response, d_a, clusters=cluster)
     return {
-        "rate": Interval(result.override_rate, override_truth()),
+        "rate": Interval(result.overridden_of_moved, override_truth()),
         "strength": Interval(result.override_strength, 0.0),
     }
 

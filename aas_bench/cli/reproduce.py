@@ -112,11 +112,11 @@ def _print_override(console: Console, result: Reproduction) -> None:
 
     console.print("\nNot in the paper: who overrides, and who does not understand")
     grid = Table(box=None, pad_edge=False, header_style="bold")
-    names = ("understood", "overridden", "override_rate", "override_strength")
+    names = ("understood", "overridden", "override_rate")
     grid.add_column("", no_wrap=True)
     for name in (*names, "coverage"):
         grid.add_column(name.replace("_", " "), justify="right", no_wrap=True)
     for reward, summary in result.rewards.items():
-        cells = [interval(getattr(summary.override, n)) if summary.override else "-" for n in names]
+        cells = [interval(getattr(summary.placebo, n)) if summary.placebo else "-" for n in names]
         grid.add_row(printable(reward), *cells, f"{summary.coverage:.1%}")
     console.print(grid)

@@ -35,16 +35,15 @@ def summary_table(summary: Summary, *, groups: bool = False) -> None:
     grid = Table(box=None, pad_edge=False, header_style="bold")
     grid.add_column("reward", no_wrap=True)
     headline = "accuracy" if summary.measure == "accuracy" else "chose asked"
-    for name in (headline, "understood", "override rate", "strength", "coverage"):
+    for name in (headline, "follows (net)", "override rate", "coverage"):
         grid.add_column(name, justify="right", no_wrap=True)
     for name, reward in summary.rewards.items():
-        override = reward.override
+        found = reward.placebo
         grid.add_row(
             printable(name),
             stacked(reward.headline),
-            stacked(override.understood if override else None),
-            stacked(override.override_rate if override else None),
-            stacked(override.override_strength if override else None, digits=2),
+            stacked(found.understood if found else None),
+            stacked(found.override_rate if found else None),
             f"{reward.coverage:.1%}",
         )
     console.print(grid)

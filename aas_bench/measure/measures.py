@@ -19,6 +19,7 @@ from aas_bench.words import SHARE, Spelling
 Scope: TypeAlias = Literal["group", "whole", "table"]
 RANGES: Final[Mapping[str, tuple[float | None, float | None]]] = {
     "share": (0.0, 1.0),
+    "net share": (-1.0, 1.0),
     "kappa": (-1.0, 1.0),
     "correlation": (-1.0, 1.0),
     "points": (-100.0, 100.0),
@@ -86,7 +87,7 @@ class Measure:
     @property
     def spelling(self) -> Spelling:
         """How its values are read: shares in percent, but those that nobody reads so."""
-        if self.unit == "share" and self.name not in _NOT_IN_PERCENT:
+        if self.unit in ("share", "net share") and self.name not in _NOT_IN_PERCENT:
             return SHARE
         return Spelling(digits=self.digits)
 
@@ -107,6 +108,27 @@ def _override(name: str) -> Compute:
     def compute(view: View) -> Iterator[Placed]:
         if view.override is not None:
             yield Placed(estimate=getattr(view.override, name))
+
+    return compute
+
+
+def _placebo(name: str) -> Compute:
+    """An estimate against the headline's placebos, and beside it by kind, so that it is told."""
+
+    def compute(view: View) -> Iterator[Placed]:
+        found = view.placebos
+        if view.placebo is not None:
+            yield Placed(estimate=getattr(view.placebo, name))
+        for kind, each in found.items() if view.whole else ():
+            yield Placed(estimate=getattr(each, name), by="placebo", group=kind)
+
+    return compute
+
+
+def _rescaling(name: str) -> Compute:
+    def compute(view: View) -> Iterator[Placed]:
+        if view.rescaling is not None:
+            yield Placed(estimate=getattr(view.rescaling, name))
 
     return compute
 
@@ -226,38 +248,85 @@ MEASURES: Final = Registry(
         Measure(
             name="overridden",
             label="Overridden",
-            formula="share with d_a > d_o and d_a <= 0: understood, and taste won",
+            formula="share with d_a > d_o and d_a <= 0: moved, and the other won",
             higher_is_better=False,
             compute=_override("overridden"),
         ),
         Measure(
             name="missed",
             label="Missed",
-            formula="share with d_a <= d_o and d_a <= 0: not understood",
+            formula="share with d_a <= d_o and d_a <= 0: not moved, and the other won",
             higher_is_better=False,
             compute=_override("missed"),
         ),
         Measure(
             name="lucky",
             label="Lucky",
-            formula="share with d_a <= d_o and d_a > 0: right without understanding",
+            formula="share with d_a <= d_o and d_a > 0: chosen without having moved",
             higher_is_better=None,
             compute=_override("lucky"),
         ),
         Measure(
-            name="understood",
-            label="Understood",
-            formula="share with d_a > d_o",
+            name="moved",
+            label="Moved towards the request",
+            formula="share with d_a > d_o: noise moves half",
             higher_is_better=True,
             chance=0.5,
-            compute=_override("understood"),
+            compute=_override("moved"),
+        ),
+        Measure(
+            name="response",
+            label="Response to the request",
+            formula="A = P(d(request) > d(placebo)), ties a half",
+            higher_is_better=True,
+            chance=0.5,
+            compute=_placebo("response"),
+        ),
+        Measure(
+            name="understood",
+            label="Follows the request",
+            formula="u = P(d(request) > d(placebo)) - P(d(request) < d(placebo))",
+            higher_is_better=True,
+            chance=0.0,
+            unit="net share",
+            compute=_placebo("understood"),
         ),
         Measure(
             name="override_rate",
             label="Override rate",
-            formula="overridden / understood: of what it understood, how often taste won",
+            formula="O = [P(request > placebo, request <= 0) - P(request < placebo, placebo <= 0)]"
+            " / u over pairs labelled 1; undefined where u may be 0",
             higher_is_better=False,
-            compute=_override("override_rate"),
+            compute=_placebo("override_rate"),
+        ),
+        Measure(
+            name="overridden_share",
+            label="Overridden, against placebos",
+            formula="O u: followed the request, and the polished image won all the same",
+            higher_is_better=False,
+            unit="net share",
+            compute=_placebo("overridden"),
+        ),
+        Measure(
+            name="crossing",
+            label="Turned by the request",
+            formula="share with d_o <= 0 < d_a, the same in every increasing unit",
+            higher_is_better=True,
+            compute=_rescaling("crossing"),
+        ),
+        Measure(
+            name="certain",
+            label="Moved in every unit",
+            formula="share with d_a > d_o under every increasing rescaling of the score",
+            higher_is_better=True,
+            compute=_rescaling("towards"),
+        ),
+        Measure(
+            name="certain_overridden",
+            label="Overridden in every unit",
+            formula="share with d_a > d_o under every increasing rescaling, and d_a <= 0",
+            higher_is_better=False,
+            compute=_rescaling("overridden"),
         ),
         Measure(
             name="override_strength",

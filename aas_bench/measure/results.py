@@ -18,7 +18,10 @@ from aas_bench.stats.dose import DoseResponse
 from aas_bench.stats.estimate import Estimate
 from aas_bench.stats.generation import GeneratorShift
 from aas_bench.stats.override import OUTCOMES, Override
+from aas_bench.stats.placebo import Kind as PlaceboKind
+from aas_bench.stats.placebo import PlaceboOverride
 from aas_bench.stats.preference import Preference
+from aas_bench.stats.rescaling import Rescaling
 from aas_bench.stats.strength import StrengthCurve
 from aas_bench.tasks.task import Kind
 
@@ -37,7 +40,10 @@ class Group:
         preference: Agreement of the choices with the labels; None where no pair has a label.
         chosen: Share of pairs in which the image that was asked for scores higher; given only
             where no pair has a label.
-        override: The four outcomes; None where the original prompt was not scored.
+        override: Where the score moved, in four outcomes; None where the original prompt was not
+            scored.
+        placebo: Following and override against the headline's placebo requests; None where no
+            placebo was scored.
         figures: Every measure of these pairs.
     """
 
@@ -45,6 +51,7 @@ class Group:
     preference: Preference | None
     chosen: Estimate | None
     override: Override | None
+    placebo: PlaceboOverride | None
     figures: Figures
 
     @property
@@ -62,7 +69,8 @@ class Group:
             else {"chosen": self.headline.to_dict()}
         )
         override = None if self.override is None else self.override.to_dict()
-        return {"n": self.n, **choice, "override": override}
+        placebo = None if self.placebo is None else self.placebo.to_dict()
+        return {"n": self.n, **choice, "override": override, "placebo": placebo}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +101,10 @@ class RewardSummary(Group):
     """Everything measured of one reward model.
 
     Attributes:
-        outcomes: Pairs by outcome; None where the original prompt was not scored.
+        placebos: Following and override by kind of placebo, that of the headline first.
+        rescaling: What holds in every unit of the score; None where the original prompt was not
+            scored.
+        outcomes: Pairs by outcome; None likewise.
         knob: The headline over the preference strength; None likewise.
         generator: How the generator's images move this reward; None likewise.
         by: The headline by group.
@@ -103,6 +114,8 @@ class RewardSummary(Group):
         coverage: Share of the pairs that this reward model scored under the distorted prompt.
     """
 
+    placebos: Mapping[PlaceboKind, PlaceboOverride]
+    rescaling: Rescaling | None
     outcomes: Mapping[str, int] | None
     knob: StrengthCurve | None
     generator: GeneratorShift | None
@@ -116,6 +129,8 @@ class RewardSummary(Group):
         """Plain JSON values; the knob as plain lists under its measure's name."""
         return {
             **super().to_dict(),
+            "placebos": {kind: found.to_dict() for kind, found in self.placebos.items()},
+            "rescaling": None if self.rescaling is None else self.rescaling.to_dict(),
             "outcomes": None if self.outcomes is None else dict(self.outcomes),
             "knob": None if self.knob is None else _knob_lists(self.knob),
             "generator": None if self.generator is None else self.generator.to_dict(),

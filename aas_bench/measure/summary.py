@@ -255,6 +255,8 @@ def _reward(
     return RewardSummary(
         **_headline(view),
         figures=_figures(view, ("group", "whole"), own),
+        placebos=view.placebos,
+        rescaling=view.rescaling,
         outcomes=view.outcomes(),
         knob=view.knob,
         generator=view.shift,
@@ -277,6 +279,7 @@ def _headline(view: View) -> dict[str, Any]:
         "preference": view.preference,
         "chosen": chosen,
         "override": view.override,
+        "placebo": view.placebo,
     }
 
 

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +19,16 @@ from aas_bench.stats.estimate import Estimate, Labels, Mask, Scores
 from aas_bench.stats.gap import PairedGap, paired_gap
 from aas_bench.stats.generation import GeneratorShift, generator_shift
 from aas_bench.stats.override import OUTCOMES, Override, outcomes, override
+from aas_bench.stats.placebo import Kind as PlaceboKind
+from aas_bench.stats.placebo import PlaceboOverride, placebo_from_four, placebo_override
 from aas_bench.stats.preference import Preference, chosen, preference
+from aas_bench.stats.rescaling import Rescaling, rescaling
 from aas_bench.stats.resolution import difference
 from aas_bench.stats.strength import StrengthCurve, strength_curve
 from aas_bench.tables.scores import Cells, ScoreTable
+
+SCORED_PLACEBOS: Final[tuple[PlaceboKind, ...]] = ("matched", "foreign")
+"""Kinds of placebo that a run scores beside the four cells, the headline first."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -114,6 +120,41 @@ class View:
             return None
         cells = self.cells
         return override(cells.oiop, cells.oidp, cells.diop, cells.didp, **self.choice_keywords)
+
+    @cached_property
+    def placebos(self) -> Mapping[PlaceboKind, PlaceboOverride]:
+        """Understanding and override by kind of placebo: what was scored, the original prompt last.
+
+        The first is the headline. Empty without scores under any placebo.
+        """
+        found: dict[PlaceboKind, PlaceboOverride] = {}
+        options = {**self.choice_keywords, "labels": self.label}
+        for kind in SCORED_PLACEBOS:
+            gains = self.views.placebos(self.reward, kind)
+            if gains is not None:
+                # Pairs may have fewer placebos than the widest; a missing real score was refused.
+                found[kind] = placebo_override(
+                    self.margin, gains[self.rows], kind=kind, **{**options, "on_missing": "drop"}
+                )
+        if self.four:
+            cells = self.cells
+            found["original"] = placebo_from_four(
+                cells.oiop, cells.oidp, cells.diop, cells.didp, **options
+            )
+        return found
+
+    @property
+    def placebo(self) -> PlaceboOverride | None:
+        """The headline of `placebos`."""
+        return next(iter(self.placebos.values()), None)
+
+    @cached_property
+    def rescaling(self) -> Rescaling | None:
+        """What holds in every increasing unit; None without scores under the original prompt."""
+        if not self.four:
+            return None
+        cells = self.cells
+        return rescaling(cells.oiop, cells.oidp, cells.diop, cells.didp, **self.keywords)
 
     @cached_property
     def knob(self) -> StrengthCurve | None:
@@ -209,6 +250,7 @@ class Views:
     label: Labels | None
     _cells: dict[str, Cells] = field(default_factory=dict, repr=False)
     _views: dict[tuple[str, bytes], View] = field(default_factory=dict, repr=False)
+    _placebos: dict[tuple[str, str], Scores | None] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, table: ScoreTable, analysis: Analysis, *, paired: bool = True) -> Views:
@@ -239,6 +281,13 @@ class Views:
         if reward not in self._cells:
             self._cells[reward] = self.table.cells(reward)
         return self._cells[reward]
+
+    def placebos(self, reward: str, kind: PlaceboKind) -> Scores | None:
+        """The gains of all rows under their placebo requests, (n, K); None where not scored."""
+        key = reward, kind
+        if key not in self._placebos:
+            self._placebos[key] = self.table.placebos(reward, kind)
+        return self._placebos[key]
 
     @cached_property
     def clusters(self) -> NDArray[np.int64]:

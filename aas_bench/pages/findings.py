@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from aas_bench.measure.results import RewardSummary, Summary
+from aas_bench.measure.results import Group, RewardSummary, Summary
 from aas_bench.rewards.catalog import SYNTHETIC
 from aas_bench.stats.estimate import Estimate
 from aas_bench.stats.override import Override
+from aas_bench.stats.placebo import PlaceboOverride
 from aas_bench.tasks.catalog import DEFAULT
 from aas_bench.words import listing, percent_in
 
@@ -24,14 +25,9 @@ def made_by(models: Sequence[str]) -> str:
     return f"images by {listing(names)}"
 
 
-def understands(override: Override) -> bool:
-    """Whether the prompt moves the scores towards what it asks for clearly more often than not.
-
-    Scores that ignore the prompt move at random, half of the time towards it.
-    """
-    share = override.understood
-    floor = share.value if share.low is None else share.low
-    return floor is not None and floor > 0.5
+def follows(reward: Group) -> bool:
+    """Whether the score follows the request beyond what a scorer blind to it would show."""
+    return reward.placebo is not None and reward.placebo.reading == "towards"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +37,7 @@ class Leaders:
     Attributes:
         names: Highest rate first; then those that its interval does not tell from it: one of the
             two rates lies within the interval of the other.
-        n_compared: Reward models that understand requests, which alone are compared.
+        n_compared: Reward models that follow requests, which alone are compared.
     """
 
     names: tuple[str, ...]
@@ -49,14 +45,14 @@ class Leaders:
 
 
 def most_overriding(summary: Summary) -> Leaders | None:
-    """Who overrides most, as far as the intervals tell; None where none understands requests.
+    """Who overrides most, as far as the intervals tell; None where none follows requests.
 
     The built-in synthetic scorers are not among them: they have a known answer and test us.
     """
     rates = {
-        name: reward.override.override_rate
+        name: reward.placebo.override_rate
         for name, reward in summary.rewards.items()
-        if reward.override is not None and understands(reward.override) and name not in SYNTHETIC
+        if reward.placebo is not None and follows(reward) and name not in SYNTHETIC
     }
     if not rates:
         return None
@@ -70,28 +66,55 @@ def finding(reward: RewardSummary) -> str:
     headline = reward.headline
     if headline.value is None:
         return f"could not be judged: {headline.reason}."
-    result = reward.override
-    if result is None or result.understood.value is None:
+    result, found = reward.override, reward.placebo
+    if result is None or found is None or found.understood.value is None:
         verb = "agreed with the label" if reward.preference else "chose the image asked for"
         return f"{verb} in {percent_in(headline)} of pairs."
-    understood = result.understood
-    end = f"preferred the polished image in {percent_in(complement(result.chosen))}."
-    if understands(result):
-        return f"understood the request in {percent_in(understood)} of pairs and {end}"
+    end = f"preferred the polished image in {percent_in(complement(result.chosen))} of pairs"
     if prompt_blind(result):
-        return f"scores an image the same whatever the prompt says, and {end}"
-    if understood.value == 0:
-        return f"did not respond to the request in any pair and {end}"
-    return (
-        f"responded to the request in {percent_in(understood)} of pairs, not clearly more "
-        f"often than chance would, and {end}"
+        return f"scores an image the same whatever the prompt says, and {end}."
+    net = _net(found)
+    if found.reading == "unclear":
+        said = f"moved towards requests no more often than noise would ({net}), so an override rate"
+        return f"{said} is undefined; it {end}.{disagreement(reward)}"
+    if found.reading == "against":
+        said = f"moved against requests ({net}), so an override rate is undefined"
+        return f"{said}; it {end}.{disagreement(reward)}"
+    rate = found.override_rate
+    lost = (
+        f"its override rate is undefined: {rate.reason}"
+        if rate.value is None
+        else f"of those it preferred the polished image in {percent_in(rate)}"
     )
+    return f"{_moved(found)} ({net}); {lost}.{disagreement(reward)}"
+
+
+def disagreement(reward: RewardSummary) -> str:
+    """A sentence where kinds of placebo read apart, with a space before it; "" where they agree."""
+    if len({each.reading for each in reward.placebos.values()}) < 2:
+        return ""
+    told = (f"{kind} {_net(each)}" for kind, each in reward.placebos.items())
+    return f" Placebos disagree: {listing(told)}."
+
+
+def _net(found: PlaceboOverride) -> str:
+    where = " of the pairs labelled as asked" if found.labelled else ""
+    return f"net share {percent_in(found.understood_shown)}{where}"
+
+
+def _moved(found: PlaceboOverride) -> str:
+    """What a reading of "towards" says, in the words that its kind of placebo bears."""
+    if found.kind == "matched":
+        return "understood requests"
+    if found.kind == "original":
+        return "moved towards the request more often than the original prompt would explain"
+    return "moved towards the request more often than under other requests"
 
 
 def prompt_blind(override: Override) -> bool:
-    """Whether the prompt moves no score at all: no pair was understood, and none could be."""
+    """Whether the prompt moves no score at all."""
     response = override.prompt_response
-    return override.understood.value == 0 and response.value == response.low == response.high == 0
+    return override.moved.value == 0 and response.value == response.low == response.high == 0
 
 
 def complement(share: Estimate) -> Estimate:

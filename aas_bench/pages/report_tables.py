@@ -45,12 +45,12 @@ def headline_name(summary: Summary) -> str:
 
 
 def any_override(summary: Summary) -> bool:
-    """Whether any reward model was scored under the original prompt."""
-    return any(reward.override for reward in summary.rewards.values())
+    """Whether any reward model was scored under a placebo, the original prompt or another."""
+    return any(reward.placebo for reward in summary.rewards.values())
 
 
 def headline_table(summary: Summary) -> Table:
-    """One row per reward model: rank, headline, what it understood and overrode, coverage."""
+    """One row per reward model: rank, headline, what it followed and overrode, coverage."""
     ranks = summary.ranks() if len(summary.rewards) > 1 else {}
     confidence = level(summary.provenance["confidence_level"])
     what = f"{headline_name(summary)}: value, {confidence} interval"
@@ -58,7 +58,10 @@ def headline_table(summary: Summary) -> Table:
     if ranks:
         columns.insert(1, Column(key="rank", label="Rank", kind="number"))
     if any_override(summary):
-        columns += [_share("understood", "Understood"), _share("override_rate", "Override rate")]
+        columns += [
+            _share("understood", "Follows the request (net)"),
+            _share("override_rate", "Override rate"),
+        ]
     columns.append(Column(key="coverage", label="Pairs", kind="number"))
 
     def entries(name: str, reward: RewardSummary) -> Iterator[Entry]:
@@ -199,7 +202,7 @@ def _share(
 
 
 def _of_override(of: RewardSummary | Group, name: str, *, axis: Axis | None = None) -> Entry:
-    found: Estimate | None = getattr(of.override, name, None)
+    found: Estimate | None = getattr(of.placebo, name, None)
     return estimate_entry(found, SHARE, axis=axis, lacking=NOT_SCORED)
 
 

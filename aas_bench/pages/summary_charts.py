@@ -32,13 +32,14 @@ _NARROWEST_LABEL: Final = 0.09
 def override_chart(summary: Summary) -> Chart | None:
     """A bar per reward model: its pairs split into the four outcomes.
 
-    The first two segments are the pairs it understood, and where they part is the override rate.
+    The first two segments are the pairs whose score moved towards the request: a description, as
+    noise alone moves half.
 
     Returns:
         None where no reward model was scored under the original prompt.
     """
     results = {n: r.override for n, r in summary.rewards.items() if r.override is not None}
-    known = {name: o for name, o in results.items() if o.understood.value is not None}
+    known = {name: o for name, o in results.items() if o.moved.value is not None}
     if not known:
         return None
     sentence = " ".join(
@@ -189,7 +190,7 @@ def _dose_chart(
 
 
 def _outcome_bar(drawing: Drawing, result: Override, x: Scale, top: float) -> None:
-    """One stacked bar, with what was understood bracketed under it."""
+    """One stacked bar, with what moved towards the request bracketed under it."""
     height, left = 28, 0.0
     for outcome, share in outcome_shares(result).items():
         width = share.value or 0.0
@@ -204,12 +205,12 @@ def _outcome_bar(drawing: Drawing, result: Override, x: Scale, top: float) -> No
                 middle=True,
             )
         left += width
-    understood = result.understood.value or 0.0
-    if understood > 0:
-        drawing.line(
-            [(x(0), top + height + 5), (x(understood), top + height + 5)], "muted", width=1.5
-        )
-    drawing.text(x(0), top + height + 22, f"understood {percent(understood)}", fill="muted")
+    moved = result.moved.value or 0.0
+    if moved > 0:
+        drawing.line([(x(0), top + height + 5), (x(moved), top + height + 5)], "muted", width=1.5)
+    drawing.text(
+        x(0), top + height + 22, f"moved towards the request {percent(moved)}", fill="muted"
+    )
 
 
 def _pixels(points: Sequence[tuple[float, Bounded]], x: Scale, y: Scale) -> list[Point]:
@@ -217,7 +218,7 @@ def _pixels(points: Sequence[tuple[float, Bounded]], x: Scale, y: Scale) -> list
 
 
 def _knob_sentence(name: str, curve: StrengthCurve) -> str:
-    # Beyond 1 the knob turns a model against its own prior, which is no gain in understanding.
+    # Beyond 1 the knob turns a model against its own prior, which is no gain in reading.
     values = [p.value or 0.0 for p, s in zip(curve.points, curve.strengths, strict=True) if s <= 1]
     best = max(range(len(values)), key=values.__getitem__)
     return (

@@ -103,7 +103,7 @@ def to_html(result: Reproduction) -> str:
 
 
 def _overrides(result: Reproduction) -> Table:
-    parts = ("understood", "overridden", "override_rate", "override_strength")
+    parts = ("understood", "overridden", "override_rate")
     return Table(
         name="overrides",
         caption="Override analysis",
@@ -118,7 +118,7 @@ def _overrides(result: Reproduction) -> Table:
                     Entry(text=name),
                     *(
                         estimate_entry(
-                            getattr(reward.override, part, None), _PLAIN, lacking=_LACKING
+                            getattr(reward.placebo, part, None), _PLAIN, lacking=_LACKING
                         )
                         for part in parts
                     ),

@@ -1,4 +1,8 @@
-"""Whether a reward model heard the request, and whether its taste won all the same."""
+"""Where the score moved, and which image it preferred: a description in four outcomes.
+
+Noise moves half of all scores towards the request. What a reward model read, and what its taste
+overrode, is estimated against placebo requests: `aas_bench.stats.placebo_override`.
+"""
 
 from __future__ import annotations
 
@@ -14,29 +18,30 @@ from aas_bench.stats.estimate import Estimate, OnMissing, Result, Scores, Ties
 from aas_bench.stats.inputs import Sample, read_groups, read_sample
 from aas_bench.stats.intervals import Intervals
 from aas_bench.stats.preference import choice
-from aas_bench.stats.resolution import resolved
+from aas_bench.stats.resolution import resolution, resolved
 
 OUTCOMES: Final = ("followed", "overridden", "missed", "lucky")
 NO_SCORES = "no pair has all four scores"
+NOT_MOVED: Final = "no score moved towards its request"
 
 NOT_POSITIVE = "the mean prompt response is not positive beyond doubt"
 CELLS: Final = ("oiop", "oidp", "diop", "didp")
-# Outcome by (understood, chosen).
+# Outcome by (moved, chosen).
 _CODE: Final = np.array([[2, 3], [1, 0]], dtype=np.int8)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Override(Result):
-    """The 2x2 analysis: did the score hear the prompt, and did the request win.
+    """The 2x2 table of where the score moved and which image it preferred: a description.
 
     Attributes:
-        followed: Share of pairs understood and chosen as asked, in [0, 1].
-        overridden: Share understood, and yet the polished image preferred.
-        missed: Share not understood, and the polished image preferred.
-        lucky: Share not understood, and yet chosen as asked.
-        understood: followed + overridden.
+        followed: Share of pairs that moved towards the request, and chosen as asked, in [0, 1].
+        overridden: Share that moved, and yet the polished image preferred.
+        missed: Share that did not move towards the request, and the polished image preferred.
+        lucky: Share that did not, and yet chosen as asked.
+        moved: followed + overridden: the score moved towards the request.
         chosen: followed + lucky.
-        override_rate: overridden / understood.
+        overridden_of_moved: overridden / moved.
         override_strength: -2 prior_pull / prompt_response; above 1, taste outweighs the request.
         prompt_response: Mean of I = d_a - d_o, in units of the score.
         prior_pull: Mean of M = (d_a + d_o) / 2, in units of the score; negative towards polish.
@@ -54,9 +59,9 @@ class Override(Result):
     overridden: Estimate
     missed: Estimate
     lucky: Estimate
-    understood: Estimate
+    moved: Estimate
     chosen: Estimate
-    override_rate: Estimate
+    overridden_of_moved: Estimate
     override_strength: Estimate
     prompt_response: Estimate
     prior_pull: Estimate
@@ -108,15 +113,15 @@ def override(
     on_missing: OnMissing = "raise",
     confidence_level: float = 0.95,
 ) -> Override:
-    """Tell apart a reward model that did not understand from one that understood and overrode.
+    """Where the request moved the score, and which image was preferred.
 
     The distorted image gains d_a = didp - oidp on the original under the prompt that asks for it,
     and d_o = diop - oiop under the prompt that does not. The prompt response I = d_a - d_o is what
     the request changes; the prior pull M = (d_a + d_o) / 2 is what no prompt changes; so that
-    d_a = M + I / 2. A pair is understood where I > 0 and chosen where d_a > 0: four outcomes (see
-    `outcomes`) whose shares sum to 1.
+    d_a = M + I / 2. A pair moved towards its request where I > 0 and is chosen where d_a > 0:
+    four outcomes (see `outcomes`) whose shares sum to 1.
 
-    - override rate = overridden / understood, over pairs
+    - overridden of moved = overridden / moved, over pairs
     - override strength = -2 mean(M) / mean(I): above 1, the mean d_a is not positive although the
       mean response is
 
@@ -125,7 +130,7 @@ def override(
         oidp: Original image, distorted prompt.
         diop: Distorted image, original prompt.
         didp: Distorted image, distorted prompt.
-        ties: What a difference of 0 is. "original": d_a of 0 is not chosen, I of 0 not understood.
+        ties: What a difference of 0 is. "original": d_a of 0 is not chosen, I of 0 not moved.
             "half": half a pair on either side, so that a pair with both counts a quarter in each
             outcome.
         clusters: Shape (n,): the base prompt of each pair. None counts pairs as independent.
@@ -133,10 +138,10 @@ def override(
         confidence_level: Nominal coverage of the intervals, in (0, 1).
 
     Returns:
-        Override. The override rate is None where no pair was understood. The override strength is
-        None where the mean response is 0, and has no interval (Fieller's) where that mean is
-        negative, or its own interval holds 0: the ratio then no longer weighs taste against a
-        response.
+        Override. `overridden_of_moved` is None where no pair moved. The override strength is
+        None where the mean response is within the scores' resolution, and has no interval
+        (Fieller's) where that mean is negative, or its own interval holds 0: the ratio then no
+        longer weighs taste against a response.
 
     Raises:
         MissingScoresError: A score is missing and `on_missing` is "raise".
@@ -148,7 +153,7 @@ def override(
 
     Example:
         >>> result = override([5, 5, 5], [4, 4, 4], [1, 1, 1], [6, 3, 2])
-        >>> round(result.override_rate.value, 3), result.followed.n
+        >>> round(result.overridden_of_moved.value, 3), result.followed.n
         (0.667, 3)
     """
     analysis = Analysis(confidence_level=confidence_level, ties=ties, on_missing=on_missing)
@@ -191,7 +196,7 @@ def override_by_group(
 
     Example:
         >>> by = override_by_group([5, 5], [4, 4], [1, 1], [6, 3], [["blur"], ["blur", "dark"]])
-        >>> {name: result.override_rate.value for name, result in by.items()}
+        >>> {name: result.overridden_of_moved.value for name, result in by.items()}
         {'blur': 0.5, 'dark': 1.0}
     """
     analysis = Analysis(confidence_level=confidence_level, ties=ties, on_missing=on_missing)
@@ -225,8 +230,8 @@ def _gains(sample: Sample) -> tuple[Scores, Scores]:
 def _override(sample: Sample, analysis: Analysis) -> Override:
     d_a, response = _gains(sample)
     intervals = Intervals(sample, analysis)
-    understood, chosen = choice(response, analysis.ties), choice(d_a, analysis.ties)
-    overridden = understood * (1 - chosen)
+    moved, chosen = choice(response, analysis.ties), choice(d_a, analysis.ties)
+    overridden = moved * (1 - chosen)
     pull = d_a - response / 2
 
     def share(hits: Scores) -> Estimate:
@@ -238,17 +243,22 @@ def _override(sample: Sample, analysis: Analysis) -> Override:
         undefined=NOT_POSITIVE if sample.n else NO_SCORES,
         uncertain=NOT_POSITIVE,
     )
-    if strength.low is not None and response.mean() < 0:
+    if (
+        sample.n
+        and abs(response.mean()) <= resolution(*(sample.scores[name] for name in CELLS)).mean()
+    ):
+        strength = intervals.none(NOT_POSITIVE, n=sample.n)
+    elif strength.low is not None and response.mean() < 0:
         strength = replace(strength, low=None, high=None, reason=f"no interval: {NOT_POSITIVE}")
     return Override(
-        followed=share(understood * chosen),
+        followed=share(moved * chosen),
         overridden=share(overridden),
-        missed=share((1 - understood) * (1 - chosen)),
-        lucky=share((1 - understood) * chosen),
-        understood=share(understood),
+        missed=share((1 - moved) * (1 - chosen)),
+        lucky=share((1 - moved) * chosen),
+        moved=share(moved),
         chosen=share(chosen),
-        override_rate=intervals.rate(
-            overridden, understood, undefined="no pair was understood" if sample.n else NO_SCORES
+        overridden_of_moved=intervals.rate(
+            overridden, moved, undefined=NOT_MOVED if sample.n else NO_SCORES
         ),
         override_strength=strength,
         prompt_response=intervals.mean(response, undefined=NO_SCORES),

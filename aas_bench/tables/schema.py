@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import IntEnum
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ OIDP: Final = "oidp"
 DIOP: Final = "diop"
 DIDP: Final = "didp"
 CELLS: Final = (OIOP, OIDP, DIOP, DIDP)
+PLACEBO_CELLS: Final = MappingProxyType({"matched": ("oimp", "dimp"), "foreign": ("oifp", "difp")})
+"""Kind of placebo request -> the cells that hold a list of scores, of I_o and of I_a."""
 CUT_ORIGINAL: Final = "cut_original"
 CUT_DISTORTED: Final = "cut_distorted"
 CUTS: Final = (CUT_ORIGINAL, CUT_DISTORTED)

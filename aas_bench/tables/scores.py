@@ -27,6 +27,7 @@ from aas_bench.tables.schema import (
     MODEL,
     PAIR_COLUMNS,
     PAIR_ID,
+    PLACEBO_CELLS,
     UNKNOWN_MODEL,
     Columns,
     n_rows,
@@ -160,6 +161,34 @@ class ScoreTable:
             for n in names
         )
         return Cuts(original=original, distorted=distorted)
+
+    def placebos(self, reward: str, kind: str) -> Scores | None:
+        """Gains of each pair under its placebo requests: s(I_a, P_j) - s(I_o, P_j).
+
+        Args:
+            reward: A reward model of the table.
+            kind: "matched" or "foreign".
+
+        Returns:
+            Shape (n, K), float64, nan where a pair has fewer placebos or lacks a score; None where
+            none of this kind was scored.
+
+        Raises:
+            UnknownNameError: The table has no scores of `reward`, or no kind is called so.
+        """
+        self._check(reward)
+        if kind not in PLACEBO_CELLS:
+            raise UnknownNameError("kind of placebo", kind, PLACEBO_CELLS, hint="")
+        names = [score_column(reward, cell) for cell in PLACEBO_CELLS[kind]]
+        if not all(name in self.frame for name in names):
+            return None
+        original, distorted = (self.frame[name] for name in names)
+        most = max((np.size(each) for each in distorted if each is not None), default=0)
+        gains = np.full((len(self.frame), most), np.nan)
+        for row, polished, asked in zip(gains, original, distorted, strict=True):
+            if polished is not None and asked is not None and len(polished) == len(asked):
+                row[: len(asked)] = np.subtract(asked, polished, dtype=np.float64)
+        return gains if most else None
 
     @property
     def clusters(self) -> NDArray[np.int64]:

@@ -1,6 +1,7 @@
-"""Did a reward model hear the request, and did taste win? A door to `aas_bench.stats`."""
+"""Did the score follow the request, and did taste win? A door to `aas_bench.stats`."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import datasets
@@ -12,13 +13,15 @@ from aas_bench.metric import flat
 from aas_bench.metric.checked import CheckedInputs
 from aas_bench.metric.image_scores import score_pairs
 from aas_bench.rewards.base import RewardModel
+from aas_bench.stats.estimate import Estimate
 from aas_bench.stats.override import Override, override
+from aas_bench.stats.placebo import placebo_from_four
 
 _DESCRIPTION = """
-Splits pairs of images into four outcomes by whether the reward model reacts to the request
-(prompt response above 0) and whether it prefers the image that was asked for: followed, overridden,
-missed, lucky. The override rate is how often taste won among the pairs whose request it
-demonstrably understood.
+Tells whether the score moved towards the request more often than the original prompt would explain,
+and how often the polished image won all the same: the override rate, undefined where the score did
+not demonstrably move. Beside it the four outcomes that describe where the score moved: followed,
+overridden, missed, lucky.
 """
 
 _INPUTS = """
@@ -40,10 +43,13 @@ Args:
     on_missing: "raise", or "drop" pairs without all four scores (or with an image that cannot be
         read) and report the coverage.
 Returns:
-    followed, overridden, missed, lucky (they sum to 1), understood, chosen, override_rate,
-    override_strength, prompt_response, prior_pull, each with its interval under key_ci;
-    n, n_reward_ties, n_response_ties, n_missing, n_clusters, coverage, reasons, by_label,
-    by_group.
+    response, understood, override_rate: against the original prompt, the one placebo that four
+    scores hold (placebo is "original"; none other can be given), and reading: "towards", "unclear"
+    or "against". With references, the rate is over the pairs labelled 1;
+    followed, overridden, missed, lucky (they sum to 1), moved, chosen, overridden_of_moved,
+    override_strength, prompt_response, prior_pull: where the score moved, a description;
+    each with its interval under key_ci; n, n_reward_ties, n_response_ties, n_missing, n_clusters,
+    coverage, reasons, by_label, by_group.
 Examples:
     >>> metric = evaluate.load("aas_override")
     >>> result = metric.compute(
@@ -51,8 +57,8 @@ Examples:
     ... )
     >>> [result[key] for key in ("followed", "overridden", "missed", "lucky")]
     [0.25, 0.5, 0.25, 0.0]
-    >>> round(result["override_rate"], 3)
-    0.667
+    >>> result["override_rate"], result["reading"]
+    (None, 'unclear')
 """
 
 _CITATION = """
@@ -81,8 +87,19 @@ _FEATURES = {
 }
 
 
+@dataclass(frozen=True, kw_only=True)
+class Measured(Override):
+    """The estimate against the original prompt, and the description beside it."""
+
+    response: Estimate
+    understood: Estimate
+    override_rate: Estimate
+    reading: str
+    placebo: str
+
+
 class AasOverride(CheckedInputs, evaluate.Metric):
-    """The 2x2 override analysis of a reward model, with intervals over clusters."""
+    """The override analysis of a reward model, with intervals over clusters."""
 
     row_widths = (4,)
     optional_columns = frozenset({"references"})
@@ -129,18 +146,29 @@ class AasOverride(CheckedInputs, evaluate.Metric):
             )
         scores = np.asarray(predictions, dtype=np.float64)
 
-        def measure(rows: flat.Rows) -> Override:
-            return override(
-                *scores[rows].T,
-                clusters=flat.some(clusters, rows),
-                confidence_level=confidence_level,
-                ties=ties,
-                on_missing=on_missing,
+        labels = _labels(references)
+
+        def measure(rows: flat.Rows) -> Measured:
+            options: dict[str, Any] = {
+                "clusters": flat.some(clusters, rows),
+                "confidence_level": confidence_level,
+                "ties": ties,
+                "on_missing": on_missing,
+            }
+            four = scores[rows].T
+            told = placebo_from_four(*four, labels=flat.some(labels, rows), **options)
+            return Measured(
+                **vars(override(*four, **options)),
+                response=told.response,
+                understood=told.understood,
+                override_rate=told.override_rate,
+                reading=told.reading,
+                placebo="original",
             )
 
         n = len(scores)
         overall = flat.flatten(measure(flat.EVERY_ROW))
-        overall["by_label"] = flat.by_group(measure, _labels(references), n)
+        overall["by_label"] = flat.by_group(measure, labels, n)
         return overall | {"by_group": flat.by_group(measure, groups, n)}
 
 

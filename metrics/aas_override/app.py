@@ -26,26 +26,33 @@ def sentence(result: dict[str, Any]) -> str:
     """The finding in words."""
     if result["understood"] is None:
         return f"There is no result: {result['reasons']['understood']}."
-    said = f"Understood the request in {UNDERSTOOD.value(result)} of {result['n']:,} pairs"
+    moved = f"net share {UNDERSTOOD.value(result)} of {result['n']:,} pairs"
+    if result["reading"] != "towards":
+        how = {"unclear": "No move beyond noise", "against": "Moved against the request"}
+        return f"{how[result['reading']]} ({moved}), so there is no override rate."
+    said = "The score moved towards the request more often than the original prompt would explain"
     if result["override_rate"] is None:
-        return f"{said}."
+        return f"{said} ({moved}). No override rate: {result['reasons']['override_rate']}."
     ends = "" if result["override_rate_ci"] is None else f" (interval {RATE.interval(result)})"
-    return f"{said}; in {RATE.value(result)} of those taste won over the request{ends}."
+    return f"{said} ({moved}); the polished image won {RATE.value(result)} of those{ends}."
 
 
 RATE = Number(
     key="override_rate",
     name="Override rate",
-    meaning="Of the pairs whose request it understood, how often it preferred the polished image.",
+    meaning="Of the pairs whose score followed the request, how often the polished image won.",
 )
 UNDERSTOOD = Number(
-    key="understood", name="Understood", meaning="The request moved it the right way."
+    key="understood",
+    name="Followed, net",
+    meaning="Moved towards the request, less moved against it; held against the original prompt.",
+    scale=(-1, 1),
 )
 PAGE = MetricPage(
     script=Path(__file__).with_name("aas_override.py"),
     title="aas_override",
     intro=(
-        "Did a reward model hear the request, and did taste win? One row per pair with four "
+        "Did the score follow the request, and did taste win? One row per pair with four "
         "scores, image first, then prompt: `oiop` and `oidp` are the polished image under the "
         "plain prompt and under the one that asks for something unpretty, `diop` and `didp` the "
         "image that was asked for under both. A column `index` names the base prompt, so that "

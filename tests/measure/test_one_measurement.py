@@ -72,7 +72,7 @@ def test_a_generators_run_is_told_alike_everywhere(monkeypatch, capsys, tmp_path
             ("delta", nested["generator"]["delta"]),
             ("after", nested["generator"]["after"]),
             ("chosen", nested["chosen"]),
-            ("override_rate", nested["override"]["override_rate"]),
+            ("override_rate", nested["placebo"]["override_rate"]),
         ):
             found = result[name, reward, None, None, None]
             assert tuple(told[field] for field in FIELDS) == found

@@ -69,7 +69,7 @@ def test_json_has_the_documented_shape_and_no_nan():
     assert set(document) >= {"rewards", "measure", "provenance"}
     reward = document["rewards"]["alpha"]
     assert set(reward) >= {"n", "preference", "override", "knob", "generator", "by", "dose"}
-    for name in ("followed", "overridden", "missed", "lucky", "override_rate"):
+    for name in ("followed", "overridden", "missed", "lucky", "moved"):
         assert set(reward["override"][name]) >= {"value", "low", "high", "n", "coverage", "reason"}
     knob = reward["knob"]
     assert all(isinstance(x, float) for x in [*knob["strength"], *knob["accuracy"], *knob["low"]])
@@ -245,13 +245,13 @@ def test_bad_requests_say_what_is_there():
 @pytest.mark.real
 def test_published_scores_give_the_published_figures(real_scores):
     summary = summarise(load_scores(real_scores))
-    # HPSv2 ties on one pair that it understood: 104 of 300 (0.347) lose outright, d_a <= 0 in 105.
+    # HPSv2 ties on one pair that moved: 104 of 300 (0.347) lose outright, d_a <= 0 in 105.
     facts = {
         name: tuple(
             round(value, 3)
             for value in (
                 reward.headline.value,
-                reward.override.understood.value,
+                reward.override.moved.value,
                 reward.override.overridden.value,
             )
         )

@@ -12,11 +12,14 @@ from support.strategies import columns
 
 from aas_bench.errors import InputError, MissingScoresError, UnknownNameError
 from aas_bench.stats.override import override
+from aas_bench.stats.placebo import placebo_from_four
 from aas_bench.tables.scores import load_scores
 
 OUTCOMES = ("followed", "overridden", "missed", "lucky")
-KEYS = (*OUTCOMES, "understood", "chosen", "override_rate", "override_strength")
-KEYS = (*KEYS, "prompt_response", "prior_pull")
+DESCRIBED = (*OUTCOMES, "moved", "chosen", "overridden_of_moved", "override_strength")
+DESCRIBED = (*DESCRIBED, "prompt_response", "prior_pull")
+ESTIMATED = ("response", "understood", "override_rate")
+KEYS = (*DESCRIBED, *ESTIMATED)
 # One instance serves all examples, on purpose; a busy machine draws them slowly.
 CALM = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 
@@ -29,9 +32,9 @@ def cells(n=60, seed=0):
 @settings(max_examples=25, suppress_health_check=CALM)
 def test_numbers_are_those_of_the_statistics_and_of_the_definition(override_metric, table):
     result = override_metric.compute(predictions=table.T)
-    direct = override(*table)
+    direct, against = override(*table), placebo_from_four(*table)
     for key in KEYS:
-        estimate = getattr(direct, key)
+        estimate = getattr(against if key in ESTIMATED else direct, key)
         ends = None if estimate.low is None else [estimate.low, estimate.high]
         assert (result[key], result[f"{key}_ci"]) == (estimate.value, ends)
     found = [outcome(*row) for row in table.T]
@@ -44,20 +47,23 @@ def test_every_key_is_there_and_everything_is_json(override_metric):
         predictions=cells(), references=[1, 0, -1] * 20, groups=["x", "y"] * 30, clusters=range(60)
     )
     expected = {*KEYS, *(f"{key}_ci" for key in KEYS), "n", "n_missing", "n_clusters"}
-    expected |= {"n_reward_ties", "n_response_ties", "coverage", "reasons"}
+    expected |= {"n_reward_ties", "n_response_ties", "coverage", "reasons", "reading", "placebo"}
     assert set(result) == expected | {"by_label", "by_group"}
     assert set(result["by_group"]["x"]) == set(result["by_label"]["-1"]) == expected
     assert json.loads(json.dumps(result, allow_nan=False)) == result
 
 
-def test_references_are_optional_and_only_split(override_metric):
+def test_references_are_optional_and_say_which_pairs_can_be_overridden(override_metric):
     scores, label = cells(), np.array([1, 0, -1] * 20)
     without = override_metric.compute(predictions=scores)
     given_them = override_metric.compute(predictions=scores, references=label)
     assert without["by_label"] == {}
-    assert {**given_them, "by_label": {}} == without
+    for key in (*DESCRIBED, "response", "understood"):
+        assert given_them[key] == without[key]
     strict = override_metric.compute(predictions=scores[label == 1])
     assert given_them["by_label"]["1"]["override_rate"] == strict["override_rate"]
+    assert given_them["override_rate"] == strict["override_rate"]
+    assert given_them["by_label"]["0"]["reasons"]["override_rate"] == "no pair is labelled 1"
 
 
 def test_references_for_some_pairs_only_are_refused(override_metric):
@@ -70,7 +76,8 @@ def test_references_for_some_pairs_only_are_refused(override_metric):
 def test_a_model_that_never_reads_the_prompt_has_no_override_rate(override_metric):
     result = override_metric.compute(predictions=[[9, 9, 4, 4], [8, 8, 5, 5]])
     assert (result["missed"], result["override_rate"]) == (1.0, None)
-    assert result["reasons"]["override_rate"] == "no pair was understood"
+    assert result["reasons"]["overridden_of_moved"] == "no score moved towards its request"
+    assert (result["understood"], result["reading"]) == (0.0, "unclear")
 
 
 def test_missing_scores_raise_or_are_counted(override_metric):
@@ -126,13 +133,15 @@ def test_it_combines_with_aas_preference_on_the_same_rows(load):
 def test_the_published_scores_give_the_values_on_the_card(override_metric, real_data):
     table = load_scores(real_data / "scores" / "stable_diffusion_3.5_large.jsonl")
     expected = {
-        "hpsv3": (0.94, 0.29, 0.68),
-        "hpsv2": (0.98, 0.64, 0.35),
-        "image_reward": (0.933, 0.77, 0.193),
+        "hpsv3": (0.88, 0.75, 0.94, 0.29, 0.68),
+        "hpsv2": (0.96, 0.354, 0.98, 0.64, 0.35),
+        "image_reward": (0.867, 0.181, 0.933, 0.77, 0.193),
     }
     for reward, values in expected.items():
         four = table.cells(reward)
         rows = np.column_stack([four.oiop, four.oidp, four.diop, four.didp])
         result = override_metric.compute(predictions=rows, clusters=table.clusters)
-        found = [result[key] for key in ("understood", "chosen", "overridden")]
+        found = [
+            result[k] for k in ("understood", "override_rate", "moved", "chosen", "overridden")
+        ]
         assert found == pytest.approx(values, abs=5e-4)

@@ -23,7 +23,7 @@ preference = evaluate.load("aas_preference").compute(
 override = evaluate.load("aas_override", module_type="metric").compute(
     predictions=[[8, 7, 3, 4], [6, 2, 3, 5]])
 images = evaluate.load("aas_preference", "images").config_name
-values = [preference["accuracy"], override["override_rate"], images]
+values = [preference["accuracy"], override["overridden_of_moved"], images]
 json.dump({"paths": paths, "values": values}, sys.stdout)
 """
 

@@ -81,7 +81,7 @@ def test_an_undefined_number_is_shown_as_a_dash_with_its_reason():
     assert result["auroc"] is None
     assert "single class: every label is 1" in html
     html, _ = ask("aas_override", "oiop,oidp,diop,didp\n9,9,4,4\n8,8,5,5\n")
-    assert "no pair was understood" in html
+    assert "there is no override rate" in html
     html, _ = ask("aas_preference", "score_original,score_distorted,label\n1,2,-1\n2,1,-1\n")
     assert "There is no accuracy" in html
 

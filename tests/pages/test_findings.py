@@ -30,20 +30,23 @@ def summary(**choices):
 
 def test_a_finding_reads_as_a_sentence():
     found = summary(taste={"followed": 25, "overridden": 69, "missed": 4, "lucky": 2})
-    taste = found.rewards["taste"].override
-    understood, chosen = ((e.low, e.high) for e in (taste.understood, taste.chosen))
+    taste = found.rewards["taste"].placebo
+    net, rate = percent_in(taste.understood), percent_in(taste.override_rate)
+    assert round(taste.understood.value, 9) == 0.94 - 0.06  # moved towards, less moved against
     assert findings.finding(found.rewards["taste"]) == (
-        f"understood the request in 94\u202f% ({100 * understood[0]:.0f} to "
-        f"{100 * understood[1]:.0f}) of pairs and preferred the polished image in 73\u202f% "
-        f"({100 - 100 * chosen[1]:.0f} to {100 - 100 * chosen[0]:.0f})."
+        "moved towards the request more often than the original prompt would explain (net share "
+        f"{net} of the pairs labelled as asked); of those it preferred the polished image in "
+        f"{rate}."
     )
 
 
-def test_a_model_that_ignores_the_prompt_is_not_said_to_understand():
+def test_a_model_that_ignores_the_prompt_is_not_said_to_move():
     found = summary(blind={"missed": 90, "lucky": 10}, noise={"followed": 50, "missed": 50})
-    assert "did not respond to the request in any pair" in findings.finding(found.rewards["blind"])
+    blind, noise = (findings.finding(found.rewards[name]) for name in ("blind", "noise"))
+    assert blind.startswith("moved against requests (net share \u2212100\u202f%")
     assert not findings.prompt_blind(found.rewards["blind"].override)  # it responds the wrong way
-    assert "not clearly more often than chance would" in findings.finding(found.rewards["noise"])
+    assert noise.startswith("moved towards requests no more often than noise would")
+    assert all("override rate is undefined" in said for said in (blind, noise))
     assert findings.most_overriding(found) is None
 
 
@@ -58,7 +61,7 @@ def test_a_model_that_never_reads_the_prompt_is_told_from_one_that_misreads_it()
     assert findings.prompt_blind(deaf.override)
     assert not findings.prompt_blind(contrary.override)
     assert "the same whatever the prompt says" in findings.finding(deaf)
-    assert "did not respond to the request in any pair" in findings.finding(contrary)
+    assert "moved against requests" in findings.finding(contrary)
 
 
 def test_the_interval_of_the_rest_is_turned_around():
@@ -80,7 +83,7 @@ def test_who_overrides_most_is_told_only_where_intervals_allow():
 def test_one_that_overrides_nothing_never_leads_however_wide_its_interval():
     found = summary(none={"followed": 100}, some={"followed": 90, "overridden": 10})
     for reward in found.rewards.values():
-        assert reward.override.override_rate.high > 0
+        assert reward.placebo.override_rate.high > 0
     assert findings.most_overriding(found).names == ("some",)
 
 

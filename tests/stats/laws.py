@@ -171,7 +171,7 @@ def _swapped_override(figures: Figures) -> Figures:
         head, _, last = name.rpartition(".")
         if last in renamed:
             after[f"{head}.{renamed[last]}".lstrip(".")] = value
-        elif last in ("understood", "chosen"):
+        elif last in ("moved", "understood", "chosen"):
             after[name] = 1 - value
         elif last in ("prompt_response", "prior_pull"):
             after[name] = -value

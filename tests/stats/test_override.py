@@ -27,19 +27,19 @@ def test_invariants(cells):
     result = override(*cells)
     value = {name: getattr(result, name).value for name in result.to_dict() if name[0] != "n"}
     assert sum(value[name] for name in OUTCOMES) == pytest.approx(1)
-    assert value["understood"] == pytest.approx(value["followed"] + value["overridden"])
+    assert value["moved"] == pytest.approx(value["followed"] + value["overridden"])
     assert value["chosen"] == pytest.approx(value["followed"] + value["lucky"])
     oiop, oidp, diop, didp = cells
     d_a, d_o = didp - oidp, diop - oiop
     assert value["prior_pull"] + value["prompt_response"] / 2 == pytest.approx(d_a.mean())
     assert value["prior_pull"] - value["prompt_response"] / 2 == pytest.approx(d_o.mean())
-    if value["understood"] > 0:
-        expected = value["overridden"] / value["understood"]
-        assert value["override_rate"] == pytest.approx(expected)
-        assert result.override_rate.n == round(value["understood"] * cells.shape[1])
+    if value["moved"] > 0:
+        expected = value["overridden"] / value["moved"]
+        assert value["overridden_of_moved"] == pytest.approx(expected)
+        assert result.overridden_of_moved.n == round(value["moved"] * cells.shape[1])
     else:
-        assert value["override_rate"] is None
-        assert result.override_rate.reason == "no pair was understood"
+        assert value["overridden_of_moved"] is None
+        assert result.overridden_of_moved.reason == "no score moved towards its request"
     if (d_a - d_o).sum() == 0:
         assert value["override_strength"] is None
         assert result.override_strength.reason.startswith("the mean prompt response is not pos")
@@ -55,7 +55,7 @@ def test_strength_above_one_is_where_taste_outweighs_the_request():
     assert override([5.0], [0.0], [0.0], [1.0]).override_strength.value == pytest.approx(2 / 3)
 
 
-def test_a_tie_is_not_understood_and_not_chosen():
+def test_a_tie_is_not_moved_and_not_chosen():
     # d_a = 0, d_o = -1: I = 1. Then d_a = d_o = 0: I = 0. Then d_a = d_o = 1: I = 0.
     codes = outcomes([1, 0, 0], [0, 0, 0], [0, 0, 1], [0, 0, 1])
     assert [OUTCOMES[code] for code in codes] == ["overridden", "missed", "lucky"]
@@ -67,14 +67,14 @@ def test_intervals_equal_their_reference():
     clusters = rng.integers(0, 15, 60)
     oiop, oidp, diop, didp = cells = rng.normal([[1], [0], [0], [0]], 1, (4, 60))
     d_a, response = didp - oidp, (didp - oidp) - (diop - oiop)
-    pull, understood = d_a - response / 2, (response > 0).astype(float)
+    pull, moved = d_a - response / 2, (response > 0).astype(float)
     result = override(*cells, clusters=clusters)
     missed = ((response <= 0) & (d_a <= 0)).astype(float)
     rate = (d_a[response > 0] <= 0).mean()
-    apart = ((d_a <= 0) - rate) * understood / understood.sum()
+    apart = ((d_a <= 0) - rate) * moved / moved.sum()
     expected = {
         "missed": score_interval(missed.mean(), (missed - missed.mean()) / 60, clusters),
-        "override_rate": score_interval(rate, apart, clusters, understood),
+        "overridden_of_moved": score_interval(rate, apart, clusters, moved),
         "prior_pull": t_interval(pull.mean(), (pull - pull.mean()) / 60, clusters),
     }
     for name, ends in expected.items():
@@ -94,8 +94,11 @@ def test_half_counts_a_tie_on_either_side():
     shares = np.mean(quarters, axis=0)
     found = [getattr(result, name).value for name in OUTCOMES]
     assert found == pytest.approx(shares.tolist())
-    # Half of the first pair, the second, half of the third and the fourth are understood: 3.
-    assert (result.override_rate.value, result.override_rate.n) == (pytest.approx(0.75 / 3), 3)
+    # Half of the first pair, the second, half of the third and the fourth are moved: 3.
+    assert (result.overridden_of_moved.value, result.overridden_of_moved.n) == (
+        pytest.approx(0.75 / 3),
+        3,
+    )
 
 
 @pytest.mark.parametrize("kind", [np.float64, np.float32])
@@ -107,7 +110,7 @@ def test_rounding_is_no_answer_to_a_prompt(kind):
     exact = (cells[3] - cells[1]) - (cells[2] - cells[0])
     assert (exact > 0).mean() > 0.1
     result = override(*cells)
-    assert (result.understood.value, result.n_response_ties) == (0.0, 500)
+    assert (result.moved.value, result.n_response_ties) == (0.0, 500)
     assert result.override_strength.value is None
 
 
@@ -116,15 +119,15 @@ def test_a_group_that_answers_the_prompt_the_wrong_way_round_has_no_interval_of_
     result = override([0.0] * 3, [1.0] * 3, [1.0] * 3, [0.0] * 3, clusters=[0, 1, 2])
     assert (result.override_strength.value, result.override_strength.low) == (0.0, None)
     assert "the mean prompt response is not positive" in result.override_strength.reason
-    assert result.override_rate.reason == "no pair was understood"
+    assert result.overridden_of_moved.reason == "no score moved towards its request"
 
 
-def test_the_override_rate_counts_the_clusters_it_rests_on():
-    # Only the pairs of cluster 0 and 1 are understood, and all are overridden: d_a = -1, d_o = -2.
+def test_the_overridden_of_moved_counts_the_clusters_it_rests_on():
+    # Only the pairs of cluster 0 and 1 are moved, and all are overridden: d_a = -1, d_o = -2.
     oiop, diop, didp = np.array([[2, 2, 2, 0], [0, 0, 0, 0], [-1, -1, -1, -1]])
     result = override(oiop, np.zeros(4), diop, didp, clusters=[0, 0, 1, 2])
-    assert (result.override_rate.value, result.override_rate.n) == (1.0, 3)
-    assert (result.override_rate.n_clusters, result.understood.n_clusters) == (2, 3)
+    assert (result.overridden_of_moved.value, result.overridden_of_moved.n) == (1.0, 3)
+    assert (result.overridden_of_moved.n_clusters, result.moved.n_clusters) == (2, 3)
 
 
 def test_missing_scores():

@@ -30,17 +30,17 @@ def test_generator_shift_of_hpsv3(cells):
 
 
 @pytest.mark.parametrize(
-    ("reward", "chosen", "understood", "overridden"),
+    ("reward", "chosen", "moved", "overridden"),
     [
         ("hpsv3", 0.290, 0.940, 0.680),
         ("hpsv2", 0.640, 0.980, 0.350),
         ("image_reward", 0.770, 0.933, 0.193),
     ],
 )
-def test_override(cells, reward, chosen, understood, overridden):
+def test_override(cells, reward, chosen, moved, overridden):
     result = override(*cells[reward], clusters=cells["index"])
-    shares = (result.chosen, result.understood, result.overridden)
-    assert tuple(round(share.value, 3) for share in shares) == (chosen, understood, overridden)
+    shares = (result.chosen, result.moved, result.overridden)
+    assert tuple(round(share.value, 3) for share in shares) == (chosen, moved, overridden)
     assert result.n == 300
 
 

@@ -30,7 +30,7 @@ def override_breakdown(scores: TaskScores, groupings: Mapping[str, Masks]) -> Br
         return None
 
     def measure(reward: str, mask: Mask) -> Estimate:
-        found = scores.view(reward, mask).override
+        found = scores.view(reward, mask).placebo
         if found is None:
             return Estimate(value=None, n=0, coverage=0.0, reason="original prompt not scored")
         return found.override_rate
@@ -41,5 +41,5 @@ def override_breakdown(scores: TaskScores, groupings: Mapping[str, Masks]) -> Br
         name="override_rate",
         title="Override rate",
         unit="share",
-        note="Of the requests that were understood, the share that lost to taste.",
+        note="Of the pairs whose score followed the request, the share that polish won.",
     )

@@ -1,0 +1,119 @@
+"""The estimate against placebo requests, from the scores to every place that shows it."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from aas_bench.cli.text import summary_table
+from aas_bench.evidence import load_evidence
+from aas_bench.measure.summary import standard, summarise
+from aas_bench.pages.findings import finding, most_overriding
+from aas_bench.tables.scores import ScoreTable
+
+# u and O of the authors' rows, to three decimals, as the docs print them.
+REAL = {"hpsv3": (0.880, 0.750), "hpsv2": (0.960, 0.354), "image_reward": (0.867, 0.181)}
+CELLS = ("oiop", "oidp", "diop", "didp")
+N = 400
+
+
+def table_of(four, **columns):
+    """A table of one reward model, `r`."""
+    frame = pd.DataFrame({f"r_{cell}": values for cell, values in zip(CELLS, four, strict=True)})
+    return ScoreTable.from_frame(frame.assign(index=np.arange(len(frame)), **columns))
+
+
+def test_the_real_rows_say_one_thing_in_summary_record_and_terminal(capsys):
+    table = ScoreTable.from_frame(load_evidence())
+    summary = summarise(table)
+    summary_table(summary)
+    printed = capsys.readouterr().out
+    for name, (understood, rate) in REAL.items():
+        reward = summary.rewards[name]
+        assert reward.placebo is reward.placebos["original"]
+        assert round(reward.placebo.understood.value, 3) == understood
+        assert round(reward.placebo.override_rate.value, 3) == rate
+        assert f"{understood:.3f}" in printed
+        assert f"{rate:.3f}" in printed
+        record = standard(ScoreTable.from_frame(load_evidence(), rewards=[name]))
+        told = {m.measure: m for m in record.measurements("reward_model") if m.by is None}
+        assert told["understood"].value == reward.placebo.understood.value
+        assert told["override_rate"].value == reward.placebo.override_rate.value
+        nested = json.loads(summary.to_json())["rewards"][name]["placebo"]
+        assert nested["override_rate"]["value"] == told["override_rate"].value
+        said = finding(reward)
+        assert said.startswith("moved towards the request more often than the original prompt")
+        assert "understood" not in said
+    assert most_overriding(summary).names == ("hpsv3",)
+    certain = {name: round(r.rescaling.overridden.value, 3) for name, r in summary.rewards.items()}
+    assert certain == {"hpsv3": 0.233, "hpsv2": 0.230, "image_reward": 0.093}
+
+
+def blind_scores():
+    """Scorers that do not read what is asked: noise, one number, image plus length of prompt."""
+    rng = np.random.default_rng(3)
+    image, length = rng.normal(size=(2, N)), rng.integers(20, 200, size=(2, N))
+    yield "noise", rng.normal(size=(4, N))
+    yield "constant", np.full((4, N), 0.1)
+    cells = [image[i] + 0.01 * length[p] for i, p in ((0, 0), (0, 1), (1, 0), (1, 1))]
+    yield "additive", np.array(cells)
+
+
+@pytest.mark.parametrize(("name", "four"), blind_scores())
+def test_a_scorer_that_reads_no_request_has_no_override_rate(name, four):
+    summary = summarise(table_of(four))
+    reward = summary.rewards["r"]
+    assert reward.placebo.override_rate.value is None
+    assert reward.placebo.override_rate.reason
+    assert reward.placebo.reading == "unclear"
+    assert "understood" not in finding(reward)
+    assert most_overriding(summary) is None
+    if name != "noise":  # whose mean response is no rounding error
+        assert reward.override.override_strength.value is None
+
+
+def test_where_the_polished_image_fits_better_nothing_is_overridden():
+    # All move; half prefer the polished image, and their labels say that it is right.
+    d_a = np.tile([1.0, -1.0], N // 2)
+    four = np.zeros(N), np.zeros(N), np.full(N, -2.0), d_a
+    unlabelled = summarise(table_of(four)).rewards["r"].placebo
+    assert (unlabelled.override_rate.value, unlabelled.labelled) == (0.5, False)
+    labelled = summarise(table_of(four, label=(d_a > 0).astype(int))).rewards["r"].placebo
+    assert (labelled.override_rate.value, labelled.labelled) == (0.0, True)
+
+
+def lists(rows):
+    return pd.Series([list(map(float, row)) for row in rows])
+
+
+def test_matched_placebos_lead_and_kinds_that_disagree_are_said():
+    # Every prompt but the original's flatters the asked image: style, not the request.
+    rng = np.random.default_rng(5)
+    four = np.zeros(N), np.zeros(N), np.full(N, -3.0), rng.normal(size=N)
+    placebo = four[3][:, None] + [1.0, -1.0, 1.0, -1.0]
+    summary = summarise(table_of(four, r_oimp=lists(np.zeros((N, 4))), r_dimp=lists(placebo)))
+    reward = summary.rewards["r"]
+    assert list(reward.placebos) == ["matched", "original"]
+    assert (reward.placebo.kind, reward.placebo.n_placebos) == ("matched", 4)
+    assert [each.reading for each in reward.placebos.values()] == ["unclear", "towards"]
+    assert "Placebos disagree: matched" in finding(reward)
+    assert reward.placebo.understood.value == pytest.approx(0, abs=1e-12)
+    kinds = {m.group: m.value for m in summary.measurements() if m.measure == "understood" and m.by}
+    assert kinds == {k: v.understood.value for k, v in reward.placebos.items()}
+
+
+def test_understood_is_said_of_matched_placebos_alone():
+    placebo = lists(np.full((N, 2), -1.0))
+    four = np.zeros(N), np.zeros(N), np.full(N, -2.0), np.ones(N)
+    found = summarise(table_of(four, r_oimp=lists(np.zeros((N, 2))), r_dimp=placebo))
+    assert finding(found.rewards["r"]).startswith("understood requests (net share 100")
+
+
+def test_ties_count_half_where_asked():
+    four = np.zeros(N), np.zeros(N), np.full(N, -2.0), np.tile([1.0, 0.0], N // 2)
+    rates = {
+        ties: summarise(table_of(four), ties=ties).rewards["r"].placebo.override_rate.value
+        for ties in ("original", "half")
+    }
+    assert rates == {"original": 0.5, "half": 0.25}
