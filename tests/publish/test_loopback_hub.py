@@ -6,7 +6,7 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
-from huggingface_hub import HfApi
+from huggingface_hub import CommitOperationCopy, HfApi
 from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
 
 PUSH_AND_LOAD = """
@@ -74,6 +74,21 @@ def test_branches(loopback_hub, api):
     upload(api, "a.txt", b"new", revision="next")
     assert "a.txt" not in loopback_hub.files("weathon/repo")
     assert loopback_hub.files("weathon/repo", revision="next")["a.txt"] == b"new"
+
+
+def test_tags_name_a_commit_for_good(loopback_hub, api):
+    api.create_repo("weathon/repo", repo_type="dataset")
+    first = upload(api, "a.bin", b"one")
+    api.create_tag("weathon/repo", tag="v1", revision=first.oid, repo_type="dataset")
+    upload(api, "a.bin", b"two")
+    with pytest.raises(HfHubHTTPError, match="409"):
+        api.create_tag("weathon/repo", tag="v1", repo_type="dataset")
+    (tag,) = api.list_repo_refs("weathon/repo", repo_type="dataset").tags
+    assert (tag.name, tag.target_commit) == ("v1", first.oid)
+    assert loopback_hub.files("weathon/repo", revision="v1")["a.bin"] == b"one"
+    copy = CommitOperationCopy("a.bin", "a.bin", src_revision="v1")
+    api.create_commit("weathon/repo", [copy], commit_message="back", repo_type="dataset")
+    assert loopback_hub.files("weathon/repo")["a.bin"] == b"one"
 
 
 @pytest.mark.parametrize("token", [None, "hf_" + "w" * 34])
