@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from aas_bench.measure.summary import summarise as summarise
     from aas_bench.metric import metric_path as metric_path
     from aas_bench.pages.report import write_report as write_report
+    from aas_bench.placebos import with_placebos as with_placebos
     from aas_bench.rewards.base import RewardModel as RewardModel
     from aas_bench.rewards.catalog import load_reward as load_reward
     from aas_bench.run.score import score as score
@@ -33,6 +34,7 @@ _PUBLIC = {
     "metric_path": "aas_bench.metric",
     "score": "aas_bench.run.score",
     "summarise": "aas_bench.measure.summary",
+    "with_placebos": "aas_bench.placebos",
     "write_report": "aas_bench.pages.report",
 }
 

@@ -35,6 +35,7 @@ LAYERS = {
     "generators": 5,
     "rewriters": 5,
     "judges": 5,
+    "placebos": 6,
     "run": 6,
     "measure": 7,
     "metric": 7,

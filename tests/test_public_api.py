@@ -20,6 +20,7 @@ def test_public_names_are_pinned():
         "metric_path",
         "score",
         "summarise",
+        "with_placebos",
         "write_report",
     ]
 

@@ -56,6 +56,11 @@ MissingImages = Annotated[
     Literal["raise", "drop"],
     typer.Option(help="Images that are not in --images: stop, or go on without their pairs."),
 ]
+Placebos = Annotated[
+    Literal["none", "matched", "foreign", "both"],
+    typer.Option(help="Placebo requests to score beside each pair's own prompts."),
+]
+NPlacebos = Annotated[int, typer.Option(min=1, max=64, help="Placebos of a kind for a pair.")]
 Streaming = Annotated[bool, typer.Option("--streaming", help="Read the pairs as a stream.")]
 Prompts = Annotated[
     Literal["both", "distorted"],
@@ -87,6 +92,8 @@ def score(
     missing_images: MissingImages = "raise",
     streaming: Streaming = False,
     prompts: Prompts = "both",
+    placebos: Placebos = "none",
+    n_placebos: NPlacebos = 8,
     batch_size: BatchSize = None,
     workers: Workers = None,
     device: Device = None,
@@ -100,6 +107,8 @@ def score(
     options |= own_images(images, missing_images)
     run: dict[str, Any] = {
         "prompts": prompts,
+        "placebos": placebos,
+        "n_placebos": n_placebos,
         "batch_size": batch_size,
         "workers": workers,
         "on_error": on_error,
@@ -125,6 +134,8 @@ def evaluate(
     images: Images = None,
     missing_images: MissingImages = "raise",
     prompts: Prompts = "both",
+    placebos: Placebos = "none",
+    n_placebos: NPlacebos = 8,
     batch_size: BatchSize = None,
     workers: Workers = None,
     device: Device = None,
@@ -149,6 +160,8 @@ def evaluate(
     options |= own_images(images, missing_images)
     run: dict[str, Any] = {
         "prompts": prompts,
+        "placebos": placebos,
+        "n_placebos": n_placebos,
         "batch_size": batch_size,
         "workers": workers,
         "on_error": on_error,
@@ -229,14 +242,18 @@ def _score(
 ) -> tuple[ScoreTable, Dataset | IterableDataset]:
     """The scores, and the pairs that they are of."""
     from aas_bench.files import json_bytes, write_atomically
+    from aas_bench.placebos import KINDS_OF, with_placebos
     from aas_bench.rewards.catalog import load_reward
     from aas_bench.run.score import score as score_pairs
 
     device, dtype = run.pop("device"), run.pop("dtype")
+    placebos, n_placebos = run.pop("placebos"), run.pop("n_placebos")
     with resumable():
         # The models first: a wrong name must not cost the loading of the pairs.
         models = [load_reward(name, device=device, dtype=dtype) for name in reward]
         pairs = open_pairs(data, options)
+        for kind in KINDS_OF[placebos]:
+            pairs = with_placebos(pairs, kind, n_placebos=n_placebos)
         table = score_pairs(pairs, models, out=out, **run)
     write_atomically(out / PAIRS, json_bytes({"source": data, **options}))
     return table, pairs

@@ -43,8 +43,10 @@ from aas_bench.tables.schema import (
     OIDP,
     OIOP,
     PAIR_ID,
+    PLACEBO_CELLS,
     PROMPT_DISTORTED,
     PROMPT_ORIGINAL,
+    placebo_column,
     score_column,
 )
 from aas_bench.tables.scores import ScoreTable
@@ -102,9 +104,10 @@ def score(
     """Score each pair of images under each of its prompts, with every reward model.
 
     Each distinct image is encoded once a part and each distinct prompt once a run, by each model;
-    the images are decoded once for all models. A pair without an original prompt has no `oiop`
-    and no `diop`. An image that cannot be read or prepared leaves its scores missing; the column
-    `error` says why.
+    the images are decoded once for all models. Placebo requests (`with_placebos`) are scored
+    beside the pair's own prompts, from the same features. A pair without an original prompt has no
+    `oiop` and no `diop`. An image that cannot be read or prepared leaves its scores missing; the
+    column `error` says why.
 
     Args:
         pairs: The pair table, streaming or not, or whatever `load_pairs` takes.
@@ -312,6 +315,11 @@ class PartScorer:
         self.n_scored = 0
         self._cells = tuple(cells)
         self._prompts = tuple(dict.fromkeys(_PROMPT_OF[cell] for cell in cells))
+        self._placebos = {
+            column: PLACEBO_CELLS[kind]
+            for kind in PLACEBO_CELLS
+            if (column := placebo_column(kind)) in source.schema.names
+        }
         self._part_size = part_size
         self._workers = workers
         self._raise_bad_images = raise_bad_images
@@ -321,7 +329,8 @@ class PartScorer:
     @property
     def columns(self) -> list[str]:
         """The columns that scoring adds to those of the pairs."""
-        names = [score_column(m.name, c) for m in self._models for c in (*CELLS, *CUTS)]
+        cells = [*CELLS, *CUTS, *(c for both in self._placebos.values() for c in both)]
+        names = [score_column(m.name, c) for m in self._models for c in cells]
         return [*names, ERROR, GROUP]
 
     @property
@@ -329,12 +338,15 @@ class PartScorer:
         """The columns of a part: those of the pairs without the images, then `columns`."""
         import pyarrow as pa
 
-        special = {ERROR: pa.string(), GROUP: pa.int32()}
-        added = [
-            (name, special.get(name) or (pa.bool_() if name.endswith(CUTS) else pa.float64()))
-            for name in self.columns
-        ]
-        return pa.schema([*self.source.schema, *added])
+        kinds = {**dict.fromkeys(CUTS, pa.bool_()), ERROR: pa.string(), GROUP: pa.int32()}
+        lists = tuple(cell for both in self._placebos.values() for cell in both)
+        kinds |= dict.fromkeys(lists, pa.list_(pa.float64()))
+        of = {
+            name: kind for end, kind in kinds.items() for name in self.columns if name.endswith(end)
+        }
+        return pa.schema(
+            [*self.source.schema, *((n, of.get(n, pa.float64())) for n in self.columns)]
+        )
 
     def tables(self, run: RunDirectory, *, advance: Callable[[int], object]) -> Iterator[pa.Table]:
         """Each part in order: the stored ones, and the others after storing them.
@@ -431,20 +443,28 @@ class PartScorer:
             prompt, image = pair.values[_PROMPT_OF[name]], images[_IMAGE_OF[name]]
             if prompt is not None and image.struct is not None:
                 terms = model.terms(prompt, pair.values[PROMPT_ORIGINAL])
-                yield _Cell(name=name, key=image.key, terms=terms)
+                yield _Cell(name=name, image=_IMAGE_OF[name], key=image.key, terms=terms)
+        for column, names in self._placebos.items():
+            for at, prompt in enumerate(pair.values[column] or ()):
+                terms = model.terms(prompt, pair.values[PROMPT_ORIGINAL])
+                for name, (of, image) in zip(names, images.items(), strict=True):
+                    if image.struct is not None:
+                        yield _Cell(name=name, image=of, key=image.key, terms=terms, at=at)
 
     def _plan_prompts(self, run: ModelRun, rows: Sequence[Mapping[str, Any]]) -> None:
         """Let a model plan the batches of the prompts of a group."""
         asked: list[str] = []
         for row in rows:
-            for prompt in (row[name] for name in self._prompts if row[name] is not None):
+            prompts = [row[name] for name in self._prompts if row[name] is not None]
+            prompts += [prompt for column in self._placebos for prompt in row[column] or ()]
+            for prompt in prompts:
                 terms = run.model.terms(prompt, row[PROMPT_ORIGINAL])
                 asked += [prompt, *(term.prompt for term in terms)]
         run.plan_prompts(asked)
 
     def _plan_again(self, stored: pa.Table) -> None:
         """Plan the batches of a stored part's prompts, as when it was scored."""
-        columns = [GROUP, PROMPT_ORIGINAL, PROMPT_DISTORTED]
+        columns = [GROUP, PROMPT_ORIGINAL, PROMPT_DISTORTED, *self._placebos]
         rows = stored.select(columns).to_pylist()
         for _, group in groupby(rows, key=itemgetter(GROUP)):
             members = list(group)
@@ -459,11 +479,21 @@ class PartScorer:
 
 @dataclass(frozen=True, kw_only=True)
 class _Cell:
-    """One of the four scores of a pair: the image and the weighted prompts it is made of."""
+    """One score of a pair: the image and the weighted prompts it is made of.
+
+    Attributes:
+        name: One of the four cells, or the cell of a kind of placebo.
+        image: The column of the image.
+        key: Which image it is.
+        terms: The weighted prompts.
+        at: Which placebo; None: none of them.
+    """
 
     name: str
+    image: str
     key: str
     terms: tuple[Term, ...]
+    at: int | None = None
 
 
 class _ScoredRow:
@@ -482,7 +512,7 @@ class _ScoredRow:
         """Set a cell to the weighted sum of `values`, or note why there is none."""
         numbers = [value for value in values if not isinstance(value, BadImage)]
         for bad in (value for value in values if isinstance(value, BadImage)):
-            self._reasons.setdefault(_IMAGE_OF[cell.name], {})[bad.reason] = None
+            self._reasons.setdefault(cell.image, {})[bad.reason] = None
         if len(numbers) < len(values):
             return
         for number in numbers:
@@ -492,7 +522,11 @@ class _ScoredRow:
                     f"{self.pair.values[PAIR_ID]!r}. Scores must be finite; try dtype float32."
                 )
                 raise BackendError(msg)
-        self.values[score_column(reward, cell.name)] = weighted_sum(cell.terms, numbers)
+        column, value = score_column(reward, cell.name), weighted_sum(cell.terms, numbers)
+        if cell.at is None:
+            self.values[column] = value
+        else:
+            self.values.setdefault(column, {})[cell.at] = value
 
     def error(self) -> str | None:
         """Every column that could not be used, and why."""
@@ -509,5 +543,11 @@ class _ScoredRow:
             raise InputError(msg)
 
     def finished(self) -> dict[str, Any]:
-        """The row of the table."""
-        return {**self.values, ERROR: self.error()}
+        """The row of the table; scores under placebos as a list in their order."""
+        values = {
+            name: [value.get(at) for at in range(max(value) + 1)]
+            if isinstance(value, dict) and name not in self.pair.values
+            else value
+            for name, value in self.values.items()
+        }
+        return {**values, ERROR: self.error()}

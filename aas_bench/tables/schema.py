@@ -76,6 +76,11 @@ def pair_name(model: str, index: int) -> str:
     return f"{model}/{index:04d}"
 
 
+def placebo_column(kind: str) -> str:
+    """Name of the column of placebo prompts of one kind, a key of `PLACEBO_CELLS`."""
+    return f"placebos_{kind}"
+
+
 def score_column(reward: str, cell: str) -> str:
     """Name of the column that holds `cell` (one of `CELLS` or `CUTS`) of `reward`."""
     return f"{reward}_{cell}"

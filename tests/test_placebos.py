@@ -1,0 +1,169 @@
+"""Placebo requests: chosen without chance, scored beside a pair's own prompts, and what they tell."""
+
+import numpy as np
+import pytest
+from support import toy_pairs
+
+import aas_bench
+from aas_bench.counterfactual.effects import EFFECTS
+from aas_bench.counterfactual.scenes import SCENES, photograph
+from aas_bench.counterfactual.split import counterfactual_dataset
+from aas_bench.errors import InputError
+from aas_bench.placebos import with_placebos
+from aas_bench.rewards.base import RewardModel
+from aas_bench.rewards.effect_match import strengths
+
+SMALL = {"size": 320, "scenes": ["coffee", "rocket", "chelsea", "astronaut"], "doses": [0.5, 1.0]}
+
+
+class Counting(RewardModel):
+    """Image brightness times prompt length; counts what it is asked."""
+
+    name = "counting"
+
+    def __init__(self):
+        self.images = self.prompts = self.combined = 0
+
+    def encode_images(self, images):
+        self.images += len(images)
+        return [np.asarray(image).mean() for image in images]
+
+    def encode_prompts(self, prompts):
+        self.prompts += len(prompts)
+        return [float(len(prompt)) for prompt in prompts]
+
+    def combine(self, images, prompts):
+        self.combined += len(images)
+        return np.array(images) * np.array(prompts)
+
+
+@pytest.fixture(scope="module")
+def split():
+    return counterfactual_dataset(**SMALL, wordings=1)
+
+
+def test_what_an_effect_also_moves_is_what_is_measured():
+    names = list(EFFECTS)
+    change = {name: [] for name in names}
+    for scene in SCENES.values():
+        pixels = photograph(scene)
+        before = strengths(pixels)
+        for effect in EFFECTS.values():
+            if scene.name not in effect.excluded:
+                change[effect.name].append(strengths(effect(pixels, 0.5, scene)) - before)
+    for name in names:
+        median = np.abs(np.median(change[name], axis=0))
+        moved = {other for other, size in zip(names, median, strict=True) if size > 0.05}
+        assert moved - {name} == set(EFFECTS[name].also_moves)
+
+
+def test_matched_placebos_ask_for_what_neither_image_shows(split):
+    asked = {e.name: [r.split("}")[1] for r in e.requests] for e in EFFECTS.values()}
+    for row in with_placebos(split, n_placebos=6):
+        placebos = row["placebos_matched"]
+        assert 0 < len(placebos) <= 6
+        assert len(set(placebos)) == len(placebos)
+        shown = {row["effect"], *EFFECTS[row["effect"]].also_moves}
+        for placebo in placebos:
+            assert placebo.startswith(row["prompt_original"][:20])
+            (other,) = [e for e, ends in asked.items() if any(placebo.endswith(x) for x in ends)]
+            assert other not in shown
+            assert row["scene"] not in EFFECTS[other].excluded
+
+
+def test_the_choice_does_not_depend_on_the_order_of_the_pairs(split):
+    forward = with_placebos(split, "matched", n_placebos=3)
+    some = split.select(range(len(split) - 1, -1, -2))
+    backward = with_placebos(some, "matched", n_placebos=3)
+    known = dict(zip(forward["pair_id"], forward["placebos_matched"], strict=True))
+    for pair, placebos in zip(backward["pair_id"], backward["placebos_matched"], strict=True):
+        assert known[pair] == placebos
+    other = with_placebos(split, "matched", n_placebos=3, seed=1)
+    assert list(other["placebos_matched"]) != list(forward["placebos_matched"])
+
+
+def test_foreign_placebos_are_other_prompts_requests_for_other_dimensions(split):
+    found = with_placebos(split, "foreign", n_placebos=4)
+    of = {row["prompt_distorted"]: row for row in split.remove_columns(["image_original"])}
+    for row in found:
+        assert len(row["placebos_foreign"]) == 4
+        for placebo in row["placebos_foreign"]:
+            assert of[placebo]["index"] != row["index"]
+            assert not set(of[placebo]["dimensions"]) & set(row["dimensions"])
+
+
+def test_elsewhere_the_template_composes_other_dimensions():
+    pairs = toy_pairs.dataset(toy_pairs.rows(n_prompts=4, generators=("one",)))
+    pairs = pairs.map(lambda row: {"dimensions": ["clarity", "emotion"]})
+    for row in with_placebos(pairs, n_placebos=5):
+        assert len(set(row["placebos_matched"])) == 5
+        assert all("blur" not in p and "gloom" not in p for p in row["placebos_matched"])
+
+
+def test_placebos_cost_combinations_and_no_encoding_of_images(split):
+    plain, beside = Counting(), Counting()
+    pairs = split.select(range(12))
+    aas_bench.score(pairs, plain, progress=False)
+    table = aas_bench.score(with_placebos(pairs, n_placebos=4), beside, progress=False)
+    assert beside.images == plain.images
+    assert beside.combined == plain.combined + 2 * 4 * 12
+    gains = table.placebos("counting", "matched")
+    assert gains.shape == (12, 4)
+    row = table.frame.iloc[3]
+    image = [np.asarray(pairs[3][f"image_{which}"]).mean() for which in ("original", "distorted")]
+    expected = [(image[1] - image[0]) * len(p) for p in row["placebos_matched"]]
+    assert gains[3] == pytest.approx(expected, rel=1e-12)
+    assert table.placebos("counting", "foreign") is None
+
+
+def test_they_survive_files_and_a_run_that_goes_on(split, tmp_path):
+    pairs = with_placebos(split.select(range(20)), n_placebos=3)
+    whole = aas_bench.score(pairs, "polish", out=tmp_path / "run", part_size=7, progress=False)
+    first = (tmp_path / "run" / "scores.parquet").read_bytes()
+    (tmp_path / "run" / "parts").joinpath("000001.parquet").unlink(missing_ok=True)
+    aas_bench.score(pairs, "polish", out=tmp_path / "run", part_size=7, progress=False)
+    assert (tmp_path / "run" / "scores.parquet").read_bytes() == first
+    for name in ("table.parquet", "table.jsonl"):
+        again = aas_bench.load_scores(whole.save(tmp_path / name))
+        expected = whole.placebos("polish", "matched")
+        assert np.array_equal(again.placebos("polish", "matched"), expected)
+
+
+def test_other_placebos_do_not_mix_with_a_run(split, tmp_path):
+    pairs = split.select(range(4))
+    aas_bench.score(with_placebos(pairs), "polish", out=tmp_path, progress=False)
+    with pytest.raises(Exception, match="another|other|differ"):
+        aas_bench.score(with_placebos(pairs, seed=1), "polish", out=tmp_path, progress=False)
+
+
+def test_they_tell_blind_scorers_from_those_that_read(split):
+    rewards = ["effect-match", "average-taste", "polish", "random"]
+    table = aas_bench.score(with_placebos(split), rewards, progress=False)
+    found = {name: each.placebo for name, each in aas_bench.summarise(table).rewards.items()}
+    assert {each.kind for each in found.values()} == {"matched"}
+    for blind in ("polish", "random"):
+        assert found[blind].reading == "unclear"
+        assert found[blind].override_rate.value is None
+    assert found["effect-match"].understood.value > 0.9
+    assert found["effect-match"].override_rate.value < 0.02
+    cells = table.cells("average-taste")
+    lost = np.mean(cells.didp <= cells.oidp)  # it reads every request, so this is its truth
+    assert found["average-taste"].override_rate.value == pytest.approx(lost, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"kind": "nearby"}, "matched' or 'foreign"),
+        ({"n_placebos": 0}, "1 to 64"),
+        ({"n_placebos": 65}, "1 to 64"),
+    ],
+)
+def test_wrong_options_are_named(split, options, said):
+    with pytest.raises(InputError, match=said):
+        with_placebos(split, **options)
+
+
+def test_a_stream_is_refused(split):
+    with pytest.raises(InputError, match="without streaming"):
+        with_placebos(split.to_iterable_dataset())
