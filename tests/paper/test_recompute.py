@@ -176,7 +176,9 @@ def test_the_override_analysis_comes_with_it(rows, result):
     d_o = frame["hpsv3_diop"] - frame["hpsv3_oiop"]
     understood = d_a > d_o
     rate = (d_a[understood] <= 0).mean()
-    assert result.rewards["hpsv3"].override.overridden_of_moved.value == pytest.approx(rate, abs=1e-12)
+    assert result.rewards["hpsv3"].override.overridden_of_moved.value == pytest.approx(
+        rate, abs=1e-12
+    )
 
 
 def test_stored_scores_of_blip_are_ranked(rows, tmp_path):
