@@ -24,7 +24,7 @@ def test_numbers_equal_scikit_learn(run, scores, name):
 def test_document_has_the_promised_shape(run, scores):
     entry = run("analyse", scores(), "--json", "--resamples", 50).json["rewards"]["alpha"]
     assert entry["n"] == 60
-    for key in ("followed", "overridden", "missed", "lucky", "override_rate", "override_strength"):
+    for key in ("followed", "overridden", "missed", "lucky", "moved", "override_strength"):
         assert {"value", "low", "high", "n", "coverage"} <= set(entry["override"][key])
     shares = [entry["override"][k]["value"] for k in ("followed", "overridden", "missed", "lucky")]
     assert sum(shares) == pytest.approx(1)
@@ -83,7 +83,7 @@ def test_json_goes_alone_to_stdout_and_text_is_for_people(run, scores):
     assert run("analyse", path, "--json").out.lstrip().startswith("{")
     text = run("analyse", path).out
     assert "alpha" in text
-    assert "the request in" in text
+    assert "towards requests no more often" in text
 
 
 def test_compare_two_rewards(run, scores):

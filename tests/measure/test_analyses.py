@@ -145,10 +145,18 @@ def test_emotions_have_an_override_rate_where_the_happy_prompt_was_scored():
     frame = tables.emotions(originals=True)
     rate = analysis(task_of(frame), "override_rate")
     d_a, d_o = frame.hpsv3_didp - frame.hpsv3_oidp, frame.hpsv3_diop - frame.hpsv3_oiop
-    understood = d_a - d_o > 0
     for name, group in rate.by["emotion"].items():
-        rows = understood & (frame["dimensions"].str[0] == name)
-        assert value(group) == pytest.approx((d_a[rows] <= 0).mean())
+        rows = frame["dimensions"].str[0] == name
+        assert is_swap(group["hpsv3"], d_a[rows], d_o[rows])
+
+
+def is_swap(estimate, d_a, d_o):
+    """Whether it is the override rate by the swap, or there is none and the reason says so."""
+    up, down = d_a > d_o, d_a < d_o
+    if estimate.value is None:  # by far not told from noise, so that no interval could differ
+        return bool(estimate.reason) and (up.mean() - down.mean()) < 3 / len(d_a) ** 0.5
+    net = (up & (d_a <= 0)).mean() - (down & (d_o <= 0)).mean()
+    return estimate.value == pytest.approx(net / (up.mean() - down.mean()))
 
 
 def of_all_signs(difference):
@@ -242,14 +250,15 @@ def test_wide_spectrum_by_dimension_and_generator():
     accuracy, rate = analysis(report, "accuracy"), analysis(report, "override_rate")
     d_a, d_o = frame.hpsv3_didp - frame.hpsv3_oidp, frame.hpsv3_diop - frame.hpsv3_oiop
     frame["right"] = np.where(frame["label"] >= 0, (d_a > 0) == (frame["label"] == 1), np.nan)
-    frame["lost"] = np.where(d_a - d_o > 0, d_a <= 0, np.nan)
-    frame[["right", "lost"]] = frame[["right", "lost"]].astype(float)
-    for found, column in ((accuracy, "right"), (rate, "lost")):
-        models = {name: value(group) for name, group in found.by["generator"].items()}
-        assert models == pytest.approx(frame.groupby("model")[column].mean().to_dict())
-        dims = {name: value(group) for name, group in found.by["dimension"].items()}
-        expected = exploded(frame).groupby("dimensions")[column].mean().to_dict()
-        assert dims == pytest.approx(expected)
+    frame["right"] = frame["right"].astype(float)
+    models = {name: value(group) for name, group in accuracy.by["generator"].items()}
+    assert models == pytest.approx(frame.groupby("model")["right"].mean().to_dict())
+    dims = {name: value(group) for name, group in accuracy.by["dimension"].items()}
+    expected = exploded(frame).groupby("dimensions")["right"].mean().to_dict()
+    assert dims == pytest.approx(expected)
+    for name, group in rate.by["generator"].items():
+        rows = (frame["model"] == name) & (frame["label"] == 1)
+        assert is_swap(group["hpsv3"], d_a[rows], d_o[rows])
     assert list(dims) == ["clarity", "background", "symmetry"]  # as in the taxonomy
     rates = {name: value(group) for name, group in accuracy.by["dimension"].items()}
     assert f"least for {min(rates, key=rates.get)}, " in report.findings["hpsv3"]

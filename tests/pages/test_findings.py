@@ -32,7 +32,7 @@ def test_a_finding_reads_as_a_sentence():
     found = summary(taste={"followed": 25, "overridden": 69, "missed": 4, "lucky": 2})
     taste = found.rewards["taste"].placebo
     net, rate = percent_in(taste.understood), percent_in(taste.override_rate)
-    assert round(taste.understood.value, 9) == 0.94 - 0.06  # moved towards, less moved against
+    assert round(taste.understood.value, 9) == 0.88  # 94 moved towards, less 6 moved against
     assert findings.finding(found.rewards["taste"]) == (
         "moved towards the request more often than the original prompt would explain (net share "
         f"{net} of the pairs labelled as asked); of those it preferred the polished image in "

@@ -176,7 +176,9 @@ def test_the_override_analysis_comes_with_it(rows, result):
     d_o = frame["hpsv3_diop"] - frame["hpsv3_oiop"]
     understood = d_a > d_o
     rate = (d_a[understood] <= 0).mean()
-    assert result.rewards["hpsv3"].override.override_rate.value == pytest.approx(rate, abs=1e-12)
+    assert result.rewards["hpsv3"].override.overridden_of_moved.value == pytest.approx(
+        rate, abs=1e-12
+    )
 
 
 def test_stored_scores_of_blip_are_ranked(rows, tmp_path):
@@ -237,7 +239,7 @@ def test_json_is_valid_and_undefined_is_null_with_a_reason(result):
     d1 = document["tables"][0]
     absent = next(f for f in d1["figures"] if f["row"] == "nano-banana")
     assert (absent["recomputed"], absent["agrees"], absent["reason"]) == (None, None, ABSENT)
-    assert document["rewards"]["hpsv3"]["override"]["override_rate"]["n"] > 0
+    assert document["rewards"]["hpsv3"]["placebo"]["override_rate"]["n"] > 0
 
 
 def test_the_csv_holds_every_figure_and_runs_no_formula(result, tmp_path):
@@ -288,4 +290,4 @@ def test_the_authors_scores(real_data):
     }
     assert {f.reason for row in d2.values() for f in row.values()} == {ABSENT}
     override = result.rewards["hpsv3"].override
-    assert round(override.understood.value, 3) == 0.940
+    assert round(override.moved.value, 3) == 0.940
