@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -79,10 +81,16 @@ class CallableReward(RewardModel):
 def from_factory(path: str) -> RewardModel:
     """Call `module:factory` without arguments and make a reward model of what it returns.
 
+    The current folder joins the end of the import path, so that a module there is found, and none
+    that is installed is hidden.
+
     Raises:
         InputError: The module or the factory raises an error, the factory is not callable, or it
             returns neither a RewardModel nor a callable.
     """
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.append(here)
     try:
         factory = import_object(path)
         made = factory() if callable(factory) else factory

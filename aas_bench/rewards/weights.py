@@ -17,20 +17,29 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from aas_bench.errors import InputError
+from aas_bench.rewards.fetch import parts_of
 
 StateDict: TypeAlias = dict[str, torch.Tensor]
 Module = TypeVar("Module", bound=torch.nn.Module)
 
-WRAPPING_KEYS = ("state_dict", "model")
+WRAPPING_KEYS = ("state_dict", "module", "model")
+WRAPPING_PREFIXES = ("module.", "_orig_mod.", "model.")
+"""What DistributedDataParallel, torch.compile and a LightningModule put before each name."""
 
 
 def read(path: Path) -> StateDict:
-    """The tensors of a safetensors or PyTorch file by name; a wrapping key is taken off.
+    """The tensors of a safetensors or PyTorch file by name; what wraps them all is taken off.
+
+    Args:
+        path: The file, or the index of one that was saved in parts.
 
     Raises:
         InputError: The file is damaged, holds more than tensors, or would run code.
     """
-    if path.suffix == ".safetensors":
+    first, *parts = parts_of(path)
+    if parts:
+        return _unwrapped({name: t for part in parts for name, t in read(part).items()})
+    if first.suffix == ".safetensors":
         from safetensors import SafetensorError
         from safetensors.torch import load_file
 
@@ -39,7 +48,7 @@ def read(path: Path) -> StateDict:
         except SafetensorError as error:
             msg = f"{path} cannot be read as safetensors ({error}). Download it again."
             raise InputError(msg) from error
-        return state
+        return _unwrapped(state)
     return _tensors_only(_unpickle(path), path)
 
 
@@ -127,7 +136,15 @@ def _tensors_only(loaded: Any, path: Path) -> StateDict:
             f"Give a plain state dict."
         )
         raise InputError(msg)
-    return dict(loaded)
+    return _unwrapped(dict(loaded))
+
+
+def _unwrapped(state: StateDict) -> StateDict:
+    """Without the prefixes that all names share because something was wrapped around the model."""
+    for prefix in WRAPPING_PREFIXES:
+        if state and all(name.startswith(prefix) for name in state):
+            return _unwrapped({name.removeprefix(prefix): t for name, t in state.items()})
+    return state
 
 
 def fill(

@@ -184,6 +184,7 @@ def test_a_row_with_weights_gets_its_official_dtype_and_what_is_asked_for(monkey
     row = row_of("my_rewards:load", dtype="float16", weights=Weights(repo="a/b", file="c"))
     only(monkeypatch, row)
     monkeypatch.setattr(catalog, "default_device", lambda: "cuda")
+    monkeypatch.setattr(catalog, "checked_device", lambda device: device)
     assert load_reward("made-up").got == ("cuda", "float16", None)
     assert load_reward("made-up", device="cpu").got == ("cpu", "float32", None)
     asked = load_reward("made-up", device="cuda:1", dtype="bfloat16", weights="w.pt")
@@ -225,6 +226,22 @@ def test_a_tensor_with_gradients_is_a_sequence_of_numbers():
         load_reward(lambda images, prompts: [torch.ones(2)] * len(images)).score(
             [picture(0)] * 2, ["a", "b"]
         )
+
+
+@pytest.mark.parametrize(
+    ("device", "message"),
+    [
+        ("gpu", r"device 'gpu' is not known\. Write cpu, cuda"),
+        ("cuda:99", r"there is no device 'cuda:99' here\. Leave device out, or give cpu"),
+        ("cpu:0x", "is not known"),
+        ("meta", "there is no device 'meta' here"),
+    ],
+)
+def test_a_device_that_is_not_there_is_told_before_anything_is_loaded(device, message):
+    pytest.importorskip("torch")
+    for spec in ("hps", "hf:no/such"):
+        with pytest.raises(InputError, match=message):
+            load_reward(spec, device=device)
 
 
 def test_the_default_device_is_one_that_torch_has():
