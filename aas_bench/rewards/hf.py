@@ -27,10 +27,11 @@ SMALL_FILES = ("*.json", "*.txt", "*.model")
 SAFE_FILES = ("model.safetensors", "model-*-of-*.safetensors")
 OLD_FILES = ("pytorch_model.bin", "pytorch_model-*-of-*.bin")
 RESCALED = 1 / 255
+STEPS = ("do_resize", "do_rescale", "do_normalize")
 PROBES = ("a photograph of a red apple on a table", "two blue sailing boats at night")
 M = TypeVar("M")
 
-RESAMPLING: dict[int, Literal["bilinear", "bicubic"]] = {2: "bilinear", 3: "bicubic"}
+RESAMPLING: dict[str, Literal["bilinear", "bicubic"]] = {"2": "bilinear", "3": "bicubic"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +143,9 @@ def from_repository(
 
 
 def _family(config: dict[str, Any], origin: object) -> Callable[[_Request], RewardModel]:
-    model_type, architectures = config.get("model_type"), config.get("architectures") or ["?"]
+    model_type, architectures = config.get("model_type"), config.get("architectures")
+    if not isinstance(architectures, list):
+        architectures = ["?"]
     family = FAMILIES.get(str(model_type))
     if family is None or (model_type == "blip" and architectures != [BLIP_MATCHING]):
         msg = (
@@ -194,7 +197,7 @@ def _transform(folder: Path, *, size: int) -> ImageTransform:
     file, told = _image_settings(folder)
     side, crop = _side(told.get("size")), _side(told.get("crop_size"))
     cropped = bool(told.get("do_center_crop"))
-    resample = RESAMPLING.get(told.get("resample", 3))
+    resample = RESAMPLING.get(str(told.get("resample", 3)))
     mean, std = _triple(told.get("image_mean")), _triple(told.get("image_std"))
     if side is None or resample is None or (cropped and crop != side):
         raise _unknown_settings(file, "a resize")
@@ -204,9 +207,9 @@ def _transform(folder: Path, *, size: int) -> ImageTransform:
             f"Copy the settings that belong to this model."
         )
         raise InputError(msg)
-    if abs(told.get("rescale_factor", RESCALED) - RESCALED) > 1e-9 or not all(
-        told.get(step, True) for step in ("do_resize", "do_rescale", "do_normalize")
-    ):
+    scale = told.get("rescale_factor", RESCALED)
+    scaled = isinstance(scale, float) and abs(scale - RESCALED) < 1e-9
+    if not (scaled and all(told.get(step, True) for step in STEPS)):
         raise _unknown_settings(file, "a scale of pixel values")
     if mean is None or std is None:
         raise _unknown_settings(file, "a mean or deviation")
@@ -233,9 +236,8 @@ def _triple(values: Any) -> Triple | None:
 
 def _side(size: Any) -> int | None:
     """The one side length of any of the ways in which these files write a size."""
-    sides = set(size.values()) if isinstance(size, dict) else {size}
-    side = sides.pop() if len(sides) == 1 else None
-    return side if isinstance(side, int) else None
+    first, *others = list(size.values()) if isinstance(size, dict) and size else [size]
+    return first if isinstance(first, int) and all(side == first for side in others) else None
 
 
 def _dual(request: _Request, model: Any, *, to_limit: bool) -> DualEncoder:
