@@ -36,20 +36,25 @@ def read(path: Path) -> StateDict:
     Raises:
         InputError: The file is damaged, holds more than tensors, or would run code.
     """
-    first, *parts = parts_of(path)
-    if parts:
-        return _unwrapped({name: t for part in parts for name, t in read(part).items()})
-    if first.suffix == ".safetensors":
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
+    whole, *parts = parts_of(path)
+    state: StateDict = {}
+    for file in parts or [whole]:
+        state |= _tensors_in(file)
+    return _unwrapped(state)
 
-        try:
-            state: StateDict = load_file(path)
-        except SafetensorError as error:
-            msg = f"{path} cannot be read as safetensors ({error}). Download it again."
-            raise InputError(msg) from error
-        return _unwrapped(state)
-    return _tensors_only(_unpickle(path), path)
+
+def _tensors_in(path: Path) -> StateDict:
+    if path.suffix != ".safetensors":
+        return _tensors_only(_unpickle(path), path)
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        state: StateDict = load_file(path)
+    except SafetensorError as error:
+        msg = f"{path} cannot be read as safetensors ({error}). Download it again."
+        raise InputError(msg) from error
+    return state
 
 
 def read_module(path: Path, *, packages: Sequence[str]) -> StateDict:
@@ -73,7 +78,7 @@ def read_module(path: Path, *, packages: Sequence[str]) -> StateDict:
     with torch.serialization.safe_globals([(_StandIn, name) for name in named]):
         loaded = _unpickle(path)
     if isinstance(loaded, Mapping):
-        return _tensors_only(loaded, path)
+        return _unwrapped(_tensors_only(loaded, path))
     return dict(_collected(loaded, ""))
 
 
@@ -136,7 +141,7 @@ def _tensors_only(loaded: Any, path: Path) -> StateDict:
             f"Give a plain state dict."
         )
         raise InputError(msg)
-    return _unwrapped(dict(loaded))
+    return dict(loaded)
 
 
 def _unwrapped(state: StateDict) -> StateDict:
