@@ -197,14 +197,13 @@ def _runnable(files: Sequence[Path], preset: str) -> list[Submission]:
 
 def _check_rewards(names: Sequence[str], *, seed_images: bool) -> None:
     """Find a misspelt reward model before hours of images, not after."""
-    from aas_bench.rewards.catalog import REWARDS
+    from aas_bench.rewards.catalog import check_spelling
 
     if names and seed_images:
         msg = "--seed-images measures the images against their seeds. Leave --rewards out."
         raise InputError(msg)
     for name in names:
-        if ":" not in name:
-            _ = REWARDS[name]  # raises with the nearest names
+        check_spelling(name)
 
 
 def _pending(submission: Submission) -> list[str]:

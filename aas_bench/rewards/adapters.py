@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import hashlib
+import inspect
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
+from pathlib import Path
+from types import ModuleType
 from typing import Any, TypeAlias
 
 import numpy as np
 from PIL import Image
 
 from aas_bench.errors import AasBenchError, InputError
+from aas_bench.files import file_sha256
 from aas_bench.registry import import_object
 from aas_bench.rewards.base import RewardModel, Scores
+from aas_bench.rewards.spelling import local
 
 ScoreFunction: TypeAlias = Callable[[list[Image.Image], list[str]], Sequence[float]]
 
@@ -19,13 +27,16 @@ class CallableReward(RewardModel):
     """A function (RGB images, prompts) -> scores as a reward model.
 
     Args:
-        function: Called with a list of RGB PIL images and a list of as many prompts.
+        function: Called with a list of RGB PIL images and a list of as many prompts. An attribute
+            `files`, paths of files or folders that scores depend on, is part of its description
+            by content. May return (scores, mapping) and scores of shape (n, 1).
         name: The name to store its scores under; None: the function's own.
     """
 
     def __init__(self, function: ScoreFunction, *, name: str | None = None) -> None:
         self._function = function
         self._path = _path_of(function)
+        self._content = _source_hash(function) | file_hashes(function)
         self.name = name or self._path.rpartition(".")[2].rpartition(":")[2]
 
     def encode_images(self, images: Sequence[Any]) -> Sequence[Any]:
@@ -44,7 +55,7 @@ class CallableReward(RewardModel):
                 image.
         """
         try:
-            answer = self._function(list(images), list(prompts))
+            answer: Any = self._function(list(images), list(prompts))
         except (AasBenchError, MemoryError):
             raise
         except Exception as error:
@@ -52,6 +63,8 @@ class CallableReward(RewardModel):
                 raise  # the engine tries a smaller batch
             msg = f"reward model {self.name!r} raised {_told(error)}. Mend it, or try it by itself."
             raise InputError(msg) from error
+        if isinstance(answer, tuple) and len(answer) == 2 and isinstance(answer[1], Mapping):
+            answer = answer[0]  # (scores, what else is to be told), the habit of training code
         try:
             scores = np.asarray(_plain(answer), dtype=np.float64)
         except (TypeError, ValueError) as error:
@@ -59,6 +72,8 @@ class CallableReward(RewardModel):
                 f"reward model {self.name!r} returned {answer!r:.80}. Return one number per image."
             )
             raise InputError(msg) from error
+        if scores.shape == (len(images), 1):
+            scores = scores[:, 0]
         if scores.shape != (len(images),):
             msg = (
                 f"reward model {self.name!r} returned shape {scores.shape} for {len(images)} "
@@ -72,17 +87,27 @@ class CallableReward(RewardModel):
         return scores
 
     def describe(self) -> dict[str, Any]:
-        """The function's import path: its code is not part of the description."""
-        return {"name": self.name, "callable": self._path}
+        """The function's import path, the hash of its source, and those of its `files`."""
+        return {"name": self.name, "callable": self._path, **self._content}
 
 
 def from_factory(path: str) -> RewardModel:
     """Call `module:factory` without arguments and make a reward model of what it returns.
 
+    What it returns describes itself by the content of the module's file, and of the `files` that
+    it or the factory declares: paths of weights, configurations and other modules. So a run does
+    not go on with another checkpoint.
+
+    The current folder joins the end of the import path, so that a module there is found, and none
+    that is installed is hidden.
+
     Raises:
-        InputError: The module or the factory raises an error, the factory is not callable, or it
-            returns neither a RewardModel nor a callable.
+        InputError: The module or the factory raises an error, the factory is not callable, it
+            returns neither a RewardModel nor a callable, or a declared file is missing.
     """
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.append(here)
     try:
         factory = import_object(path)
         made = factory() if callable(factory) else factory
@@ -91,15 +116,75 @@ def from_factory(path: str) -> RewardModel:
     except Exception as error:
         msg = f"{path} raised {_told(error)}. Mend it, or try it by itself."
         raise InputError(msg) from error
+    module = sys.modules[path.partition(":")[0]]
     if isinstance(made, RewardModel):
-        return made
+        return _described_by(made, _module_hash(module) | file_hashes(factory, made))
     if callable(made) and callable(factory):
-        return CallableReward(made, name=path)
+        reward = CallableReward(made, name=path)
+        return _described_by(reward, _module_hash(module) | file_hashes(factory, made))
     msg = (
         f"{path} gives an object of type {type(made).__name__}. It must be callable without "
         f"arguments and return a RewardModel or a function (images, prompts) -> scores."
     )
     raise InputError(msg)
+
+
+def file_hashes(*declaring: Any) -> dict[str, Any]:
+    """{"files": SHA-256 by path} of what the attributes `files` name; {} where none does.
+
+    Raises:
+        InputError: `files` holds no paths, or one that is not there.
+    """
+    declared = [each.files for each in declaring if getattr(each, "files", None) is not None]
+    if not declared:
+        return {}
+    found: dict[str, str] = {}
+    for paths in declared:
+        for each in [paths] if isinstance(paths, (str, Path)) else _listed(paths):
+            path = local(str(each))
+            inside = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+            for file in inside:
+                if not file.is_file():
+                    msg = f"files names {str(file)!r}, which is not there. Mend the path."
+                    raise InputError(msg)
+                found[file.as_posix()] = file_sha256(file)
+    return {"files": found}
+
+
+def _listed(paths: Any) -> list[Any]:
+    if isinstance(paths, (list, tuple, set)) and all(isinstance(p, (str, Path)) for p in paths):
+        return sorted(paths, key=str)
+    msg = f"files is {paths!r:.100}. Make it a list of paths."
+    raise InputError(msg)
+
+
+def _described_by(model: RewardModel, content: dict[str, Any]) -> RewardModel:
+    """The model, whose description now also holds `content`; the given one is left alone."""
+    kind: Any = type(model)
+
+    def describe(self: RewardModel) -> dict[str, Any]:
+        return {**kind.describe(self), **content}
+
+    described = copy(model)
+    described.__class__ = type(
+        kind.__name__, (kind,), {"describe": describe, "__module__": kind.__module__}
+    )
+    return described
+
+
+def _module_hash(module: ModuleType) -> dict[str, Any]:
+    file = getattr(module, "__file__", None)
+    return {"module_sha256": file_sha256(Path(file))} if file and Path(file).is_file() else {}
+
+
+def _source_hash(function: Any) -> dict[str, Any]:
+    """Of the function's, or its class's, own lines; {} where there are none to read."""
+    written = function if hasattr(function, "__qualname__") else type(function)
+    try:
+        source = inspect.getsource(written)
+    except (OSError, TypeError):
+        return {}
+    return {"source_sha256": hashlib.sha256(source.encode()).hexdigest()}
 
 
 def _told(error: Exception) -> str:

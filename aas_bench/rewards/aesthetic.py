@@ -101,7 +101,7 @@ def load(
             or that comes from the Hub); None: the official ones.
         architecture: Of CLIP, in the words of transformers' CLIPConfig.
     """
-    of_head = obtain(row.weights, local=weights)
+    of_head = obtain(row.weights, local=weights, name=row.name)
     of_clip = companion(CLIP_L_WEIGHTS, local=weights)
     config = CLIPConfig(**architecture)
     config.vision_config.projection_dim = config.projection_dim

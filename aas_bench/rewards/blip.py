@@ -202,7 +202,7 @@ def load_image_reward(
             None: the official ones.
         architecture: Sizes in the words of transformers' BlipConfig.
     """
-    found = obtain(row.weights, local=weights)
+    found = obtain(row.weights, local=weights, name=row.name)
     config = BlipConfig(**architecture)
     with unfilled():
         model = _ImageRewardModel(config)
@@ -239,7 +239,7 @@ def load_itm(
     """
     return match_model(
         row.name,
-        found=obtain(row.weights, local=weights),
+        found=obtain(row.weights, local=weights, name=row.name),
         vocabulary=companion(BERT_VOCABULARY, local=weights),
         architecture=architecture,
         device=device,

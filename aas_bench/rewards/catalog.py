@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -19,8 +19,17 @@ from aas_bench.rewards.adapters import CallableReward, ScoreFunction, from_facto
 from aas_bench.rewards.base import RewardModel
 from aas_bench.rewards.facts import RewardRow
 from aas_bench.rewards.official import OFFICIAL
+from aas_bench.rewards.spelling import (
+    REPOSITORY,
+    Spelled,
+    exists,
+    is_local,
+    local,
+    near_name,
+    parse,
+)
 
-RewardSpec: TypeAlias = str | RewardModel | ScoreFunction
+RewardSpec: TypeAlias = str | Path | RewardModel | ScoreFunction
 
 DTYPES: Final = ("float32", "bfloat16", "float16")
 """The number formats that weights may be loaded in."""
@@ -94,7 +103,7 @@ REWARDS: Registry[RewardRow] = Registry(
         ),
         *OFFICIAL,
     ],
-    hint="List them with: aas-bench list rewards. Your own: module:factory.",
+    hint="List them with: aas-bench list rewards.",
 )
 
 SYNTHETIC: Final = frozenset(row.name for row in REWARDS.values() if row.synthetic)
@@ -106,19 +115,19 @@ PREFIXES: Registry[RewardPrefix] = Registry(
         RewardPrefix(
             name="open_clip",
             load="aas_bench.rewards.open_clip:load",
-            form="open_clip:ARCH/TAG, e.g. open_clip:ViT-B-32/openai",
+            form="open_clip:ARCH/TAG or open_clip:ARCH:PATH, e.g. open_clip:ViT-B-32/openai",
             extra="rewards",
         ),
         RewardPrefix(
             name="hf",
             load="aas_bench.rewards.hf:load",
-            form="hf:OWNER/NAME, e.g. hf:google/siglip-base-patch16-224",
+            form="hf:OWNER/NAME or hf:FOLDER, e.g. hf:google/siglip-base-patch16-224",
             extra="rewards",
         ),
         RewardPrefix(
             name="contrastive",
             load="aas_bench.rewards.contrastive:load",
-            form="contrastive:NAME@STRENGTH, e.g. contrastive:hpsv2.1@0.8",
+            form="contrastive:SPEC@STRENGTH, e.g. contrastive:hpsv2.1@0.8",
         ),
     ],
     hint="List them with: aas-bench list rewards.",
@@ -136,21 +145,23 @@ def load_reward(
     """The reward model that `spec` names.
 
     Args:
-        spec: A RewardModel; a callable (list of RGB images, list of prompts) -> scores; a name in
-            `REWARDS`; `prefix:argument` with a prefix in `PREFIXES`; or `module:factory`, whose
-            factory takes no arguments and returns a RewardModel or such a callable.
-        name: The name to store its scores under, instead of its own.
+        spec: A RewardModel; a callable (list of RGB images, list of prompts) -> scores; or the
+            name of one, in the grammar of `docs/reward-models.md`: `NAME`, `NAME:PATH_OR_REPO`,
+            `hf:FOLDER_OR_REPO`, `open_clip:ARCH/TAG`, `contrastive:SPEC@STRENGTH`,
+            `module:factory`, a path; each also as `LABEL=SPEC`.
+        name: The name to store its scores under, instead of its own or its label.
         device: Where it runs, as torch spells it; None: "cuda" where there is one, else "cpu".
             Without effect on what holds no weights of ours.
         dtype: "float32", "bfloat16" or "float16"; None: the model's official one on a GPU, else
             "float32".
-        weights: A local file or folder to load instead of the official weights.
+        weights: A local file or folder to load instead of the official weights, under the name
+            of the official ones.
 
     Raises:
         UnknownNameError: No row has this name.
         MissingExtraError: The model needs packages that are not installed.
-        InputError: `spec` is of another kind, `weights` is given to what loads none, or
-            `dtype` is none.
+        InputError: `spec` is of another kind, `weights` is given to what loads none, or there is
+            no such `dtype` or `device`.
 
     Example:
         >>> from PIL import Image
@@ -161,27 +172,49 @@ def load_reward(
     if dtype is not None and dtype not in DTYPES:
         msg = f"dtype {dtype!r} is not supported. Use one of {', '.join(DTYPES)}."
         raise InputError(msg)
-    model = _resolve(spec, device, dtype, weights)
+    spelled = _spelled(spec)
+    model = _resolve(spec if spelled is None else spelled, device, dtype, weights)
+    name = name or (spelled.label if spelled else None)
     if name is not None:
         model = copy(model)
         model.name = name
     return model
 
 
+def check_spelling(spec: str) -> None:
+    """Find a misspelt reward model without loading any.
+
+    Raises:
+        InputError: `spec` fits nothing; says the nearest right spelling.
+    """
+    parse(spec, rows=REWARDS, prefixes=PREFIXES)
+
+
+def _spelled(spec: Any) -> Spelled | None:
+    if isinstance(spec, Path):
+        return Spelled(text=str(spec), label=None, kind="path", head=str(spec))
+    return parse(spec, rows=REWARDS, prefixes=PREFIXES) if isinstance(spec, str) else None
+
+
 def _resolve(
     spec: Any, device: str | None, dtype: str | None, weights: str | Path | None
 ) -> RewardModel:
-    if isinstance(spec, str):
-        prefix, colon, argument = spec.partition(":")
-        if colon and prefix in PREFIXES:
-            return _load_prefixed(PREFIXES[prefix], argument, device, dtype, weights)
-        if not colon:
-            return _load_row(REWARDS[spec], device, dtype, weights)
+    if isinstance(spec, Spelled):
+        if spec.kind == "prefix":
+            return _load_prefixed(PREFIXES[spec.head], spec.argument, device, dtype, weights)
+        if spec.kind == "row" and not spec.argument:
+            return _load_row(REWARDS[spec.head], device, dtype, weights)
+        if weights is not None:
+            msg = f"{spec.text} loads no other weights. Leave weights out."
+            raise InputError(msg)
+        if spec.kind == "row":
+            return _load_variant(REWARDS[spec.head], spec, device, dtype)
+        if spec.kind == "path":
+            return _load_path(spec, device, dtype)
+        return _load_factory(spec)
     if weights is not None:
         msg = f"{spec!r} loads no weights of its own. Leave weights out."
         raise InputError(msg)
-    if isinstance(spec, str):
-        return from_factory(spec)
     if isinstance(spec, RewardModel):
         return spec
     if not callable(spec):
@@ -196,13 +229,65 @@ def _load_row(
 ) -> RewardModel:
     load: Callable[..., RewardModel] = import_object(row.load, extra=row.extra, feature=row.name)
     if row.weights is not None:
-        device = device or default_device()
+        device = checked_device(device) or default_device()
         dtype = dtype or (row.dtype if device.startswith("cuda") else "float32")
         return load(row, device=device, dtype=dtype, weights=weights)
     if weights is not None:
         msg = f"{row.name} has no weights. Leave weights out."
         raise InputError(msg)
     return load()
+
+
+def _load_variant(
+    row: RewardRow, spec: Spelled, device: str | None, dtype: str | None
+) -> RewardModel:
+    """A row's code with other weights: a path, or a repository of the Hub."""
+    if row.weights is None:
+        msg = f"{row.name} has no weights to replace. Write {row.name}."
+        raise InputError(msg)
+    if is_local(spec.argument):
+        if not exists(spec.argument):
+            msg = f"there is no file or folder {spec.argument!r:.200}. Check the path."
+            raise InputError(msg)
+        model = _load_row(row, device, dtype, local(spec.argument))
+    else:
+        named = REPOSITORY.fullmatch(spec.argument)
+        if named is None:
+            msg = (
+                f"{spec.argument!r:.200} is no path that exists and no repository. Write "
+                f"{row.name}:PATH or {row.name}:OWNER/NAME@REVISION."
+            )
+            raise InputError(msg)
+        theirs = replace(row.weights, repo=named[1], revision=named[2], size=None)
+        model = _load_row(replace(row, weights=theirs), device, dtype, None)
+    model.name = spec.text
+    return model
+
+
+def _load_path(spec: Spelled, device: str | None, dtype: str | None) -> RewardModel:
+    """A folder as `hf:` reads it, or a weights file inside such a folder."""
+    path = local(spec.head)
+    if not path.is_dir() and not (path.parent / "config.json").is_file():
+        owners = (n for n, r in REWARDS.items() if r.weights and r.weights.file == path.name)
+        owner = next(owners, "pickscore")
+        msg = (
+            f"{spec.head} does not say which model it is of: no config.json lies beside it. "
+            f"Name the model first, e.g. {owner}:{spec.head}."
+        )
+        raise InputError(msg)
+    return _load_prefixed(PREFIXES["hf"], spec.head, device, dtype, path)
+
+
+def _load_factory(spec: Spelled) -> RewardModel:
+    try:
+        return from_factory(spec.head)
+    except InputError as error:
+        module = spec.head.partition(":")[0]
+        near = near_name(module, [*REWARDS, *PREFIXES])
+        if near is None or not isinstance(error.__cause__, ModuleNotFoundError):
+            raise
+        msg = f"{error} Or did you mean {near}:{spec.head.partition(':')[2]}?"
+        raise InputError(msg) from error
 
 
 def _load_prefixed(
@@ -218,8 +303,36 @@ def _load_prefixed(
     load: Callable[..., Any] = import_object(
         prefix.load, extra=prefix.extra, feature=f"{prefix.name}:{argument}"
     )
+    if prefix.extra is not None:
+        device = checked_device(device)
     model: RewardModel = load(argument, device=device, dtype=dtype, weights=weights)
     return model
+
+
+def checked_device(device: str | None) -> str | None:
+    """The device as it was given.
+
+    Raises:
+        InputError: torch does not know it, or this machine does not have it.
+    """
+    if device is None:
+        return None
+    import torch
+
+    try:
+        asked = torch.device(device)
+    except RuntimeError as error:
+        msg = f"device {device!r:.100} is not known. Write cpu, cuda, cuda:1 or mps."
+        raise InputError(msg) from error
+    here = {
+        "cpu": 1,
+        "cuda": torch.cuda.device_count() if torch.cuda.is_available() else 0,
+        "mps": int(torch.backends.mps.is_available()),
+    }
+    if here.get(asked.type, 0) <= (asked.index or 0):
+        msg = f"there is no device {device!r} here. Leave device out, or give cpu (--device cpu)."
+        raise InputError(msg)
+    return device
 
 
 def default_device() -> str:

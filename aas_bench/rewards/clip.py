@@ -155,7 +155,7 @@ def _with_open_clip(
     transform: ImageTransform,
     unit: Literal["cosine", "logit"],
 ) -> DualEncoder:
-    found = obtain(row.weights, local=weights)
+    found = obtain(row.weights, local=weights, name=row.name)
     with unfilled():
         model = open_clip.CLIP(**architecture)
     state = read(found.path)
@@ -178,7 +178,7 @@ def _with_transformers(
     weights: str | Path | None,
     architecture: Mapping[str, Any],
 ) -> DualEncoder:
-    found = obtain(row.weights, local=weights)
+    found = obtain(row.weights, local=weights, name=row.name)
     with unfilled():
         model = CLIPModel(CLIPConfig(**architecture))
     fill(

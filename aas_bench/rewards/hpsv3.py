@@ -270,7 +270,7 @@ def load(
     """
     from tokenizers import Tokenizer
 
-    found = obtain(row.weights, local=weights)
+    found = obtain(row.weights, local=weights, name=row.name)
     with unfilled():
         model = HpsV3Model(architecture)
     fill(

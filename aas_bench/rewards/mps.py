@@ -208,8 +208,8 @@ def load(
         weights: Local file or folder.
         architecture: Sizes: "clip" in the words of transformers' CLIPConfig, "cross" as CrossModel.
     """
-    found = obtain(row.weights, local=weights)
-    if found.path.suffix == ".safetensors":
+    found = obtain(row.weights, local=weights, name=row.name)
+    if found.path.suffix in (".safetensors", ".json"):
         state = read(found.path)
     else:
         state = read_module(found.path, packages=("trainer", "transformers", "torch"))

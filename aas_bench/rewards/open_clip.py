@@ -1,7 +1,8 @@
-"""`open_clip:ARCH/TAG`: any of open_clip's pretrained models."""
+"""`open_clip:ARCH/TAG`, `open_clip:ARCH:PATH`: open_clip's models, pretrained or your own."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from aas_bench.rewards.dual import DualEncoder, OpenClipTowers
 from aas_bench.rewards.facts import Weights
 from aas_bench.rewards.fetch import Obtained, obtain
 from aas_bench.rewards.pixels import LibraryTransform
+from aas_bench.rewards.spelling import local
 from aas_bench.rewards.tokens import Ids, PromptTokens, open_clip_tokens
 from aas_bench.rewards.weights import fill, read, torch_dtype, unfilled
 
@@ -30,8 +32,9 @@ def load(
     """A pretrained model of open_clip: exp(logit_scale) * cosine, plus the bias where it has one.
 
     Args:
-        argument: `ARCH/TAG` as `open_clip.list_pretrained()` has them. With `weights` the tag may
-            be any word.
+        argument: `ARCH/TAG` as `open_clip.list_pretrained()` has them, or `ARCH:PATH` (also
+            `ARCH/PATH` with an absolute path or one that starts with a dot). With `weights` the
+            tag may be any word.
         device: Where it runs; None: "cuda" where there is one, else "cpu".
         dtype: Of the weights in use; None: "float32".
         weights: A local file to load instead.
@@ -40,11 +43,17 @@ def load(
         UnknownNameError: open_clip has no such architecture.
         InputError: It has no such tag, or the tag is not on the Hugging Face Hub.
     """
-    arch, _, tag = argument.partition("/")
+    arch = re.split("[/:]", argument, maxsplit=1)[0]
+    separator, tag = argument[len(arch) :][:1], argument[len(arch) + 1 :]
+    if weights is None and tag and (separator == ":" or tag.startswith((".", "/", "~"))):
+        weights, tag = local(tag), ""
     if open_clip.get_model_config(arch) is None:
         known = open_clip.list_models()
         raise UnknownNameError(
-            "open_clip architecture", arch, known, hint="Write open_clip:ARCH/TAG."
+            "open_clip architecture",
+            arch,
+            known,
+            hint="Write open_clip:ARCH/TAG or open_clip:ARCH:PATH.",
         )
     told: dict[str, Any] = open_clip.get_pretrained_cfg(arch, tag)
     found = _obtain(arch, tag, told, weights)
@@ -81,7 +90,7 @@ def _obtain(arch: str, tag: str, told: dict[str, Any], weights: str | Path | Non
     if not repo:
         msg = (
             f"open_clip:{arch}/{tag} is not on the Hugging Face Hub. Download {told.get('url')} "
-            f"and give its path as weights=PATH (--weights PATH)."
+            f"and name it by its path: open_clip:{arch}:PATH."
         )
         raise InputError(msg)
     if file:

@@ -6,13 +6,23 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from aas_bench.errors import InputError
+
 Ids: TypeAlias = list[int]
+
+SENTENCE: Final = "a photograph of a red apple on a wooden table beside an open window"
+MOST_UNKNOWN: Final = 0.3
+"""Share of the tokens of `SENTENCE` that a tokenizer may not know."""
+_COPY: Final = (
+    "Copy the tokenizer's files (tokenizer.json, or vocab.json with merges.txt, or vocab.txt) "
+    "into the model's folder."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,10 +123,18 @@ def clip_tokens(*, to_limit: bool = False) -> PromptTokens:
 
 
 def bert_tokens(vocabulary: Path, *, limit: int) -> PromptTokens:
-    """The lower-casing BERT WordPiece tokenizer of a `vocab.txt`."""
+    """The lower-casing BERT WordPiece tokenizer of a `vocab.txt`, or of the folder of another file.
+
+    Raises:
+        InputError: It does not know plain English.
+    """
     from transformers import BertTokenizer
 
-    tokenizer = BertTokenizer(vocab=str(vocabulary))
+    if vocabulary.suffix == ".txt":
+        tokenizer = BertTokenizer(vocab=str(vocabulary))
+    else:
+        tokenizer = _from_folder(vocabulary.parent, BertTokenizer)
+    _refuse_ignorant(tokenizer, vocabulary)
     return PromptTokens(
         family="BERT WordPiece",
         encode=_encoder(tokenizer),
@@ -134,10 +152,14 @@ def folder_tokens(folder: Path, *, limit: int, to_limit: bool, lower: bool = Fal
         limit: Ids that the text tower reads at most.
         to_limit: Whether to pad every prompt to `limit`.
         lower: Whether to lower-case first.
+
+    Raises:
+        InputError: It holds no tokenizer, or one that does not know plain English.
     """
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False)
+    tokenizer = _from_folder(folder, AutoTokenizer)
+    _refuse_ignorant(tokenizer, folder)
     whole = _encoder(tokenizer)
     ends = whole("a")[-1] == tokenizer.eos_token_id or whole("a")[-1] == tokenizer.sep_token_id
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
@@ -149,6 +171,25 @@ def folder_tokens(folder: Path, *, limit: int, to_limit: bool, lower: bool = Fal
         to_limit=to_limit,
         end=whole("a")[-1] if ends else None,
     )
+
+
+def _from_folder(folder: Path, kind: Any) -> Any:
+    try:
+        return kind.from_pretrained(str(folder), trust_remote_code=False, local_files_only=True)
+    except Exception as error:  # the files are foreign, and tokenizers raises bare Exceptions
+        told = " ".join(str(error).split())
+        msg = f"{folder} holds no tokenizer that can be read ({told:.120}). {_COPY}"
+        raise InputError(msg) from error
+
+
+def _refuse_ignorant(tokenizer: Any, origin: Path) -> None:
+    """Where the vocabulary is missing, libraries make an empty one, to which all words are one."""
+    ids = tokenizer(SENTENCE, add_special_tokens=False, verbose=False)["input_ids"]
+    unknown = sum(each == tokenizer.unk_token_id for each in ids)
+    if not ids or unknown / len(ids) > MOST_UNKNOWN:
+        msg = f"{origin}: the tokenizer knows {len(ids) - unknown} of {len(ids)} tokens of "
+        msg += f"{SENTENCE!r}. {_COPY}"
+        raise InputError(msg)
 
 
 def _encoder(tokenizer: Any) -> Callable[[str], Ids]:

@@ -171,7 +171,11 @@ def load(row: RewardRow, *, device: str, dtype: str, weights: str | Path | None)
     assert row.weights is not None
     assert row.weights.repo is not None
     files = obtain_folder(
-        row.weights.repo, revision=row.weights.revision, patterns=FILES, local=weights
+        row.weights.repo,
+        revision=row.weights.revision,
+        patterns=FILES,
+        local=weights,
+        name=row.name,
     )
     model, told = AutoModelForImageTextToText.from_pretrained(
         files.path,

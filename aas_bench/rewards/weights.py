@@ -17,30 +17,44 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from aas_bench.errors import InputError
+from aas_bench.rewards.fetch import parts_of
 
 StateDict: TypeAlias = dict[str, torch.Tensor]
 Module = TypeVar("Module", bound=torch.nn.Module)
 
-WRAPPING_KEYS = ("state_dict", "model")
+WRAPPING_KEYS = ("state_dict", "module", "model")
+WRAPPING_PREFIXES = ("module.", "_orig_mod.", "model.")
+"""What DistributedDataParallel, torch.compile and a LightningModule put before each name."""
 
 
 def read(path: Path) -> StateDict:
-    """The tensors of a safetensors or PyTorch file by name; a wrapping key is taken off.
+    """The tensors of a safetensors or PyTorch file by name; what wraps them all is taken off.
+
+    Args:
+        path: The file, or the index of one that was saved in parts.
 
     Raises:
         InputError: The file is damaged, holds more than tensors, or would run code.
     """
-    if path.suffix == ".safetensors":
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
+    whole, *parts = parts_of(path)
+    state: StateDict = {}
+    for file in parts or [whole]:
+        state |= _tensors_in(file)
+    return _unwrapped(state)
 
-        try:
-            state: StateDict = load_file(path)
-        except SafetensorError as error:
-            msg = f"{path} cannot be read as safetensors ({error}). Download it again."
-            raise InputError(msg) from error
-        return state
-    return _tensors_only(_unpickle(path), path)
+
+def _tensors_in(path: Path) -> StateDict:
+    if path.suffix != ".safetensors":
+        return _tensors_only(_unpickle(path), path)
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        state: StateDict = load_file(path)
+    except SafetensorError as error:
+        msg = f"{path} cannot be read as safetensors ({error}). Download it again."
+        raise InputError(msg) from error
+    return state
 
 
 def read_module(path: Path, *, packages: Sequence[str]) -> StateDict:
@@ -64,7 +78,7 @@ def read_module(path: Path, *, packages: Sequence[str]) -> StateDict:
     with torch.serialization.safe_globals([(_StandIn, name) for name in named]):
         loaded = _unpickle(path)
     if isinstance(loaded, Mapping):
-        return _tensors_only(loaded, path)
+        return _unwrapped(_tensors_only(loaded, path))
     return dict(_collected(loaded, ""))
 
 
@@ -128,6 +142,14 @@ def _tensors_only(loaded: Any, path: Path) -> StateDict:
         )
         raise InputError(msg)
     return dict(loaded)
+
+
+def _unwrapped(state: StateDict) -> StateDict:
+    """Without the prefixes that all names share because something was wrapped around the model."""
+    for prefix in WRAPPING_PREFIXES:
+        if state and all(name.startswith(prefix) for name in state):
+            return _unwrapped({name.removeprefix(prefix): t for name, t in state.items()})
+    return state
 
 
 def fill(

@@ -64,13 +64,17 @@ def test_the_contrastive_name_of_the_page(run):
     assert load_reward(name).base.name == "colour-words"
 
 
-def test_the_command(run):
+def test_the_command_is_typed_in_the_readers_folder(run, tmp_path):
     [line] = blocks("sh")
     program, *arguments = shlex.split(line)
-    assert program == "aas-bench"
-    environment = os.environ | {"PYTHONPATH": str(run["folder"])}
-    command = [sys.executable, "-m", "aas_bench", *arguments]
-    subprocess.run(command, cwd=run["folder"], env=environment, check=True, capture_output=True)
+    # as an installed command: its own folder is on the path, the current one is not
+    script = tmp_path / program
+    script.write_text("from aas_bench.cli import main\nmain()\n", encoding="utf-8")
+    folder = str(run["folder"])
+    assert folder not in os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    command = [sys.executable, str(script), *arguments]
+    subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True)
     table = load_scores(run["folder"] / "run" / "scores.parquet")
     assert table.rewards == ("colour-words", "polish")
     assert len(table) == 24

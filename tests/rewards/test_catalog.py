@@ -4,18 +4,21 @@ import ast
 import re
 import subprocess
 import sys
+from importlib import invalidate_caches
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 import pytest
-from support.toy_pairs import picture
+from support.toy_pairs import dataset, picture, rows
 from support.toy_rewards import ToyDual, length_and_light
 
-from aas_bench.errors import InputError, MissingExtraError, UnknownNameError
+from aas_bench.errors import InputError, MissingExtraError, StoreError, UnknownNameError
 from aas_bench.registry import Registry
 from aas_bench.rewards import catalog
 from aas_bench.rewards.catalog import PREFIXES, REWARDS, load_reward
 from aas_bench.rewards.facts import RewardRow, Weights
+from aas_bench.run.score import score
 
 ALL = [*REWARDS.values(), *PREFIXES.values()]
 
@@ -184,6 +187,7 @@ def test_a_row_with_weights_gets_its_official_dtype_and_what_is_asked_for(monkey
     row = row_of("my_rewards:load", dtype="float16", weights=Weights(repo="a/b", file="c"))
     only(monkeypatch, row)
     monkeypatch.setattr(catalog, "default_device", lambda: "cuda")
+    monkeypatch.setattr(catalog, "checked_device", lambda device: device)
     assert load_reward("made-up").got == ("cuda", "float16", None)
     assert load_reward("made-up", device="cpu").got == ("cpu", "float32", None)
     asked = load_reward("made-up", device="cuda:1", dtype="bfloat16", weights="w.pt")
@@ -225,6 +229,130 @@ def test_a_tensor_with_gradients_is_a_sequence_of_numbers():
         load_reward(lambda images, prompts: [torch.ones(2)] * len(images)).score(
             [picture(0)] * 2, ["a", "b"]
         )
+
+
+@pytest.mark.parametrize(
+    ("device", "message"),
+    [
+        ("gpu", r"device 'gpu' is not known\. Write cpu, cuda"),
+        ("cuda:99", r"there is no device 'cuda:99' here\. Leave device out, or give cpu"),
+        ("cpu:0x", "is not known"),
+        ("meta", "there is no device 'meta' here"),
+    ],
+)
+def test_a_device_that_is_not_there_is_told_before_anything_is_loaded(device, message):
+    pytest.importorskip("torch")
+    for spec in ("hps", "hf:no/such"):
+        with pytest.raises(InputError, match=message):
+            load_reward(spec, device=device)
+
+
+def test_the_habits_of_training_code_are_understood():
+    told = {"kept": True}
+    for answer in (([1.0, 2.0], told), [[1.0], [2.0]], (np.array([[1.0], [2.0]]), {})):
+        model = load_reward(lambda images, prompts, answer=answer: answer)
+        assert model.score([picture(0)] * 2, ["a", "b"]).tolist() == [1.0, 2.0]
+    for answer in (([1.0, 2.0], "told"), [[1.0, 2.0]], ([1.0, 2.0], told, told), [[[1.0]]] * 2):
+        with pytest.raises(InputError, match="Return one number per image"):
+            load_reward(lambda images, prompts, answer=answer: answer).score(
+                [picture(0)] * 2, ["a", "b"]
+            )
+
+
+CHECKPOINTED = """
+def build():
+    factor = float(open("checkpoint.txt").read())
+    score = lambda images, prompts: [factor * len(p) for p in prompts]
+    score.files = ["checkpoint.txt"]
+    return score
+"""
+
+
+def forgotten():
+    """The next import reads the file again, as another process would."""
+    for name in ("my_rewards", "more_rewards"):
+        sys.modules.pop(name, None)
+    invalidate_caches()
+
+
+def test_a_factory_with_another_checkpoint_does_not_go_on_with_the_run(
+    module, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    module(CHECKPOINTED)
+    run, one_row = tmp_path / "run", dataset(list(rows(1)))
+    (tmp_path / "checkpoint.txt").write_text("1")
+    first = score(one_row, "my_rewards:build", out=run, progress=False)
+    again = score(one_row, "my_rewards:build", out=run, progress=False)
+    assert again.cells("my_rewards:build").didp.tolist() == (
+        first.cells("my_rewards:build").didp.tolist()
+    )
+    (tmp_path / "checkpoint.txt").write_text("2")
+    with pytest.raises(StoreError):
+        score(one_row, "my_rewards:build", out=run, progress=False)
+    fresh = score(one_row, "my_rewards:build", out=tmp_path / "run2", progress=False)
+    np.testing.assert_array_equal(
+        fresh.cells("my_rewards:build").didp, 2 * first.cells("my_rewards:build").didp
+    )
+
+
+@pytest.mark.parametrize("kind", ["function", "model"])
+def test_the_source_of_a_factory_is_part_of_its_identity(module, kind):
+    sources = {
+        "function": "def build():\n    return lambda images, prompts: [{}] * len(images)\n",
+        "model": "from support.toy_rewards import ToyDual\nK = {}\nbuild = lambda: ToyDual()\n",
+    }
+    told = []
+    for number in (1.0, 1.0, 2.5):
+        module(sources[kind].format(number))
+        forgotten()
+        told.append(load_reward("my_rewards:build").describe())
+    assert told[0] == told[1]
+    assert told[0] != told[2]
+
+
+def test_a_models_own_description_and_kind_stay(module):
+    source = "from support.toy_rewards import ToyDual\nONE = ToyDual('one')\nbuild = lambda: ONE\n"
+    module(source)
+    model = load_reward("my_rewards:build")
+    assert isinstance(model, ToyDual)
+    assert model.describe().items() >= ToyDual("one").describe().items()
+    renamed = load_reward("my_rewards:build", name="two").describe()
+    assert renamed["name"] == "two"
+    assert "module_sha256" not in sys.modules["my_rewards"].ONE.describe()
+
+
+def test_files_may_be_a_folder_and_stand_at_the_factory(module, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "weights" / "deep").mkdir(parents=True)
+    (tmp_path / "weights" / "deep" / "a.bin").write_bytes(b"x")
+    source = "from support.toy_rewards import ToyDual\ndef build():\n    return ToyDual()\n"
+    module(source + "build.files = 'weights'\n")
+    # sha-256 of the letter x
+    sha = "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
+    assert load_reward("my_rewards:build").describe()["files"] == {"weights/deep/a.bin": sha}
+    module(source + "build.files = ['none.bin']\n")
+    forgotten()
+    with pytest.raises(InputError, match=r"files names 'none\.bin', which is not there"):
+        load_reward("my_rewards:build")
+    module(source + "build.files = 7\n")
+    forgotten()
+    with pytest.raises(InputError, match=r"files is 7\. Make it a list of paths"):
+        load_reward("my_rewards:build")
+
+
+def test_a_function_is_known_by_its_own_lines():
+    def one(images, prompts):
+        return [1.0] * len(images)
+
+    first = load_reward(one, name="x").describe()
+
+    def one(images, prompts):
+        return [2.0] * len(images)
+
+    assert load_reward(one, name="x").describe() != first
+    assert load_reward(one, name="x").describe() == load_reward(one, name="x").describe()
+    assert "source_sha256" not in load_reward(len, name="built in").describe()
 
 
 def test_the_default_device_is_one_that_torch_has():

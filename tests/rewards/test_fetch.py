@@ -35,13 +35,17 @@ def test_a_folder_is_searched_for_the_official_name(tmp_path):
 
 def test_a_wrong_path_says_what_was_expected(tmp_path):
     with pytest.raises(InputError, match=r"is no file. Give the path of model\.safetensors"):
+        fetch.obtain(LOCAL, local=tmp_path / "none")
+    with pytest.raises(
+        InputError, match=r"has neither model\.safetensors nor .*Give the weights f"
+    ):
         fetch.obtain(LOCAL, local=tmp_path)
     with pytest.raises(InputError, match="Give the folder that holds the files of a/b"):
         fetch.obtain_folder("a/b", revision=None, patterns=("*",), local=tmp_path / "none")
 
 
 def test_what_is_not_on_the_hub_names_its_page():
-    with pytest.raises(InputError, match=r"tgxs002/align_sd.*weights=PATH"):
+    with pytest.raises(InputError, match=r"tgxs002/align_sd.*name it by its path: hps:PATH"):
         load_reward("hps", device="cpu")
 
 
@@ -54,7 +58,7 @@ def test_without_network_and_cache_the_way_out_is_told(name):
     told = str(raised.value)
     assert f"hf download {weights.repo} " in told
     assert f"--revision {weights.revision}" in told
-    assert "weights=PATH" in told
+    assert f"name a local copy by its path: {name}:PATH" in told
     if name not in {"siglip2", "vqascore"}:  # these need several files
         assert f"{weights.file} ({weights.size / 1e9:.3g} GB)" in told
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 import sys
@@ -203,3 +204,24 @@ def test_renaming_takes_the_first_rule_from_the_start():
 def test_an_unknown_dtype_lists_the_known_ones():
     with pytest.raises(InputError, match="float32, float16, bfloat16"):
         w.torch_dtype("int8")
+
+
+def test_a_prefix_that_only_one_part_shares_belongs_to_the_names(tmp_path):
+    save_file({"model.a": torch.zeros(1), "model.b": torch.ones(1)}, tmp_path / "1.safetensors")
+    save_file({"visual.a": torch.zeros(2)}, tmp_path / "2.safetensors")
+    places = {"model.a": "1.safetensors", "model.b": "1.safetensors", "visual.a": "2.safetensors"}
+    index = tmp_path / "model.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": places}))
+    assert set(w.read(index)) == set(places)
+    index.write_text(json.dumps({"weight_map": {"model.a": "1.safetensors"}}))
+    assert set(w.read(index)) == {"a", "b"}
+
+
+@pytest.mark.parametrize("text", ["[]", "{", '{"weight_map": [1]}', '{"weight_map": {"a": 1}}'])
+def test_a_damaged_index_is_told(tmp_path, text):
+    index = tmp_path / "model.safetensors.index.json"
+    index.write_text(text)
+    with pytest.raises(
+        InputError, match=r"index\.json (is no JSON|holds a list|names no parts).*ave"
+    ):
+        w.read(index)
