@@ -101,6 +101,9 @@ def load_pairs(
     if limit is not None and limit < 1:
         msg = f"limit is {limit}. Give at least 1, or None for all."
         raise InputError(msg)
+    if on_missing not in ("raise", "drop"):
+        msg = f"on_missing is {on_missing!r}. Give 'raise' or 'drop'."
+        raise InputError(msg)
     options = Options(config=config, split=split, streaming=streaming, revision=revision)
     opened = open_source(source, options)
     user_images = None

@@ -190,9 +190,6 @@ class UserImages:
     def __init__(
         self, folder: str | os.PathLike[str], *, on_missing: OnMissing = "raise", name: str
     ) -> None:
-        if on_missing not in ("raise", "drop"):
-            msg = f"on_missing is {on_missing!r}. Give 'raise' or 'drop'."
-            raise InputError(msg)
         self.images = ImageFolder(folder)
         self.hashes = Hashes(self.images.path)
         self.on_missing, self.name, self.given = on_missing, name, os.fspath(folder)

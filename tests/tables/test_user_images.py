@@ -262,6 +262,8 @@ def test_a_crop_that_does_not_fit_is_refused(tmp_path, own, box):
 def test_a_wrong_word_is_refused(table, own):
     with pytest.raises(InputError, match=r"on_missing is 'skip'\. Give 'raise' or 'drop'"):
         load_pairs(table, images=own, on_missing="skip")
+    with pytest.raises(InputError, match=r"Give 'raise' or 'drop'"):
+        load_pairs(table, on_missing="skip")
 
 
 # Without a folder, or without need of one
