@@ -1,9 +1,10 @@
-"""Files of ours: complete or absent, told apart by their bytes, JSON that every reader takes."""
+"""What touches the machine: whole files or none, their checksums and JSON, libraries kept quiet."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -69,3 +70,22 @@ def json_bytes(value: Mapping[str, Any]) -> bytes:
         msg = f"cannot be stored as JSON: {error}. Use strings, finite numbers, lists and dicts."
         raise InputError(msg) from error
     return (text + "\n").encode()
+
+
+@contextmanager
+def silence_loggers(*libraries: str) -> Iterator[None]:
+    """Let no log line of these libraries out but critical ones; their errors are still raised.
+
+    Args:
+        libraries: Names of loggers, e.g. "huggingface_hub". Import a library before: on import
+            it sets its own level.
+    """
+    loggers = [logging.getLogger(name) for name in libraries]
+    levels = [logger.level for logger in loggers]
+    try:
+        for logger in loggers:
+            logger.setLevel(logging.CRITICAL)
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

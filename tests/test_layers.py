@@ -22,7 +22,6 @@ LAYERS = {
     "evidence": 0,
     "version": 0,
     "files": 1,
-    "loggers": 1,
     "registry": 1,
     "words": 1,
     "tasks": 2,

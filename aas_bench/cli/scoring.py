@@ -233,6 +233,16 @@ def _stored(run: Path) -> dict[str, Any] | None:
     return stored
 
 
+def _beside_placebos(pairs: Any, placebos: str, n_placebos: int) -> Dataset:
+    """The pairs with placebo requests of the kinds that the command names."""
+    from aas_bench.placebos import KINDS_OF, with_placebos
+
+    for kind in KINDS_OF[placebos]:
+        pairs = with_placebos(pairs, kind, n_placebos=n_placebos)
+    found: Dataset = pairs
+    return found
+
+
 def _score(
     data: str,
     options: dict[str, Any],
@@ -242,7 +252,6 @@ def _score(
 ) -> tuple[ScoreTable, Dataset | IterableDataset]:
     """The scores, and the pairs that they are of."""
     from aas_bench.files import json_bytes, write_atomically
-    from aas_bench.placebos import KINDS_OF, with_placebos
     from aas_bench.rewards.catalog import load_reward
     from aas_bench.run.score import score as score_pairs
 
@@ -252,8 +261,8 @@ def _score(
         # The models first: a wrong name must not cost the loading of the pairs.
         models = [load_reward(name, device=device, dtype=dtype) for name in reward]
         pairs = open_pairs(data, options)
-        for kind in KINDS_OF[placebos]:
-            pairs = with_placebos(pairs, kind, n_placebos=n_placebos)
+        if placebos != "none":
+            pairs = _beside_placebos(pairs, placebos, n_placebos)
         table = score_pairs(pairs, models, out=out, **run)
     write_atomically(out / PAIRS, json_bytes({"source": data, **options}))
     return table, pairs

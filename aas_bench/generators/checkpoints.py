@@ -20,10 +20,10 @@ import transformers
 from huggingface_hub.errors import LocalEntryNotFoundError
 
 from aas_bench.errors import BackendError, SpecError
+from aas_bench.files import silence_loggers
 from aas_bench.generators.pipelines import PIPELINES
 from aas_bench.generators.rules import is_local
 from aas_bench.generators.spec import Submission
-from aas_bench.loggers import silence_loggers
 
 _LIBRARIES: Final = frozenset({"diffusers", "transformers"})
 

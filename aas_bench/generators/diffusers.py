@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 from aas_bench.errors import BackendError
+from aas_bench.files import silence_loggers
 from aas_bench.generators import long_prompt, vsf
 from aas_bench.generators.base import DEFAULT_STRENGTH, Generator, Outcome, Request, Status
 from aas_bench.generators.checkpoints import image_to_image, load_pipeline
@@ -20,7 +21,6 @@ from aas_bench.generators.low_rank import merge_adapters
 from aas_bench.generators.noise import draw_noise, noise_generator
 from aas_bench.generators.pipelines import PIPELINES, latent_shape
 from aas_bench.generators.spec import Submission
-from aas_bench.loggers import silence_loggers
 
 _VERSIONED: Final = ("torch", "diffusers", "transformers", "peft")
 

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from aas_bench.errors import BackendError, InputError
-from aas_bench.files import file_sha256
-from aas_bench.loggers import silence_loggers
+from aas_bench.files import file_sha256, silence_loggers
 from aas_bench.rewards.facts import Weights
 from aas_bench.rewards.spelling import WEIGHTS_SUFFIXES
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from aas_bench.errors import BackendError, InputError, SchemaError, raise_faults
-from aas_bench.loggers import silence_loggers
+from aas_bench.files import silence_loggers
 from aas_bench.registry import Registry, import_object
 from aas_bench.tables.formats import TABLE_SUFFIXES, frame_columns, read_columns, read_lines
 from aas_bench.tables.schema import (

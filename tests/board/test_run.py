@@ -55,7 +55,7 @@ def test_faithful_follows_and_polish_does_not(leaderboard, builtin, tmp_path):
     assert follows["polish"]["delta"]["high"] < 0
     assert polishes["polish"]["delta"]["value"] == 0
     override = follows["average-taste"]
-    assert override["overridden_of_moved"]["value"] > 0
+    assert override["overridden"]["value"] > 0
     assert sum(override[o]["value"] for o in ("followed", "overridden", "missed", "lucky")) == (
         pytest.approx(1)
     )

@@ -139,7 +139,7 @@ def test_the_address_keeps_the_filter_and_the_back_button_undoes_it(open_page, r
 def test_the_link_in_the_findings_leads_to_its_pairs(open_page, report):
     uri, summary = report
     page = open_page(uri)
-    link = page.get_by_role("link", name="See what it overrode").first
+    link = page.get_by_role("link", name="See the pairs").first
     link.click()
     page.wait_for_function("location.hash.includes('outcome=overridden')")
     name = choice(page, "reward").input_value()
