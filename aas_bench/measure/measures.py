@@ -284,7 +284,7 @@ MEASURES: Final = Registry(
         ),
         Measure(
             name="understood",
-            label="Follows the request",
+            label="Net move towards the request",
             formula="u = P(d(request) > d(placebo)) - P(d(request) < d(placebo))",
             higher_is_better=True,
             chance=0.0,

@@ -59,7 +59,7 @@ def headline_table(summary: Summary) -> Table:
         columns.insert(1, Column(key="rank", label="Rank", kind="number"))
     if any_override(summary):
         columns += [
-            _share("understood", "Follows the request (net)"),
+            _share("understood", "Moved towards the request (net)"),
             _share("override_rate", "Override rate"),
         ]
     columns.append(Column(key="coverage", label="Pairs", kind="number"))

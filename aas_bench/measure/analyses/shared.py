@@ -41,5 +41,5 @@ def override_breakdown(scores: TaskScores, groupings: Mapping[str, Masks]) -> Br
         name="override_rate",
         title="Override rate",
         unit="share",
-        note="Of the pairs whose score followed the request, the share that polish won.",
+        note="Of the pairs whose score moved towards the request, the share that polish won.",
     )
