@@ -38,7 +38,7 @@ from aas_bench.rewards.blip import ITM_LARGE, BlipMatch
 from aas_bench.rewards.clip import OPENAI_PIXELS
 from aas_bench.rewards.dual import DualEncoder, OpenClipTowers
 from aas_bench.rewards.pixels import ImageTransform
-from aas_bench.rewards.tokens import bert_tokens, open_clip_tokens
+from aas_bench.rewards.tokens import SENTENCE, bert_tokens, open_clip_tokens
 from aas_bench.run.score import score
 from aas_bench.tables.images import open_image
 from aas_bench.tables.schema import pair_features
@@ -119,7 +119,7 @@ def blip_match(device: str, dtype: torch.dtype) -> tuple[RewardModel, Bare]:
         "[SEP]",
         "[MASK]",
         ",",
-        *" ".join([*SUBJECTS, REQUEST]).split(),
+        *" ".join([*SUBJECTS, REQUEST, SENTENCE]).split(),
     ]
     with tempfile.TemporaryDirectory() as folder:
         vocabulary = Path(folder) / "vocab.txt"

@@ -8,7 +8,7 @@ import aas_bench
 from aas_bench.counterfactual.effects import EFFECTS
 from aas_bench.counterfactual.scenes import SCENES, photograph
 from aas_bench.counterfactual.split import counterfactual_dataset
-from aas_bench.errors import InputError
+from aas_bench.errors import InputError, SchemaError, StoreError
 from aas_bench.placebos import with_placebos
 from aas_bench.rewards.base import RewardModel
 from aas_bench.rewards.effect_match import strengths
@@ -126,19 +126,25 @@ def test_they_survive_files_and_a_run_that_goes_on(split, tmp_path):
     pairs = with_placebos(split.select(range(20)), n_placebos=3)
     whole = aas_bench.score(pairs, "polish", out=tmp_path / "run", part_size=7, progress=False)
     first = (tmp_path / "run" / "scores.parquet").read_bytes()
-    (tmp_path / "run" / "parts").joinpath("000001.parquet").unlink(missing_ok=True)
+    lost = sorted((tmp_path / "run" / "parts").glob("part-00001.*"))
+    assert lost
+    for file in [*lost, tmp_path / "run" / "scores.parquet"]:
+        file.unlink()
     aas_bench.score(pairs, "polish", out=tmp_path / "run", part_size=7, progress=False)
     assert (tmp_path / "run" / "scores.parquet").read_bytes() == first
     again = aas_bench.load_scores(whole.save(tmp_path / "table.parquet"))
     gains = whole.placebos("polish", "matched")
     assert gains.shape == (20, 3)
+    whole.frame.to_csv(tmp_path / "table.csv", index=False)
+    text = aas_bench.load_scores(tmp_path / "table.csv").placebos("polish", "matched")
+    assert text == pytest.approx(gains, abs=1e-12)
     assert np.array_equal(again.placebos("polish", "matched"), gains)
 
 
 def test_other_placebos_do_not_mix_with_a_run(split, tmp_path):
     pairs = split.select(range(4))
     aas_bench.score(with_placebos(pairs), "polish", out=tmp_path, progress=False)
-    with pytest.raises(Exception, match=r"another|other|differ"):
+    with pytest.raises(StoreError):
         aas_bench.score(with_placebos(pairs, seed=1), "polish", out=tmp_path, progress=False)
 
 
@@ -173,3 +179,15 @@ def test_wrong_options_are_named(split, options, said):
 def test_a_stream_is_refused(split):
     with pytest.raises(InputError, match="without streaming"):
         with_placebos(split.to_iterable_dataset())
+
+
+def test_a_reward_left_out_takes_its_placebo_scores_along_and_bad_lists_are_named(split, tmp_path):
+    pairs = with_placebos(split.select(range(3)), n_placebos=2)
+    table = aas_bench.score(pairs, ["polish", "random"], progress=False)
+    path = table.save(tmp_path / "t.parquet")
+    assert not [c for c in aas_bench.load_scores(path, rewards=["polish"]).frame if "random" in c]
+    frame = table.frame.astype({"polish_dimp": object})
+    for bad in ("much", [1.0, float("inf")], 3.5):
+        frame.at[1, "polish_dimp"] = bad
+        with pytest.raises(SchemaError, match=r"row 1: polish_dimp: .* is no list"):
+            aas_bench.ScoreTable.from_frame(frame)

@@ -4,15 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from aas_bench.tables.schema import (
-    DIMENSIONS,
-    INDEX,
-    LABEL,
-    MODEL,
-    PAIR_ID,
-    PLACEBO_CELLS,
-    score_column,
-)
+from aas_bench.tables.schema import DIMENSIONS, INDEX, LABEL, MODEL, PAIR_ID
 from aas_bench.tables.scores import ScoreTable, score_columns
 
 _KEPT: Final = (
@@ -24,7 +16,5 @@ _KEPT: Final = (
 def scores_only(table: ScoreTable, rewards: tuple[str, ...]) -> ScoreTable:
     """The table without prompts, paths and other text."""
     wanted = [*_KEPT, *(name for reward in rewards for name in score_columns(reward))]
-    lists = [cell for both in PLACEBO_CELLS.values() for cell in both]
-    wanted += [score_column(reward, cell) for reward in rewards for cell in lists]
     columns = [name for name in wanted if name in table.frame]
     return ScoreTable(frame=table.frame[columns], rewards=rewards)

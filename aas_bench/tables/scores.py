@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+PLACEBO_ENDS: Final = tuple(cell for both in PLACEBO_CELLS.values() for cell in both)
 _NULL_TEXT: Final = frozenset({"", "null", "none", "nan", "na", "n/a"})
 
 Scores: TypeAlias = NDArray[np.float64]
@@ -183,11 +185,11 @@ class ScoreTable:
         if not all(name in self.frame for name in names):
             return None
         original, distorted = (self.frame[name] for name in names)
-        most = max((np.size(each) for each in distorted if each is not None), default=0)
+        most = max((len(each) for each in distorted if each is not None), default=0)
         gains = np.full((len(self.frame), most), np.nan)
         for row, polished, asked in zip(gains, original, distorted, strict=True):
             if polished is not None and asked is not None and len(polished) == len(asked):
-                row[: len(asked)] = np.subtract(asked, polished, dtype=np.float64)
+                row[: len(asked)] = np.subtract(asked, polished)
         return gains if most else None
 
     @property
@@ -318,7 +320,10 @@ def _canonical(
     columns = {name: column for name, column in columns.items() if name not in dropped}
     in_pairs = _complete(columns, n_rows(columns), label)
     for name in [n for reward in chosen for n in score_columns(reward) if n in columns]:
-        if not name.endswith(CUTS):
+        if name.endswith(PLACEBO_ENDS):
+            columns[name], bad = _each_row(values(columns[name]), _number_list, name, None)
+            faults += bad
+        elif not name.endswith(CUTS):
             columns[name], bad = _numbers(columns[name], name)
             faults += bad
     mend = "Mend these cells; leave a missing score empty." if faults else "Mend these cells."
@@ -334,9 +339,10 @@ def detect_rewards(columns: Iterable[str]) -> tuple[str, ...]:
 
 
 def score_columns(reward: str) -> list[str]:
-    """Every column that a table can hold for a reward model: scores, their sigma, cut flags."""
+    """Every column that a table can hold for a reward model: scores, sigmas, cuts, placebos."""
     cells = [score_column(reward, c) for c in CELLS]
-    return [*cells, *(f"{c}_sigma" for c in cells), *(score_column(reward, c) for c in CUTS)]
+    others = [score_column(reward, c) for c in (*CUTS, *PLACEBO_ENDS)]
+    return [*cells, *(f"{c}_sigma" for c in cells), *others]
 
 
 def _unknown_reward(reward: str, known: Iterable[str]) -> UnknownNameError:
@@ -444,6 +450,25 @@ def _each_row(
             faults.append(f"row {row}: {name}: {error}")
             found.append(default)
     return found, faults
+
+
+def _number_list(value: Any) -> list[float] | None:
+    """The scores of one cell under placebos, nan where one is missing; text holds them as JSON."""
+    if not isinstance(value, str) and not hasattr(value, "__len__"):
+        if authors.is_null(value):
+            return None
+        msg = f"{value!r:.60} is no list of numbers."
+        raise SchemaError(msg)
+    try:
+        items = json.loads(value) if isinstance(value, str) else list(value)
+        found = np.array([np.nan if each is None else each for each in items], dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        msg = f"{value!r:.60} is no list of numbers."
+        raise SchemaError(msg) from error
+    if found.ndim != 1 or np.isinf(found).any():
+        msg = f"{value!r:.60} is no list of finite numbers."
+        raise SchemaError(msg)
+    return [float(each) for each in found]
 
 
 def _is_text(column: Any) -> bool:
