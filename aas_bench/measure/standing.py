@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from aas_bench.measure.view import View, Views
+from aas_bench.stats.analysis import Analysis
 from aas_bench.stats.estimate import Estimate
-from aas_bench.stats.placebo import placebo_from_four
-from aas_bench.stats.preference import chosen
-from aas_bench.stats.rescaling import rescaling
-from aas_bench.stats.resolution import difference
 from aas_bench.tables.scores import ScoreTable
 
 
@@ -54,16 +52,15 @@ def standings(table: ScoreTable) -> Mapping[str, Standing]:
         >>> round(found.overridden.value, 3), round(found.overridden_in_every_unit.value, 3)
         (0.75, 0.233)
     """
-    return {name: _standing(table, name) for name in table.rewards}
+    views = replace(Views.of(table, Analysis()), label=None)
+    return {name: _standing(views.view(name)) for name in table.rewards}
 
 
-def _standing(table: ScoreTable, reward: str) -> Standing:
-    cells = table.cells(reward)
-    four = (cells.oiop, cells.oidp, cells.diop, cells.didp)
-    swap = placebo_from_four(*four, clusters=table.clusters)
-    units = rescaling(*four, clusters=table.clusters)
+def _standing(view: View) -> Standing:
+    swap, units = view.placebos["original"], view.rescaling
+    assert units is not None
     return Standing(
-        chosen=chosen(difference(cells.didp, cells.oidp), clusters=table.clusters),
+        chosen=view.chosen,
         moved=swap.understood,
         overridden=swap.override_rate,
         moved_in_every_unit=units.towards,

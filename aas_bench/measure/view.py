@@ -27,8 +27,8 @@ from aas_bench.stats.resolution import difference
 from aas_bench.stats.strength import StrengthCurve, strength_curve
 from aas_bench.tables.scores import Cells, ScoreTable
 
-SCORED_PLACEBOS: Final[tuple[PlaceboKind, ...]] = ("matched", "foreign")
-"""Kinds of placebo that a run scores beside the four cells, the headline first."""
+PLACEBOS: Final[tuple[PlaceboKind, ...]] = ("matched", "original", "foreign")
+"""Kinds of placebo, the best evidence first: foreign ones change the content too."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -123,25 +123,25 @@ class View:
 
     @cached_property
     def placebos(self) -> Mapping[PlaceboKind, PlaceboOverride]:
-        """Understanding and override by kind of placebo: what was scored, the original prompt last.
+        """Understanding and override by kind of placebo, in the order of `PLACEBOS`.
 
         The first is the headline. Empty without scores under any placebo.
         """
-        found: dict[PlaceboKind, PlaceboOverride] = {}
+        found = {kind: self._against(kind) for kind in PLACEBOS}
+        return {kind: each for kind, each in found.items() if each is not None}
+
+    def _against(self, kind: PlaceboKind) -> PlaceboOverride | None:
         options = {**self.choice_keywords, "labels": self.label}
-        for kind in SCORED_PLACEBOS:
-            gains = self.views.placebos(self.reward, kind)
-            if gains is not None:
-                # Pairs may have fewer placebos than the widest; a missing real score was refused.
-                found[kind] = placebo_override(
-                    self.margin, gains[self.rows], kind=kind, **{**options, "on_missing": "drop"}
-                )
-        if self.four:
+        if kind == "original":
             cells = self.cells
-            found["original"] = placebo_from_four(
-                cells.oiop, cells.oidp, cells.diop, cells.didp, **options
-            )
-        return found
+            four = (cells.oiop, cells.oidp, cells.diop, cells.didp)
+            return placebo_from_four(*four, **options) if self.four else None
+        gains = self.views.placebos(self.reward, kind)
+        if gains is None:
+            return None
+        # Pairs may have fewer placebos than the widest; a missing real score was refused.
+        options["on_missing"] = "drop"
+        return placebo_override(self.margin, gains[self.rows], kind=kind, **options)
 
     @property
     def placebo(self) -> PlaceboOverride | None:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from aas_bench.counterfactual import effect_meters as measures
+from aas_bench.counterfactual import effect_meters
 from aas_bench.counterfactual.effect_meters import View
 from aas_bench.counterfactual.effects import EFFECTS
 
@@ -47,68 +47,68 @@ def test_luma_is_that_of_the_television_standard():
 
 def test_sharpness_does_not_depend_on_contrast(checker):
     faint = (checker.image.astype(int) - 60) // 4 + 60
-    assert measures.sharpness(View(faint.astype(np.uint8))) == pytest.approx(
-        measures.sharpness(checker.view), abs=0.3
+    assert effect_meters.sharpness(View(faint.astype(np.uint8))) == pytest.approx(
+        effect_meters.sharpness(checker.view), abs=0.3
     )
 
 
 def test_sharpness_of_a_plain_picture_is_none_at_all(checker):
-    assert measures.sharpness(checker.plain) == pytest.approx(0)
+    assert effect_meters.sharpness(checker.plain) == pytest.approx(0)
 
 
 def test_colour_strength_is_the_span_of_the_channels():
-    assert measures.colour_strength(View(filled(200, 150, 40))) == 160
-    assert measures.colour_strength(View(filled(77, 77, 77))) == 0
+    assert effect_meters.colour_strength(View(filled(200, 150, 40))) == 160
+    assert effect_meters.colour_strength(View(filled(77, 77, 77))) == 0
 
 
 def test_acid_colour_is_nought_on_the_daylight_axis():
-    assert measures.acid_colour(View(filled(200, 120, 40))) == 0
-    assert measures.acid_colour(View(filled(0, 255, 0))) == 255
-    assert measures.acid_colour(View(filled(255, 0, 255))) == 255
+    assert effect_meters.acid_colour(View(filled(200, 120, 40))) == 0
+    assert effect_meters.acid_colour(View(filled(0, 255, 0))) == 255
+    assert effect_meters.acid_colour(View(filled(255, 0, 255))) == 255
 
 
 def test_light_range_of_two_halves_is_half_their_distance():
     image = filled(20, 20, 20, shape=(100, 400))
     image[:, 200:] = 220
-    assert measures.light_range(View(image)) == pytest.approx(100, rel=0.03)
+    assert effect_meters.light_range(View(image)) == pytest.approx(100, rel=0.03)
 
 
 def test_texture_share_counts_pixels(checker):
     image = filled(100, 100, 100, shape=(50, 100))
     image[:, 50::2] = 110
-    assert measures.texture_share(View(image)) == pytest.approx(0.5, abs=0.02)
-    assert measures.texture_share(checker.plain) == 0
+    assert effect_meters.texture_share(View(image)) == pytest.approx(0.5, abs=0.02)
+    assert effect_meters.texture_share(checker.plain) == 0
 
 
 def test_entropy_of_four_equal_tones_is_two_bits():
     image = np.repeat(np.array([10, 60, 120, 250], np.uint8), 50).reshape(10, 20)
-    assert measures.tonal_entropy(View(np.dstack([image] * 3))) == pytest.approx(2)
-    assert measures.tonal_entropy(View(filled(1, 2, 3))) == 0
+    assert effect_meters.tonal_entropy(View(np.dstack([image] * 3))) == pytest.approx(2)
+    assert effect_meters.tonal_entropy(View(filled(1, 2, 3))) == 0
 
 
 def test_backdrop_is_the_outer_frame_alone():
     image = filled(100, 100, 100, shape=(100, 100))
     image[20:80, 20:80:2] = 200
-    assert measures.backdrop_detail(View(image)) == 0
-    assert measures.prominence(View(image)) > 10
+    assert effect_meters.backdrop_detail(View(image)) == 0
+    assert effect_meters.prominence(View(image)) > 10
 
 
 def test_prominence_compares_middle_and_frame(checker):
-    assert measures.prominence(checker.view) == pytest.approx(0, abs=1)
+    assert effect_meters.prominence(checker.view) == pytest.approx(0, abs=1)
 
 
 def test_busy_share_is_the_share_of_the_area_with_detail(checker):
     image = filled(100, 100, 100, shape=(200, 400))
     image[:, 300:] = np.indices((200, 100)).sum(axis=0)[..., None] % 2 * 200
-    assert measures.busy_share(View(image)) == pytest.approx(0.25, abs=0.03)
-    assert measures.busy_share(checker.plain) == 0
+    assert effect_meters.busy_share(View(image)) == pytest.approx(0.25, abs=0.03)
+    assert effect_meters.busy_share(checker.plain) == 0
 
 
 def test_spread_of_hues_grows_with_the_foreign_area():
     def with_patch(width):
         image = filled(120, 120, 120, shape=(100, 200))
         image[20:80, 20 : 20 + width] = (230, 60, 20)
-        return measures.colour_spread(View(image))
+        return effect_meters.colour_spread(View(image))
 
     assert with_patch(0) == 0
     assert with_patch(20) < with_patch(50) < with_patch(80)
@@ -117,12 +117,12 @@ def test_spread_of_hues_grows_with_the_foreign_area():
 def test_spread_of_hues_ignores_light():
     image = filled(50, 50, 50)
     image[:, 48:] = 200
-    assert measures.colour_spread(View(image)) == pytest.approx(0, abs=1e-4)
+    assert effect_meters.colour_spread(View(image)) == pytest.approx(0, abs=1e-4)
 
 
 def test_warm_light_ignores_blue():
-    assert measures.warm_light(View(filled(100, 40, 7))) == 70
-    assert measures.warm_light(View(filled(0, 0, 255))) == 0
+    assert effect_meters.warm_light(View(filled(100, 40, 7))) == 70
+    assert effect_meters.warm_light(View(filled(0, 0, 255))) == 0
 
 
 @given(column=st.integers(min_value=1, max_value=97))
@@ -132,6 +132,8 @@ def test_lean_is_where_the_detail_is(column):
     expected = (column + 0.5) / 100 * 2 - 1  # steps at column - 1 | column and column + 1 | + 2
     at_the_end = column + 2 == 100
     if not at_the_end:
-        assert measures.signed_lean(View(image)) == pytest.approx(expected, abs=0.02)
+        assert effect_meters.signed_lean(View(image)) == pytest.approx(expected, abs=0.02)
     mirrored = np.ascontiguousarray(image[:, ::-1])
-    assert measures.lean(View(mirrored)) == pytest.approx(measures.lean(View(image)), abs=0.03)
+    assert effect_meters.lean(View(mirrored)) == pytest.approx(
+        effect_meters.lean(View(image)), abs=0.03
+    )

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from aas_bench.counterfactual import split as build
+from aas_bench.counterfactual import split
 from aas_bench.counterfactual.effects import EFFECTS
 from aas_bench.counterfactual.scenes import SCENES, photograph
 from aas_bench.counterfactual.split import (
@@ -153,7 +153,7 @@ def test_files_hold_the_same_pairs_and_give_the_same_scores(tmp_path):
 def test_equal_pictures_are_equal_bytes():
     options = {k: list(v) if k != "size" else v for k, v in SMALL.items()}
     options |= {"doses": [0.75], "wordings": None}
-    once, twice = (list(build.encoded_rows(options, "any")) for _ in range(2))
+    once, twice = (list(split.encoded_rows(options, "any")) for _ in range(2))
     assert once == twice
     originals = {row["image_original"]["bytes"] for row in once}
     assert len(originals) == 2
@@ -164,7 +164,7 @@ def test_the_dataset_is_read_again_until_the_code_changes(monkeypatch):
     options = {**SMALL, "effects": ("clarity",), "doses": (0.5,), "wordings": 1}
     first = counterfactual_dataset(**options).cache_files
     assert counterfactual_dataset(**options).cache_files == first
-    monkeypatch.setattr(build, "split_revision", lambda: "0" * 16)
+    monkeypatch.setattr(split, "split_revision", lambda: "0" * 16)
     assert counterfactual_dataset(**options).cache_files != first
 
 

@@ -7,7 +7,7 @@ import pytest
 from support.result_records import measured, pending, record
 
 from aas_bench.errors import InputError
-from aas_bench.records import collection as store
+from aas_bench.records import collection
 from aas_bench.records.collection import collect, load_results, save_record
 from aas_bench.records.record import Subject
 
@@ -88,7 +88,7 @@ def test_of_two_records_with_one_id_none_is_shown(tmp_path):
 
 
 def test_a_file_too_large_is_refused_unread(tmp_path, monkeypatch):
-    monkeypatch.setattr(store, "MAX_BYTES", 100)
+    monkeypatch.setattr(collection, "MAX_BYTES", 100)
     save_record(measured(), tmp_path)
     (refused,) = load_results(tmp_path).refused
     assert refused.reason == "is larger than 100 bytes"
@@ -101,7 +101,7 @@ def test_links_and_hidden_files_are_not_followed(tmp_path):
     (folder / "linked").symlink_to(outside)
     (folder / "linked.json").symlink_to(outside / "counterfactual/model-1/measured.json")
     save_record(measured(), folder / ".hidden")
-    assert load_results(folder) == store.Results(records=(), refused=(), flagged=())
+    assert load_results(folder) == collection.Results(records=(), refused=(), flagged=())
 
 
 def test_a_missing_folder_is_the_callers_to_mend(tmp_path):

@@ -45,9 +45,9 @@ def killer():
 
 
 def _die_after(n_images):
-    from aas_bench.run import made_images as images
+    from aas_bench.run import made_images
 
-    write, left = images.write_atomically, [n_images]
+    write, left = made_images.write_atomically, [n_images]
 
     def write_and_die(path, content):
         write(path, content)
@@ -55,7 +55,7 @@ def _die_after(n_images):
         if not left[0]:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    images.write_atomically = write_and_die
+    made_images.write_atomically = write_and_die
 
 
 def _serve():
