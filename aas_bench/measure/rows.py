@@ -131,6 +131,8 @@ def memberships(column: pd.Series[Any]) -> Memberships:
         cells = pa.array(column, from_pandas=True)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
         return _mixed_memberships(column)  # Arrow holds one kind of value in a column
+    if isinstance(cells, pa.ChunkedArray):  # of a long column; parents of lists count by chunk
+        cells = cells.combine_chunks()
     if pa.types.is_struct(cells.type):
         raise _no_groups(column.name, "holds objects")
     row = np.arange(len(column))
