@@ -15,7 +15,7 @@ from aas_bench.tasks.catalog import TASKS
 
 PACKAGE = Path(__file__).parents[1] / "aas_bench"
 DOORS = ("dataset_scripts", "leaderboard")
-"""Folders of programs outside the package; `metrics/` may use the statistics, these may not."""
+"""Folders of programs outside the package that compute nothing themselves."""
 
 LAYERS = {
     "errors": 0,
@@ -47,9 +47,7 @@ LAYERS = {
     "__main__": 13,
 }
 FORBIDDEN_BESIDE_LOWER = {("tables", "stats"), ("tasks", "stats")}
-MAY_USE_STATISTICS = {"stats", "measure", "evidence"}
-# What the metric scripts share checks what `evaluate` hands over, and computes nothing.
-CHECKS = {"read_labels", "read_scores", "read_groups"}
+MAY_USE_STATISTICS = {"stats", "measure", "evidence", "metric"}
 MAY_SHARE_A_NAME = {"__init__", "base", "catalog"}
 
 
@@ -119,7 +117,7 @@ def statistics_used(files, known):
     """
     for path in files:
         for target, name in imported(path, known):
-            if layer_of(target) != "stats" or (path.parent.name == "metric" and name in CHECKS):
+            if layer_of(target) != "stats":
                 continue
             if name is None or inspect.isroutine(getattr(importlib.import_module(target), name)):
                 yield f"{path.parent.name}/{path.name} imports {target}" + (
