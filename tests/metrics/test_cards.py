@@ -40,8 +40,7 @@ def examples_fail(text, name, names):
 def test_the_front_matter_is_that_of_a_metric_space(name):
     head, _ = card(name)
     assert head["title"] == name
-    assert (head["sdk"], head["app_file"], head["pinned"]) == ("gradio", "app.py", False)
-    assert int(head["sdk_version"].split(".")[0]) >= 6
+    assert (head["sdk"], head["app_port"], head["pinned"]) == ("docker", 7860, False)
     assert head["tags"] == ["evaluate", "metric"]
     assert head["description"]
     folder = Path(metric_path(name))
