@@ -117,6 +117,10 @@ class EmotionFaces(BenchBuilder):
         """Without sources there are no faces."""
         return None if self.config.source else "give --source, a table of faces or a run."
 
+    def origins(self) -> list[str]:
+        """The sources."""
+        return [source.about for source in self._sources]
+
     def _info(self) -> datasets.DatasetInfo:
         types: Row = {FACES[emotion]: Image() for emotion in EMOTIONS}
         types |= {"prompt": Value("string"), MODEL: Value("string"), INDEX: Value("int64")}

@@ -10,13 +10,18 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import datasets
 
 from aas_bench.errors import AasBenchError, InputError, SchemaError
 from aas_bench.publish.builder import BadItem, BenchBuilder, BenchConfig, for_viewer, option
-from aas_bench.publish.pair_sources import PairSource, open_pairs_source
+from aas_bench.publish.pair_sources import (
+    PairSource,
+    TablePairs,
+    open_pairs_source,
+    public_name,
+)
 from aas_bench.tables import authors
 from aas_bench.tables.formats import read_frame
 from aas_bench.tables.schema import (
@@ -29,6 +34,9 @@ from aas_bench.tables.schema import (
     Label,
     pair_features,
 )
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LABEL_NAMES: Final = (Label.ORIGINAL.name.lower(), Label.DISTORTED.name.lower(), "tie")
 """0 and 1 keep their numbers; a tie or an unknown label is class 2, in `load_pairs` again -1."""
@@ -143,6 +151,22 @@ class PairBuilder(BenchBuilder):
             raise BadItem(f"{source.name} {item.name}", " ".join(str(error).split())) from error
         empty = dict.fromkeys(self.info.features)
         yield from (empty | clean_row(pair) for pair in pairs)
+
+    def origins(self) -> list[str]:
+        """The sources, and the votes that were added."""
+        votes = self.config.votes
+        added = [] if votes is None else [f"votes of {public_name(votes)}"]
+        return [*(source.about for source in self.sources), *added]
+
+    def facts(self, rows: pd.DataFrame) -> dict[str, Any]:
+        """Which kinds of sources there are, and where the labels come from."""
+        tables = [isinstance(source, TablePairs) for source in self.sources]
+        said = [str(name) for name in rows[LABEL_SOURCE].dropna().unique()]
+        return {
+            "from_tables": any(tables),
+            "from_runs": not all(tables),
+            "label_sources": [name for name in said if name != "none"],
+        }
 
     def fingerprint(self, items: Sequence[Any]) -> str:
         """Also of the votes."""

@@ -19,7 +19,7 @@ from aas_bench.version import __version__
 
 _PACKAGE: Final = Path(__file__).resolve().parents[1]
 _INFO: Final = f"aas_bench-{__version__}.dist-info"
-_NAME: Final = f"aas_bench-{__version__}-py3-none-any.whl"
+NAME: Final = f"aas_bench-{__version__}-py3-none-any.whl"
 _WHEEL: Final = (
     "Wheel-Version: 1.0\nGenerator: aas-bench\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
 )
@@ -44,7 +44,7 @@ def wheel() -> tuple[str, bytes]:
             entry.external_attr = 0o644 << 16
             entry.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(entry, data)
-    return _NAME, buffer.getvalue()
+    return NAME, buffer.getvalue()
 
 
 def _code() -> Iterator[tuple[str, bytes]]:
