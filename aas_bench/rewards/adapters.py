@@ -29,7 +29,8 @@ class CallableReward(RewardModel):
     Args:
         function: Called with a list of RGB PIL images and a list of as many prompts. An attribute
             `files`, paths of files or folders that scores depend on, is part of its description
-            by content. May return (scores, mapping) and scores of shape (n, 1).
+            by content, and `reads_prompts = False` says that prompts have no say. May return
+            (scores, mapping) and scores of shape (n, 1).
         name: The name to store its scores under; None: the function's own.
     """
 
@@ -37,6 +38,7 @@ class CallableReward(RewardModel):
         self._function = function
         self._path = _path_of(function)
         self._content = _source_hash(function) | file_hashes(function)
+        self.reads_prompts = bool(getattr(function, "reads_prompts", True))
         self.name = name or self._path.rpartition(".")[2].rpartition(":")[2]
 
     def encode_images(self, images: Sequence[Any]) -> Sequence[Any]:

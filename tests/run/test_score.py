@@ -84,6 +84,7 @@ def test_every_image_is_decoded_once_for_all_rewards(monkeypatch):
     assert len(opened) == 30
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_each_image_and_each_prompt_is_encoded_once():
     model = ToyDual()
     quiet(dataset(rows(n_prompts=7)), model)
@@ -91,12 +92,14 @@ def test_each_image_and_each_prompt_is_encoded_once():
     assert set(model.images.values()) == set(model.prompts.values()) == {1}
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_prompts_are_encoded_once_though_parts_are_stored_in_between():
     model = ToyDual()
     quiet(dataset(rows(n_prompts=7)), model, part_size=4)
     assert set(model.prompts.values()) == {1}
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_an_image_of_several_pairs_is_encoded_once():
     table = list(rows())
     for row in table:
@@ -191,6 +194,7 @@ def test_without_an_original_prompt_two_cells_are_missing():
     assert scores.frame["toy_cut_original"].isna().tolist() == missing
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_only_the_distorted_prompts():
     model = ToyDual()
     cells = quiet(dataset(rows()), model, prompts="distorted").cells("toy")
@@ -234,6 +238,7 @@ def test_a_bad_image_is_recorded_and_the_run_goes_on(content, caplog):
     assert errors.drop(3).isna().all()
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_paintings_have_no_original_image_and_that_is_no_error():
     table = list(rows())
     for row in table:
@@ -304,6 +309,7 @@ class OutOfMemory(ToyDual):
 
 
 @pytest.mark.parametrize("error", [MemoryError, RuntimeError])
+@pytest.mark.usefixtures("unchecked")
 def test_out_of_memory_halves_the_batch_and_loses_nothing(error, tmp_path):
     class Model(OutOfMemory):
         pass
@@ -461,6 +467,7 @@ class TestRunDirectory:
         assert (tmp_path / "run.json").read_bytes() == told
 
     @pytest.mark.parametrize("streaming", [False, True])
+    @pytest.mark.usefixtures("unchecked")
     def test_an_interrupted_run_goes_on(self, tmp_path, streaming):
         def pairs():
             return dataset(rows()).to_iterable_dataset() if streaming else dataset(rows())
@@ -488,6 +495,7 @@ class TestRunDirectory:
         assert model.n["images"] == 2 * (15 - 4 * n_parts)
         assert (out / "scores.parquet").read_bytes() == (whole / "scores.parquet").read_bytes()
 
+    @pytest.mark.usefixtures("unchecked")
     def test_a_resumed_run_repeats_the_batches_of_an_uninterrupted_one(self, tmp_path):
         """Prompts and one image recur in every part, so memory could reach over from the others."""
 
