@@ -95,7 +95,7 @@ def quick_check(
     """
     try:
         return tuple(_quick(model, cells, at_once))
-    except Exception as error:  # noqa: BLE001 - whatever foreign code raises
+    except Exception as error:
         told = f"raised {type(error).__name__} in a call with a single item"
         return (Finding(probe="runs", outcome="not checked", text=told),)
 
@@ -116,7 +116,8 @@ def _quick(model: RewardModel, cells: Sequence[ScoredCell], at_once: int) -> Ite
         moved = max(map(float, map(np.ptp, by_image.values())))
         if differs or moved <= rounding(given):
             asked = list(dict.fromkeys([*prompts[:_OWN_PROBES], *PROBES]))
-            yield _prompt_probed(model, cells[0], asked, at_once)
+            feature = encoded(model, open_image(cells[0].image))
+            yield probe_prompts(model, feature, asked, original=cells[0].original, at_once=at_once)
         else:
             yield prompt_finding(moved, n_prompts=len(prompts))
     else:
@@ -151,18 +152,22 @@ def ask(
     )
 
 
-def _prompt_probed(
-    model: RewardModel, cell: ScoredCell, prompts: Sequence[str], at_once: int
+def probe_prompts(
+    model: RewardModel,
+    feature: Any,
+    prompts: Sequence[str],
+    *,
+    original: str | None = None,
+    at_once: int,
 ) -> Finding:
     """Whether prompts move the score of an image within a call, beyond what repeating one does."""
-    feature, first = encoded(model, open_image(cell.image)), prompts[0]
-    moved = by_chance = 0.0
+    first, moved, by_chance = prompts[0], 0.0, 0.0
     for other in prompts[1:]:
         asked = [first, first, other, other]
         if at_once < len(asked):
-            scores = np.array([ask(model, feature, [p], cell.original)[0] for p in asked])
+            scores = np.array([ask(model, feature, [p], original)[0] for p in asked])
         else:
-            scores = ask(model, feature, asked, cell.original)
+            scores = ask(model, feature, asked, original)
         if np.ptp(scores) > rounding(scores):
             moved = max(moved, float(np.ptp(scores)))
             changed = np.abs(scores[::2] - scores[1::2])
@@ -243,7 +248,7 @@ def number_format(model: RewardModel) -> str:
     told: Any = model.describe()
     while isinstance(told, Mapping) and "dtype" not in told:
         told = told.get("base")
-    return str(told["dtype"]) if told else ""
+    return str(told["dtype"]) if isinstance(told, Mapping) else ""
 
 
 def refuse_unsound(name: str, findings: Iterable[Finding]) -> None:

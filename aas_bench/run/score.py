@@ -28,7 +28,7 @@ from aas_bench.rewards.base import RewardModel, Term, weighted_sum
 from aas_bench.rewards.catalog import RewardSpec, load_reward
 from aas_bench.run.directory import RunDirectory, open_run, parquet_bytes
 from aas_bench.run.groups import PairRow, RowGroup, UndecodedPairs, prefetch, row_groups
-from aas_bench.run.model import BadImage, ModelRun, prepare
+from aas_bench.run.model import BadImage, ModelRun, call, prepare
 from aas_bench.run.progress import progress_bar
 from aas_bench.run.provenance import provenance, versions
 from aas_bench.tables.open import Source
@@ -233,9 +233,10 @@ def _load_models(
     if not models:
         msg = "no reward model is given. Name at least one, e.g. 'polish'."
         raise InputError(msg)
-    names = [model.name for model in models]
+    names = [getattr(model, "name", None) for model in models]
     for name in names:
-        if not name or not name.isprintable() or len(name) > _LONGEST_NAME:
+        usable = isinstance(name, str) and name and name.isprintable()
+        if not usable or len(name) > _LONGEST_NAME:
             msg = f"{name!r:.100} cannot name a reward model. Use 1 to {_LONGEST_NAME} characters."
             raise InputError(msg)
         if names.count(name) > 1:
@@ -245,8 +246,9 @@ def _load_models(
 
 
 def _described(model: RewardModel) -> dict[str, Any]:
+    told = call(model, "describe")
     try:
-        described: dict[str, Any] = json.loads(json_bytes(model.describe()))
+        described: dict[str, Any] = json.loads(json_bytes(told))
     except InputError as error:
         msg = f"the description of reward model {model.name!r} {error}"
         raise InputError(msg) from error
@@ -271,6 +273,9 @@ def _chosen(option: str, value: str, known: Mapping[str, T]) -> T:
 
 
 def _size(option: str, value: int) -> int:
+    if not isinstance(value, int):
+        msg = f"{option}={value!r:.80} is no number of items. Give at least 1."
+        raise InputError(msg)
     if value < 1:
         msg = f"{option}={value} is too small. Give at least 1."
         raise InputError(msg)
@@ -502,7 +507,7 @@ class PartScorer:
             prompts = [row[name] for name in self._prompts if row[name] is not None]
             prompts += [prompt for column in self._placebos for prompt in row[column] or ()]
             for prompt in prompts:
-                terms = run.model.terms(prompt, row[PROMPT_ORIGINAL])
+                terms = call(run.model, "terms", prompt, row[PROMPT_ORIGINAL])
                 asked += [prompt, *(term.prompt for term in terms)]
         run.plan_prompts(asked)
 

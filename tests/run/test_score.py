@@ -334,13 +334,14 @@ def test_out_of_memory_with_one_item_ends_the_run():
         quiet(dataset(rows()), Hopeless())
 
 
-def test_another_runtime_error_is_not_taken_for_memory():
+def test_another_runtime_error_is_not_taken_for_memory_and_names_the_batch():
     class Broken(ToyDual):
         def encode_images(self, images):
             msg = "shapes do not match"
             raise RuntimeError(msg)
 
-    with pytest.raises(RuntimeError, match="shapes do not match"):
+    told = r"'toy': encode_images raised RuntimeError \(shapes do not match\).*--batch-size 1"
+    with pytest.raises(InputError, match=told):
         quiet(dataset(rows()), Broken())
 
 
