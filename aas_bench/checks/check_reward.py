@@ -119,19 +119,18 @@ def check_reward(
     try:
         findings += _asked(model, prompts, n_pairs)
     except (Exception, SystemExit) as error:  # a finding, whatever foreign code raises
-        findings.append(Finding(probe="runs", outcome="fail", text=f"raised {_told(error)}"))
-    if (
-        number_format(model) in HALF
-        and isinstance(reward, (str, Path))
-        and all(finding.outcome != "fail" for finding in findings)
-    ):
+        findings.append(Finding(probe="runs", outcome="fail", text=_told(error)))
+    sound = all(finding.outcome != "fail" for finding in findings)
+    if sound and isinstance(reward, (str, Path)) and number_format(model) in HALF:
         findings.insert(-1, _drift(model, load_reward(reward, device=device, dtype="float32")))
     return RewardCheck(reward=model.name, findings=tuple(findings))
 
 
 def _told(error: BaseException) -> str:
     text = " ".join(str(error).split()).rstrip(".")
-    return text if isinstance(error, AasBenchError) else f"{type(error).__name__} ({text:.300})"
+    if isinstance(error, AasBenchError):
+        return text
+    return f"raised {type(error).__name__} ({text:.300})"
 
 
 def _job(pairs: Source | None) -> tuple[list[str], int]:

@@ -192,7 +192,7 @@ def evaluate(
         source=out / "scores.parquet",
         command=command_line(),
         created=now(),
-        run=json.loads((out / "run.json").read_text(encoding="utf-8")),
+        run=stored_run(out),
     )
     index = write_report(summary, table, pairs=pairs, out=out / "report")
     if as_json:
@@ -262,6 +262,11 @@ def stored_pairs(run: Path) -> Dataset | IterableDataset | None:
     return open_pairs(stored.pop("source"), stored | {"streaming": False})
 
 
+def stored_run(run: Path) -> dict[str, Any] | None:
+    """How a run directory was scored, and what was found of its models; None where it is none."""
+    return _read_json(run / "run.json")
+
+
 def stored_task(run: Path) -> str | None:
     """The task that a run directory was scored on by name; None where it was not."""
     from aas_bench.tasks.catalog import TASKS
@@ -272,11 +277,15 @@ def stored_task(run: Path) -> str | None:
 
 def _stored(run: Path) -> dict[str, Any] | None:
     """The source and options of the pairs of a run directory; None where it does not say."""
+    return _read_json(run / PAIRS)
+
+
+def _read_json(file: Path) -> dict[str, Any] | None:
     try:
-        stored: dict[str, Any] = json.loads((run / PAIRS).read_text(encoding="utf-8"))
+        found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         return None
-    return stored
+    return found
 
 
 def _beside_placebos(pairs: Any, placebos: str, n_placebos: int) -> Dataset:
