@@ -240,7 +240,7 @@ def _load_models(
             msg = f"{name!r:.100} cannot name a reward model. Use 1 to {_LONGEST_NAME} characters."
             raise InputError(msg)
         if names.count(name) > 1:
-            msg = f"two reward models are called {name!r}. Load one with load_reward(name=...)."
+            msg = f"two reward models are called {name!r}. Label one of them: other=SPEC."
             raise InputError(msg)
     return models
 

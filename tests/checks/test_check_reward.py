@@ -15,7 +15,6 @@ from aas_bench.cli import main
 from aas_bench.errors import InputError
 from aas_bench.rewards.catalog import REWARDS, load_reward
 
-
 BUILT_IN = [name for name, row in REWARDS.items() if row.weights is None]
 
 
