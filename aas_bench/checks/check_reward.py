@@ -17,6 +17,7 @@ from aas_bench.checks.probes import (
     HALF,
     PROBES,
     Finding,
+    Outcome,
     ask,
     batch_finding,
     blind_by_design,
@@ -229,7 +230,7 @@ def _drift(model: RewardModel, exact: RewardModel) -> Finding:
     spread = float(np.ptp(before)) or 1.0
     share = float(np.max(np.abs(now - before))) / spread
     text = f"{number_format(model)} moves scores by up to {share:.2%} of their spread in float32"
-    outcome = "fail" if not share <= _MOST_DRIFT else "note" if share > _SLIGHT_DRIFT else "pass"
+    outcome: Outcome = "fail" if not share <= _MOST_DRIFT else "note" if share > _SLIGHT_DRIFT else "pass"
     return Finding(probe="dtype", outcome=outcome, text=text, value=share)
 
 

@@ -123,11 +123,11 @@ class ModelRun:
 
     def _of_each(self, method: str, prompts: list[str]) -> list[Any]:
         """What a method tells of prompts, one item each."""
-        told: list[Any] = np.asarray(call(self.model, method, prompts)).tolist()
-        if not isinstance(told, list) or len(told) != len(prompts):
+        told = np.asarray(call(self.model, method, prompts))
+        if told.shape != (len(prompts),):
             msg = f"reward model {self.model.name!r}: {method} must give one item per prompt."
             raise InputError(f"{msg} Return shape (n,).")
-        return told
+        return list(told.tolist())
 
     def is_cut(self, prompt: str) -> bool:
         """Whether the model drops the end of a prompt that it has met."""

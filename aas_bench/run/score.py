@@ -233,14 +233,17 @@ def _load_models(
     if not models:
         msg = "no reward model is given. Name at least one, e.g. 'polish'."
         raise InputError(msg)
-    names = [getattr(model, "name", None) for model in models]
+    names: list[Any] = [getattr(model, "name", None) for model in models]
     for name in names:
         usable = isinstance(name, str) and name and name.isprintable()
         if not usable or len(name) > _LONGEST_NAME:
             msg = f"{name!r:.100} cannot name a reward model. Use 1 to {_LONGEST_NAME} characters."
             raise InputError(msg)
         if names.count(name) > 1:
-            msg = f"two reward models are called {name!r}. Label one of them: other=SPEC."
+            msg = (
+                f"two reward models are called {name!r}. Label one: other=SPEC, or "
+                "load_reward(SPEC, name=...)."
+            )
             raise InputError(msg)
     return models
 
@@ -272,7 +275,7 @@ def _chosen(option: str, value: str, known: Mapping[str, T]) -> T:
     return known[value]
 
 
-def _size(option: str, value: int) -> int:
+def _size(option: str, value: Any) -> int:
     if not isinstance(value, int):
         msg = f"{option}={value!r:.80} is no number of items. Give at least 1."
         raise InputError(msg)
