@@ -361,7 +361,11 @@ def test_a_score_that_is_not_finite_is_refused_with_the_model_and_the_pair(value
     ("answer", "message"),
     [
         (lambda n: [0.5] * (n - 1), "one number per image"),
-        (lambda n: [[0.5, 0.1]] * n, "one number per image"),
+        (lambda n: [[0.5, 0.1]] * n, r"one number per image; the first column.*scores\[:, 0\]"),
+        (lambda n: ["0.5"] * n, "one number per image"),
+        (lambda n: 0.5, "one number per image"),
+        (lambda n: {"scores": [0.5] * n}, "one number per image"),
+        (lambda n: [0.5j] * n, "one number per image"),
         (lambda n: ["good"] * n, "one number per image"),
         (lambda n: [float("nan")] * n, "finite"),
         (lambda n: None, "one number per image"),
@@ -373,6 +377,39 @@ def test_what_a_function_returns_is_checked(answer, message):
 
     with pytest.raises(InputError, match=f"'mine' returned.*{message}"):
         quiet(dataset(rows()), mine)
+
+
+METHODS = ["preprocess", "encode_images", "encode_prompts", "combine", "describe", "truncated"]
+
+
+@pytest.mark.parametrize("method", [*METHODS, "prompt_lengths", "terms"])
+@pytest.mark.parametrize("error", [ZeroDivisionError("no"), KeyError("no"), SystemExit("no")])
+def test_whatever_a_model_raises_is_told_with_its_method(method, error):
+    def fail(*_):
+        raise error
+
+    model = type("Foreign", (ToyDual,), {method: fail})()
+    told = (
+        rf"'toy': {method} raised {type(error).__name__} \('?no'?\)\. |'toy': {method} raised .*;"
+    )
+    with pytest.raises(InputError, match=told):
+        quiet(dataset(rows()), model)
+
+
+@pytest.mark.parametrize("method", ["encode_images", "encode_prompts", "combine"])
+@pytest.mark.parametrize("answer", [None, 0.5, iter(())])
+def test_what_is_no_sequence_is_refused(method, answer):
+    model = type("Foreign", (ToyDual,), {method: lambda *_: answer})()
+    with pytest.raises(InputError, match=f"{method} gave a .*Return a sequence"):
+        quiet(dataset(rows()), model)
+
+
+def test_a_function_that_leaves_the_process_is_told():
+    def leave(images, prompts):
+        raise SystemExit(0)
+
+    with pytest.raises(InputError, match=r"'leave' raised SystemExit.*--batch-size 1"):
+        quiet(dataset(rows()), leave)
 
 
 def test_a_model_that_drops_items_is_refused():
