@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from aas_bench.version import __version__
 
 if TYPE_CHECKING:
+    from aas_bench.checks.check_reward import check_reward as check_reward
     from aas_bench.measure.summary import Summary as Summary
     from aas_bench.measure.summary import summarise as summarise
     from aas_bench.metric import metric_path as metric_path
@@ -29,6 +30,7 @@ _PUBLIC = {
     "RewardModel": "aas_bench.rewards.base",
     "ScoreTable": "aas_bench.tables.scores",
     "Summary": "aas_bench.measure.summary",
+    "check_reward": "aas_bench.checks.check_reward",
     "load_metric": "aas_bench.metric.in_memory",
     "load_pairs": "aas_bench.tables.pairs",
     "load_reward": "aas_bench.rewards.catalog",

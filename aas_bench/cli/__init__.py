@@ -44,6 +44,7 @@ def _root(
 app.command("demo")(demo.demo)
 app.command("score")(scoring.score)
 app.command("evaluate")(scoring.evaluate)
+app.command("check-reward")(scoring.check_reward)
 app.command("analyse")(analyse.analyse)
 app.command("compare")(analyse.compare)
 app.command("report")(analyse.report)

@@ -129,7 +129,7 @@ def report(
     as_json: Json = False,
 ) -> None:
     """Write the HTML report of a run directory or a score table to a folder."""
-    from aas_bench.cli.scoring import open_pairs, stored_pairs, stored_task
+    from aas_bench.cli.scoring import open_pairs, stored_pairs, stored_run, stored_task
     from aas_bench.measure.summary import summarise
     from aas_bench.pages.report import write_report
 
@@ -148,6 +148,7 @@ def report(
         source=path,
         command=command_line(),
         created=now(),
+        run=stored_run(run),
     )
     index = write_report(summary, scores, pairs=pairs, out=out)
     if as_json:

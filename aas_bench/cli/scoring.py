@@ -1,4 +1,4 @@
-"""`score` and `evaluate`."""
+"""`check-reward`, `score` and `evaluate`."""
 
 from __future__ import annotations
 
@@ -73,6 +73,13 @@ Dtype = Annotated[
     Literal["float32", "bfloat16", "float16"] | None,
     typer.Option(help="Number format; by default the official one."),
 ]
+AcceptPromptBlind = Annotated[
+    bool,
+    typer.Option(
+        "--accept-prompt-blind",
+        help="Go on with a model to which all prompts are one, or whose tokenizer lacks words.",
+    ),
+]
 OnError = Annotated[
     Literal["record", "raise"],
     typer.Option(help="An unreadable image: record it and go on, or stop."),
@@ -99,6 +106,7 @@ def score(
     device: Device = None,
     dtype: Dtype = None,
     on_error: OnError = "record",
+    accept_prompt_blind: AcceptPromptBlind = False,
     as_json: Json = False,
 ) -> None:
     """Score the pairs with one or several reward models; the same command continues a run."""
@@ -112,6 +120,7 @@ def score(
         "batch_size": batch_size,
         "workers": workers,
         "on_error": on_error,
+        "accept_prompt_blind": accept_prompt_blind,
     }
     run |= {"device": device, "dtype": dtype, "progress": not as_json}
     table, _ = _score(data, options, reward, out, run)
@@ -141,6 +150,7 @@ def evaluate(
     device: Device = None,
     dtype: Dtype = None,
     on_error: OnError = "record",
+    accept_prompt_blind: AcceptPromptBlind = False,
     by: By = None,
     task: TaskName = None,
     generators: Generators = None,
@@ -165,6 +175,7 @@ def evaluate(
         "batch_size": batch_size,
         "workers": workers,
         "on_error": on_error,
+        "accept_prompt_blind": accept_prompt_blind,
     }
     run |= {"device": device, "dtype": dtype, "progress": not as_json}
     table, pairs = _score(data, options, reward, out, run)
@@ -181,7 +192,7 @@ def evaluate(
         source=out / "scores.parquet",
         command=command_line(),
         created=now(),
-        run=json.loads((out / "run.json").read_text(encoding="utf-8")),
+        run=stored_run(out),
     )
     index = write_report(summary, table, pairs=pairs, out=out / "report")
     if as_json:
@@ -189,6 +200,41 @@ def evaluate(
         return
     summary_table(summary, groups=by is not None)
     typer.echo(f"report: {index}")
+
+
+def check_reward(
+    reward: Annotated[str, typer.Argument(help="Reward model. See: list rewards.")],
+    *,
+    data: Annotated[
+        str | None,
+        typer.Option("--data", "-d", help="The job: its prompts are looked at, its time told."),
+    ] = None,
+    config: Config = None,
+    split: Split = None,
+    revision: Revision = None,
+    limit: Limit = None,
+    batch_size: BatchSize = None,
+    device: Device = None,
+    dtype: Dtype = None,
+    as_json: Json = False,
+) -> None:
+    """Check a reward model before its scores are believed; leaves with 1 where a check fails.
+
+    Does the prompt move the score, does the tokenizer know the words, are scores finite, equal
+    alone and in a batch, and twice; what half precision changes, and what a job takes. Leaves with
+    2 where the model cannot be loaded.
+    """
+    from aas_bench.checks.check_reward import check_reward as check
+
+    options = {"config": config, "split": split, "revision": revision, "limit": limit}
+    pairs = None if data is None else open_pairs(data, options)
+    found = check(reward, pairs=pairs, device=device, dtype=dtype, batch_size=batch_size)
+    if as_json:
+        emit(found.to_dict())
+    else:
+        typer.echo(found)
+    if not found.passed:
+        raise typer.Exit(1)
 
 
 def own_images(images: Path | None, on_missing: str) -> dict[str, Any]:
@@ -216,6 +262,11 @@ def stored_pairs(run: Path) -> Dataset | IterableDataset | None:
     return open_pairs(stored.pop("source"), stored | {"streaming": False})
 
 
+def stored_run(run: Path) -> dict[str, Any] | None:
+    """How a run directory was scored, and what was found of its models; None where it is none."""
+    return _read_json(run / "run.json")
+
+
 def stored_task(run: Path) -> str | None:
     """The task that a run directory was scored on by name; None where it was not."""
     from aas_bench.tasks.catalog import TASKS
@@ -226,11 +277,15 @@ def stored_task(run: Path) -> str | None:
 
 def _stored(run: Path) -> dict[str, Any] | None:
     """The source and options of the pairs of a run directory; None where it does not say."""
+    return _read_json(run / PAIRS)
+
+
+def _read_json(file: Path) -> dict[str, Any] | None:
     try:
-        stored: dict[str, Any] = json.loads((run / PAIRS).read_text(encoding="utf-8"))
+        found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         return None
-    return stored
+    return found
 
 
 def _beside_placebos(pairs: Any, placebos: str, n_placebos: int) -> Dataset:

@@ -15,7 +15,8 @@ IMAGES = ("images_original", "images_distorted")
 PROMPTS = ("prompts_original", "prompts")
 # Which configuration an argument belongs to, where not to both.
 BELONGS = {"predictions": "default"} | dict.fromkeys(
-    (*IMAGES, *PROMPTS, "reward_model", "batch_size"), "images"
+    (*IMAGES, *PROMPTS, "reward_model", "batch_size", "device", "dtype", "accept_prompt_blind"),
+    "images",
 )
 
 

@@ -34,9 +34,11 @@ Args:
     images_original, images_distorted, prompts_original, prompts: instead of predictions, in the
         configuration "images"; images are PIL images, uint8 arrays, paths or bytes, and prompts
         are those that ask for the distorted image.
-    reward_model: in the configuration "images": a name that `aas-bench list rewards` lists, a
+    reward_model: in the configuration "images": a name in the grammar of docs/reward-models.md, a
         RewardModel, or any function (images, prompts) -> scores.
-    batch_size: in the configuration "images": items of one call; None: the model's own.
+    batch_size, device, dtype: in the configuration "images": items of one call, where the model
+        runs and its number format; None: the model's own.
+    accept_prompt_blind: in "images": go on with a reward model to which all prompts are one.
     groups: a name per pair, or a list of names; the result is repeated within each group.
     clusters: what pairs have in common, such as the base prompt; intervals are over clusters.
     confidence_level: of the intervals.
@@ -113,6 +115,9 @@ class OverrideMetric(CheckedInputs):
         prompts: Any = None,
         reward_model: str | RewardModel | Callable[..., Any] | None = None,
         batch_size: int | None = None,
+        device: str | None = None,
+        dtype: str | None = None,
+        accept_prompt_blind: bool = False,
         groups: Sequence[Any] | None = None,
         clusters: Sequence[Any] | None = None,
         confidence_level: float = 0.95,
@@ -127,6 +132,9 @@ class OverrideMetric(CheckedInputs):
                 prompts=prompts,
                 prompts_original=prompts_original,
                 batch_size=batch_size,
+                device=device,
+                dtype=dtype,
+                accept_prompt_blind=accept_prompt_blind,
                 on_missing=on_missing,
             )
         scores = np.asarray(predictions, dtype=np.float64)

@@ -154,11 +154,16 @@ def _provenance(summary: Summary) -> list[tuple[str, str]]:
     for key, value in summary.provenance.items():
         nested = isinstance(value, Mapping)
         flat += [(f"{key} {k}", v) for k, v in value.items()] if nested else [(key, value)]
-    return [
+    checks = dict(flat).get("run checks") or {}
+    told = [
         (
             key.replace("_", " ").removeprefix("versions "),
             value if isinstance(value, str) else json.dumps(value),
         )
         for key, value in flat
-        if value is not None
+        if value is not None and key != "run checks"
+    ]
+    return told + [
+        (f"check of {name}", "; ".join(finding["text"] for finding in findings))
+        for name, findings in checks.items()
     ]
