@@ -24,12 +24,14 @@ from aas_bench.board.tabs.alignment_tax import alignment_tax
 from aas_bench.board.tabs.generator_shift import generators
 from aas_bench.board.tabs.real_images import real_images
 from aas_bench.board.tabs.reward_models import headline, reward_models
+from aas_bench.board.tabs.self_test import self_test
 from aas_bench.board.tabs.tab import Tab
 from aas_bench.measure.measures import MEASURES
 from aas_bench.pages.gallery import Gallery
 from aas_bench.pages.kit import Table
 from aas_bench.pages.render import render
-from aas_bench.records.collection import Results, collect, load_results
+from aas_bench.records.accept import accepted
+from aas_bench.records.collection import Results, collect
 
 TABS: Final[Mapping[str, str]] = {
     "reward-models": "Reward models",
@@ -38,6 +40,7 @@ TABS: Final[Mapping[str, str]] = {
     "real-photographs-and-art": "Real photographs and art",
     "gallery": "Gallery",
     "compare-two": "Compare two",
+    "self-test": "Self-test",
     "submit": "Submit",
     "about": "About",
 }
@@ -66,14 +69,17 @@ class Site:
     Args:
         folder: The folder of the records.
         gallery: What the gallery shows; see `make_showcase`.
+        results: The records to show; None for those of the folder that are accepted.
 
     Raises:
         InputError: There is no such folder.
     """
 
-    def __init__(self, folder: str | Path, *, gallery: str | None = None) -> None:
+    def __init__(
+        self, folder: str | Path, *, gallery: str | None = None, results: Results | None = None
+    ) -> None:
         self.folder = Path(folder)
-        self.results: Results = load_results(self.folder)
+        self.results: Results = accepted(self.folder) if results is None else results
         self.scores = ScoreFiles(folder=self.folder)
         self._gallery_source = gallery
         self._lock = threading.RLock()
@@ -100,6 +106,7 @@ class Site:
             generators(self.results),
             alignment_tax(self.results, self.scores),
             real_images(self.results),
+            self_test(self.results),
         )
         return {tab.name: tab for tab in made}
 

@@ -15,6 +15,7 @@ from aas_bench.board.routes import api
 from aas_bench.board.site import TABS, Site
 from aas_bench.board.static import SHEETS as STATIC_SHEETS
 from aas_bench.pages.render import style
+from aas_bench.records.collection import load_results
 
 FRAGMENTS = [tab for tab in TABS if tab != "submit"]
 
@@ -34,7 +35,7 @@ def test_every_tab_has_its_fragment(client, tab):
 
 
 def test_a_fragment_is_computed_once_and_sent_again_only_when_it_changed(board_folder, monkeypatch):
-    site = Site(board_folder)
+    site = Site(board_folder, results=load_results(board_folder))
     made = []
     whole = site._fragment
     monkeypatch.setattr(site, "_fragment", lambda tab: (made.append(tab), whole(tab))[1])
@@ -96,7 +97,8 @@ def test_two_records_are_compared_by_their_ids(client):
 
 
 def test_a_gallery_that_cannot_be_read_says_so_in_its_tab(board_folder, tmp_path):
-    site = Site(board_folder, gallery=str(tmp_path / "nothing"))
+    results = load_results(board_folder)
+    site = Site(board_folder, gallery=str(tmp_path / "nothing"), results=results)
     with TestClient(api(site)) as client:
         answer = client.get("/view/gallery")
     assert answer.status_code == 200

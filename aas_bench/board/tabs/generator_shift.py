@@ -44,7 +44,7 @@ _JUDGED: Final = ("special_effects_diff", "main_concepts_diff")
 def generators(results: Results) -> Tab:
     """The view of all generators' records, one row for each reward model that measured one."""
     found = lookups(results, kind="generator")
-    rows = _rows(found)
+    rows = generator_rows(found)
     return Tab(
         name=NAME,
         title="Generators",
@@ -52,7 +52,7 @@ def generators(results: Results) -> Tab:
         table=Table(
             name=NAME,
             caption="Generators, one row for each result and reward model",
-            columns=_COLUMNS,
+            columns=COLUMNS,
             rows=rows,
             facets=(
                 *facet("reward", "Measured by", rows, default=main_reward(found)),
@@ -68,7 +68,7 @@ def generators(results: Results) -> Tab:
     )
 
 
-_COLUMNS: Final = (
+COLUMNS: Final = (
     Column(key="name", label="Generator", kind="name"),
     Column(
         key="rank",
@@ -112,8 +112,11 @@ def rewards_of(of: Lookup) -> list[str]:
     return sorted({each.reward for each in of.record.measurements if each.reward is not None})
 
 
-def _rows(found: Sequence[Lookup]) -> tuple[Row, ...]:
-    """Bars of one reward model share an axis; different rewards have different units."""
+def generator_rows(found: Sequence[Lookup]) -> tuple[Row, ...]:
+    """A row for each result and reward model, as `COLUMNS` has them.
+
+    Bars of one reward model share an axis; different rewards have different units.
+    """
     by_reward: dict[str, list[Lookup]] = defaultdict(list)
     for each in found:
         for reward in rewards_of(each) or [""]:
@@ -195,7 +198,6 @@ def _extremes(found: Sequence[Lookup]) -> str:
         each.record.subject.name: delta
         for each in found
         if each.flag is None
-        and not each.self_test
         and (delta := each.get("delta", reward=reward)) is not None
         and delta.value is not None
     }
