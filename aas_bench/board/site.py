@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import shutil
 import tempfile
 import threading
-import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -70,13 +68,19 @@ class Site:
         folder: The folder of the records.
         gallery: What the gallery shows; see `make_showcase`.
         results: The records to show; None for those of the folder that are accepted.
+        images: Where the gallery's images lie; None makes such a folder.
 
     Raises:
         InputError: There is no such folder.
     """
 
     def __init__(
-        self, folder: str | Path, *, gallery: str | None = None, results: Results | None = None
+        self,
+        folder: str | Path,
+        *,
+        gallery: str | None = None,
+        results: Results | None = None,
+        images: tempfile.TemporaryDirectory[str] | None = None,
     ) -> None:
         self.folder = Path(folder)
         self.results: Results = accepted(self.folder) if results is None else results
@@ -84,8 +88,8 @@ class Site:
         self._gallery_source = gallery
         self._lock = threading.RLock()
         self._pages: dict[str, Page] = {}
-        self.images = Path(tempfile.mkdtemp(prefix="aas-gallery-"))
-        weakref.finalize(self, shutil.rmtree, self.images, ignore_errors=True)
+        self._images = images or tempfile.TemporaryDirectory(prefix="aas-gallery-")
+        self.images = Path(self._images.name)
         self._compared = lru_cache(maxsize=256)(self._compare)
 
     @cached_property
@@ -123,9 +127,17 @@ class Site:
 
     def warm(self) -> None:
         """Compute every tab but the gallery, so that no reader waits for it."""
-        for tab in TABS:
-            if tab in self.tabs or tab == "about":
+        for tab in ("head", "foot", *TABS):
+            if tab in self.tabs or tab in ("head", "foot", "about"):
                 self.page(tab)
+
+    def renewed(self) -> Site:
+        """The leaderboard of the folder as it is now, with the gallery that is drawn already."""
+        fresh = Site(self.folder, gallery=self._gallery_source, images=self._images)
+        if "shown" in vars(self):
+            vars(fresh)["shown"] = self.shown
+        fresh.warm()
+        return fresh
 
     def page(self, tab: str) -> Page:
         """The fragment of a tab.
@@ -202,7 +214,12 @@ class Site:
     def _fragment(self, tab: str) -> str:
         if tab in self.tabs:
             return self.tab(tab)
-        makers: Mapping[str, Callable[[], str]] = {"gallery": self.gallery, "about": about}
+        makers: Mapping[str, Callable[[], str]] = {
+            "gallery": self.gallery,
+            "about": about,
+            "head": self.head,
+            "foot": self.foot,
+        }
         return makers[tab]()
 
     def tab(self, name: str, *, exports: Literal["view", "table"] = "view") -> str:

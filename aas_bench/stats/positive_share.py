@@ -14,7 +14,7 @@ def positive_share(
 
     With e = 1 - accuracy the share of errors, F1 = 2 TP / (2 TP + e) gives
     TP = e F1 / (2 (1 - F1)), and of the e errors any part may be false negatives: the share of
-    positives lies between TP and TP + e. Each figure may lie half a last digit from what is printed.
+    positives lies between TP and TP + e. Each figure may lie half a last digit off what is printed.
 
     Args:
         accuracy: Share of right answers, in [0, 1].

@@ -35,16 +35,17 @@ ARGUMENTS = [
 ]
 APP = Path(__file__).parents[2] / "leaderboard" / "app.py"
 TABLES = ("reward-models", "generators", "alignment-tax", "real-photographs-and-art")
+SERVER = Path(__file__).parents[1] / "support" / "serve_records.py"
 GOOD = (APP.parent / "submissions" / "builtin_faithful.yaml").read_text()
 
 
 @pytest.fixture(scope="module")
 def address(board_folder):
-    """The page, served by the program itself."""
+    """The page over the records of `board_folder`."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, str(APP), "--results", str(board_folder), "--port", str(port)]
+    command = [sys.executable, str(SERVER), str(board_folder), str(port)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as server:
         base = f"http://127.0.0.1:{port}/"
@@ -151,12 +152,17 @@ def test_every_tab_is_drawn_and_nothing_scrolls_sideways(visit, width, scheme):
     assert "is also that of" in page.locator(".foot").inner_text()
 
 
-def test_the_first_screen_says_who_overrides_most_and_how_sure(visit):
-    page = visit()
+@pytest.mark.parametrize("width", [1280, 800, 400])
+def test_the_first_screen_shows_the_finding_and_its_chart(visit, width):
+    page = visit(width=width)
     line = page.locator("header .lede")
-    assert "Gamma overrides most" in line.inner_text()
-    assert "95 % interval" in line.inner_text()
+    assert "Gamma chose the image that was asked for in 40\u202f% (35 to 45)" in line.inner_text()
     assert line.bounding_box()["y"] < 300
+    chart = board(page, "reward-models").locator("figure.lead > svg")
+    assert chart.locator(".mark").count() == 3
+    assert chart.bounding_box()["y"] < 500
+    assert "Gamma overrides most" in page.locator("figure.lead figcaption").inner_text()
+    assert "95 % interval" in page.locator("figure.lead figcaption").inner_text()
 
 
 def test_sorting_by_a_head_orders_the_rows_and_the_address(visit):
@@ -504,7 +510,7 @@ def test_plain_files_read_without_scripts(browser, files):
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(f"{files}index.html")
-    assert page.locator("tbody tr", has_text="Gamma").first.is_visible()
+    assert page.locator("table.board tbody tr", has_text="Gamma").first.is_visible()
     assert page.locator("form.controls").is_hidden()
     context.close()
 

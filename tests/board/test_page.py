@@ -22,7 +22,7 @@ FRAGMENTS = [tab for tab in TABS if tab != "submit"]
 
 @pytest.fixture(scope="module")
 def client(site):
-    with TestClient(api(site)) as client:
+    with TestClient(api(lambda: site)) as client:
         yield client
 
 
@@ -39,7 +39,7 @@ def test_a_fragment_is_computed_once_and_sent_again_only_when_it_changed(board_f
     made = []
     whole = site._fragment
     monkeypatch.setattr(site, "_fragment", lambda tab: (made.append(tab), whole(tab))[1])
-    with TestClient(api(site)) as client:
+    with TestClient(api(lambda: site)) as client:
         first = client.get("/view/generators", headers={"accept-encoding": "gzip"})
         again = client.get("/view/generators", headers={"if-none-match": first.headers["etag"]})
         plain = client.get("/view/generators", headers={"accept-encoding": "identity"})
@@ -55,7 +55,7 @@ def test_a_hundred_readers_at_once_get_the_same_answers(site):
     httpx = pytest.importorskip("httpx")
 
     async def ask():
-        transport = httpx.ASGITransport(app=api(site))
+        transport = httpx.ASGITransport(app=api(lambda: site))
         async with httpx.AsyncClient(transport=transport, base_url="http://page") as client:
             paths = ["/view/reward-models", "/view/compare-two", "/table/generators.csv"] * 34
             return paths, await asyncio.gather(*(client.get(path) for path in paths))
@@ -99,7 +99,7 @@ def test_two_records_are_compared_by_their_ids(client):
 def test_a_gallery_that_cannot_be_read_says_so_in_its_tab(board_folder, tmp_path):
     results = load_results(board_folder)
     site = Site(board_folder, gallery=str(tmp_path / "nothing"), results=results)
-    with TestClient(api(site)) as client:
+    with TestClient(api(lambda: site)) as client:
         answer = client.get("/view/gallery")
     assert answer.status_code == 200
     assert 'role="alert"' in answer.text

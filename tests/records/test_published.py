@@ -3,7 +3,6 @@
 import json
 
 import pytest
-
 from scipy import stats
 
 from aas_bench.records.collection import load_results
