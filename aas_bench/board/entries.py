@@ -19,6 +19,8 @@ from aas_bench.tasks.task import Shelf
 from aas_bench.words import SHARE, UNDEFINED, percent
 
 SELF_TEST: Final = "self-test, synthetic"
+MODEL_PAGES: Final = "model"
+"""Folder of the pages of single results."""
 ABOUT: Final = "about "
 """How the reason of a figure begins that its source gives roughly: `about 8, as published`."""
 
@@ -159,10 +161,16 @@ def coverage_entry(found: Measurement | None) -> Entry:
     return number_entry(SHARE.value(found.coverage), found.coverage)
 
 
+def address(record: Record) -> str:
+    """Where the page of a result stands, relative to the leaderboard's first page."""
+    return f"{MODEL_PAGES}/{record.id}.html"
+
+
 def name_entry(of: Lookup) -> Entry:
-    """The subject's name; below it, where it can be found, or that it tests us."""
+    """The subject's name, which leads to its page; below it its home, or that it tests us."""
     subject = of.record.subject
-    return Entry(text=subject.name, sub=SELF_TEST if of.self_test else subject.repo or "")
+    sub = SELF_TEST if of.self_test else subject.repo or ""
+    return Entry(text=subject.name, sub=sub, href=address(of.record))
 
 
 def shared_ranks(estimates: Mapping[str, Measurement], *, higher_is_better: bool) -> dict[str, int]:

@@ -72,11 +72,28 @@ def api(current: Callable[[], Site]) -> FastAPI:
         headers = {**_HEADERS, "Content-Disposition": f'attachment; filename="{file}"'}
         return Response(body, media_type=FORMS[form], headers=headers)
 
+    async def rows(request: Any) -> Any:
+        name, query = request.path_params["table"], dict(request.query_params)
+        try:
+            page = await run_in_threadpool(current().rows, name, query)
+        except KeyError:
+            raise HTTPException(404, "There is no such table.") from None
+        return send(page, request)
+
+    async def model(request: Any) -> Any:
+        try:
+            kind, body = await run_in_threadpool(current().model, request.path_params["name"])
+        except KeyError:
+            raise HTTPException(404, "There is no such result.") from None
+        return Response(body, media_type=kind, headers=_HEADERS)
+
     async def script(_: Any) -> Any:
         return Response(asset(SCRIPT), media_type="text/javascript", headers=_HEADERS)
 
     app.add_route("/view/{tab}", fragment, methods=["GET"])
     app.add_route("/table/{file}", table, methods=["GET"])
+    app.add_route("/rows/{table}", rows, methods=["GET"])
+    app.add_route("/model/{name:path}", model, methods=["GET"])
     app.add_route(f"/{SCRIPT}", script, methods=["GET"])
     app.mount("/gallery", StaticFiles(directory=current().images / "gallery", check_dir=False))
     return app

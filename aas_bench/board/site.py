@@ -7,13 +7,14 @@ import hashlib
 import tempfile
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Final, Literal
 
 from aas_bench.board.entries import Lookup
 from aas_bench.board.export import export
+from aas_bench.board.model_page import badge, model_page, preview
 from aas_bench.board.paired import ScoreFiles
 from aas_bench.board.showcase import make_showcase
 from aas_bench.board.side_by_side import Comparison, choices, compare, default_pair
@@ -43,6 +44,12 @@ TABS: Final[Mapping[str, str]] = {
     "about": "About",
 }
 """Tabs in their order, by their name in addresses."""
+
+
+WINDOW: Final = 200
+"""Rows that the live page holds of a table at first; a longer one is filtered by the server."""
+MOST_ROWS: Final = 2000
+"""Rows that the live page ever holds of a table."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +98,7 @@ class Site:
         self._images = images or tempfile.TemporaryDirectory(prefix="aas-gallery-")
         self.images = Path(self._images.name)
         self._compared = lru_cache(maxsize=256)(self._compare)
+        self.model = lru_cache(maxsize=256)(self._model)
 
     @cached_property
     def revision(self) -> str:
@@ -189,6 +197,30 @@ class Site:
             revision=self.revision,
         )
 
+    def _model(self, name: str, *, home: str = "") -> tuple[str, bytes]:
+        """The page of a result (`.html`), its badge (`.svg`) or its preview (`.png`).
+
+        Args:
+            name: The record's id and one of these endings.
+            home: File of the leaderboard's first page; "" where a server finds it.
+
+        Returns:
+            Media type and content.
+
+        Raises:
+            KeyError: There is no such result, or no such ending.
+        """
+        id_, _, ending = name.rpartition(".")
+        of = self._records[id_]
+        if ending == "html":
+            page = model_page(of, self.scores, root="../" * (id_.count("/") + 1) + home)
+            return "text/html; charset=utf-8", page.encode()
+        if ending == "svg":
+            return "image/svg+xml", badge(of).encode()
+        if ending == "png":
+            return "image/png", preview(of)
+        raise KeyError(name)
+
     def comparison(self, a: str, b: str) -> Comparison | None:
         """Two records; None where either is not there."""
         known = self._figures
@@ -197,9 +229,13 @@ class Site:
         return compare(known[a], known[b], self.scores)
 
     @cached_property
-    def _figures(self) -> Mapping[str, Lookup]:
+    def _records(self) -> Mapping[str, Lookup]:
         flags = self.results.flags()
-        return {r.id: Lookup(r, flags.get(r.id)) for r in self.results.records if r.measurements}
+        return {r.id: Lookup(r, flags.get(r.id)) for r in self.results.records}
+
+    @cached_property
+    def _figures(self) -> Mapping[str, Lookup]:
+        return {id_: of for id_, of in self._records.items() if of.record.measurements}
 
     def _compare(self, a: str, b: str) -> Page:
         text = render(
@@ -229,12 +265,42 @@ class Site:
             name: The tab.
             exports: Whether downloads hold what the reader sees or the whole table.
         """
-        return render("board/tab.html.j2", tab=self.tabs[name], exports=exports)
+        tab = self.tabs[name]
+        if exports == "view":
+            tab = replace(tab, table=first_rows(tab.table))
+        return render("board/tab.html.j2", tab=tab, exports=exports)
+
+    def rows(self, name: str, query: Mapping[str, str]) -> Page:
+        """The first rows of a table as the address describes it, for a page that holds not all.
+
+        Args:
+            name: The table.
+            query: As `exported`; `n`: how many rows.
+
+        Raises:
+            KeyError: There is no such table.
+        """
+        table = self.tables[name]
+        wanted = query.get("n", "")
+        most = min(int(wanted), MOST_ROWS) if wanted.isdigit() else WINDOW
+        state = State.read({key: value for key, value in query.items() if key != "n"})
+        found = apply(table, replace(state, columns=tuple(c.key for c in table.columns)))
+        shown = replace(found, rows=found.rows[:most])
+        return Page.of(render("board/rows.html.j2", t=shown, matching=len(found.rows)))
 
     def gallery(self) -> str:
         """The fragment of the gallery."""
         shown, sentence = self.shown
         return render("board/gallery.html.j2", shown=shown, sentence=sentence)
+
+
+def first_rows(table: Table) -> Table:
+    """The table as the live page first holds it."""
+    if len(table.rows) <= WINDOW:
+        return table
+    state = State(columns=tuple(column.key for column in table.columns))
+    found = apply(table, state).rows
+    return replace(table, rows=found[:WINDOW], total=len(table.rows), matching=len(found))
 
 
 def about() -> str:

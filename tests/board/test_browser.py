@@ -9,15 +9,17 @@ import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pyarrow.parquet as pq
 import pytest
-from support.leaderboard_records import HOSTILE, N_SHOWN
+from support.leaderboard_records import HOSTILE, N_SHOWN, reward
 
-from aas_bench.board.site import TABS
+from aas_bench.board.site import TABS, WINDOW
 from aas_bench.board.static import write_static
+from aas_bench.records.collection import save_record
 
 pytest.importorskip("gradio")
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -39,13 +41,13 @@ SERVER = Path(__file__).parents[1] / "support" / "serve_records.py"
 GOOD = (APP.parent / "submissions" / "builtin_faithful.yaml").read_text()
 
 
-@pytest.fixture(scope="module")
-def address(board_folder):
-    """The page over the records of `board_folder`."""
+@contextmanager
+def served(folder):
+    """The page over a folder of records; its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, str(SERVER), str(board_folder), str(port)]
+    command = [sys.executable, str(SERVER), str(folder), str(port)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as server:
         base = f"http://127.0.0.1:{port}/"
@@ -58,6 +60,13 @@ def address(board_folder):
                 time.sleep(0.1)
         yield base
         server.terminate()
+
+
+@pytest.fixture(scope="module")
+def address(board_folder):
+    """The page over the records of `board_folder`."""
+    with served(board_folder) as base:
+        yield base
 
 
 @pytest.fixture(scope="module")
@@ -326,6 +335,50 @@ def test_two_records_are_compared_and_shared(visit):
     board(again, "compare-two")
     again.get_by_text("−42.0 points").first.wait_for()
     assert query_of(again)["a"] == "wide_spectrum/gamma/measured"
+
+
+@pytest.fixture(scope="module")
+def long_address(tmp_path_factory):
+    """A page whose table is longer than what it holds at first."""
+    folder = tmp_path_factory.mktemp("long")
+    for i in range(WINDOW + 150):
+        found = reward(f"model-{i}", f"Model {i:03d}", accuracy=(i / 400, i / 400, i / 400))
+        save_record(found, folder)
+    with served(folder) as base:
+        yield base
+
+
+def test_a_long_table_is_filtered_sorted_and_continued_by_the_server(visit, long_address):
+    page = visit(base=long_address)
+    root = board(page, "reward-models")
+    count = root.locator(".count")
+    assert count.inner_text() == "350 rows, the first 200 shown"
+    assert shown(root).count() == 200
+    root.get_by_role("button", name="Show more rows").click()
+    page.wait_for_function("document.querySelectorAll('table[data-main] tbody tr').length === 350")
+    assert count.inner_text() == "350 rows"
+    root.get_by_label("Search").fill("model 00")
+    page.wait_for_function("document.querySelectorAll('table[data-main] tbody tr').length === 13")
+    assert count.inner_text() == "13 of 350 rows"
+    root.get_by_role("button", name="Accuracy").click()
+    page.wait_for_function(
+        "document.querySelector('table[data-main] tbody .nm').textContent === 'Model 000'"
+    )
+    assert query_of(page)["q"] == "model 00"
+    again = visit(page.url.removeprefix(long_address), base=long_address)
+    assert names(board(again, "reward-models"))[0] == "Model 000"
+    root.get_by_label("Search").fill("nothing of this name")
+    page.wait_for_function("!document.querySelector('table[data-main] tbody tr')")
+    assert count.inner_text() == "Nothing matches: 0 of 350 rows"
+
+
+def test_a_name_leads_to_the_page_of_its_result(visit, address):
+    page = visit()
+    board(page, "reward-models").get_by_role("link", name="Gamma").click()
+    page.wait_for_url("**/model/wide_spectrum/gamma/measured.html")
+    assert page.get_by_role("heading", name="Gamma").is_visible()
+    page.get_by_role("link", name="aas-bench leaderboard").click()
+    board(page, "reward-models")
 
 
 def test_a_submission_is_checked_right_and_wrong(visit):

@@ -39,6 +39,8 @@
       this.rows = this.body ? [...this.body.children] : [];
       this.first = new Map(this.rows.map((row, i) => [row, i]));
       this.sort = this.table?.dataset.sort ?? "";
+      // A long table holds its first rows only: the server filters, sorts and sends the others.
+      this.total = live ? Number(this.table?.dataset.total ?? 0) : 0;
       this.cards = root.querySelector("[data-cards]");
       this.page = Number(this.cards?.dataset.page ?? MOST);
       this.most = this.page;
@@ -59,7 +61,7 @@
       this.style = document.createElement("style");
       root.append(this.style);
       root.querySelector("button.rest")?.addEventListener("click", () => {
-        this.most = this.cards ? this.most + this.page : Infinity;
+        this.most = this.cards || this.total ? this.most + this.page : Infinity;
         this.draw();
       });
       this.hash = "hash" in this.form.dataset;
@@ -189,7 +191,35 @@
       else if (!live || current === this.name) write(this.name, this.state());
     }
 
+    // What the server answers last is drawn, not what arrives last.
+    ask() {
+      const asked = (this.asked = (this.asked ?? 0) + 1);
+      clearTimeout(this.waiting);
+      this.waiting = setTimeout(async () => {
+        const query = this.state();
+        query.set("n", String(this.most));
+        const answer = await fetch(`rows/${this.table.id}?${query}`);
+        if (!answer.ok || asked !== this.asked) return;
+        const text = new DOMParser().parseFromString(await answer.text(), "text/html");
+        if (asked !== this.asked) return;
+        const found = text.querySelector("tbody");
+        this.rows = [...found.rows];
+        this.body.replaceChildren(...this.rows);
+        this.first = new Map(this.rows.map((row, i) => [row, i]));
+        this.order(this.table, this.sort, this.rows);
+        this.tell(Number(found.dataset.matching), this.total);
+        this.hideColumns();
+        this.link();
+      }, 120);
+    }
+
     draw() {
+      if (this.total && (this.begun || this.state().toString())) {
+        this.begun = true;
+        this.ask();
+        return;
+      }
+      this.begun = true;
       const needles = this.form.elements.q.value.toLowerCase().split(/\s+/).filter(Boolean);
       const chosen = [...this.form.querySelectorAll("select")].filter((s) => s.value !== "*");
       const { reward, outcome, ...rest } = Object.fromEntries(
@@ -211,14 +241,19 @@
         if (fit) delete row.dataset.out;
         else row.dataset.out = "yes";
       }
-      this.tell(matching);
+      if (this.total) this.tell(Number(this.table.dataset.matching), this.total);
+      else this.tell(matching, this.rows.length);
       this.hideColumns();
+      this.link();
+    }
+
+    // What is taken away is what is seen.
+    link() {
+      if (!live) return;
       const query = this.state().toString();
-      if (live) {
-        this.exports.forEach((link, i) => {
-          link.setAttribute("href", query ? `${this.bases[i]}?${query}` : this.bases[i]);
-        });
-      }
+      this.exports.forEach((link, i) => {
+        link.setAttribute("href", query ? `${this.bases[i]}?${query}` : this.bases[i]);
+      });
     }
 
     // A card shows the chosen reward model only, and fits where one that it shows has the outcome.
@@ -228,18 +263,19 @@
       return !outcome || lines.some((line) => !line.hidden && line.dataset.outcome === outcome);
     }
 
-    tell(matching) {
-      const total = this.rows.length;
+    tell(matching, total) {
       const what = this.table ? "rows" : "pairs";
-      const more = matching > this.most;
+      const shown = Math.min(this.most, this.rows.length);
+      const more = matching > shown;
       const some = matching === total ? `${total} ${what}` : `${matching} of ${total} ${what}`;
       const none = total ? `Nothing matches: 0 of ${total} ${what}` : `0 ${what}`;
       this.root.querySelector(".count").textContent =
-        !matching ? none : more ? `${some}, the first ${this.most} shown` : some;
+        !matching ? none : more ? `${some}, the first ${shown} shown` : some;
       const rest = this.root.querySelector("button.rest");
       if (!rest) return;
       rest.hidden = !more;
-      rest.textContent = this.cards ? `Show more ${what}` : `Show all ${matching} ${what}`;
+      const all = !this.cards && !this.total;
+      rest.textContent = all ? `Show all ${matching} ${what}` : `Show more ${what}`;
     }
 
     // Before any choice, a column that says nothing in the rows shown is left out.
