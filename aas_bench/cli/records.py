@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -136,7 +137,7 @@ def snapshot(
     from aas_bench.records.accept import accepted
     from aas_bench.records.snapshot import freeze
 
-    today = now().date()
+    today = date.fromisoformat(now()[:10])
     results = accepted(folder)
     place = freeze(results, to, version=version or today.isoformat(), today=today)
     for refused in results.refused:
