@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from html import escape
 from typing import Final
+from urllib.parse import quote
 
 import numpy as np
 
@@ -231,7 +232,7 @@ def _figure(found: Measurement) -> Mapping[str, object]:
     where = [found.reward, found.group, None if found.at is None else f"at {found.at:g}"]
     query = [f"outcome={found.measure}"] if found.measure in OUTCOMES else []
     if found.by == "dimensions" and found.group is not None:
-        query.append(f"dimension={found.group}")
+        query.append(f"dimension={quote(found.group)}")
     return {
         "label": row.label,
         "tip": row.formula,

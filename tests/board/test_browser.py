@@ -2,6 +2,7 @@
 
 import base64
 import csv
+import json
 import os
 import shutil
 import socket
@@ -17,6 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 from support.leaderboard_records import HOSTILE, N_SHOWN, reward
 
+from aas_bench.board.showcase import REWARDS
 from aas_bench.board.site import TABS, WINDOW
 from aas_bench.board.static import write_static
 from aas_bench.records.collection import save_record
@@ -321,6 +323,45 @@ def test_the_gallery_shows_pairs_with_verdicts_and_filters_them(visit):
     page.wait_for_function("(i) => i.complete && i.naturalWidth > 0", arg=image.element_handle())
     boxes = [figure.bounding_box()["x"] for figure in cards.first.locator("figure").all()]
     assert boxes[0] < boxes[1]
+
+
+def test_ten_blind_pairs_and_the_readers_agreement(visit):
+    page = visit("?tab=gallery")
+    root = board(page, "gallery")
+    root.get_by_text("Which would you choose?").click()
+    quiz = root.locator("details.quiz")
+    for i in range(1, 11):
+        assert quiz.get_by_text(f"Pair {i} of 10").is_visible()
+        assert quiz.locator("button img").count() == 2
+        assert {quiz.locator("button img").nth(k).get_attribute("alt") for k in (0, 1)} == {
+            "the left image",
+            "the right image",
+        }
+        quiz.locator(".images button").first.click()
+    said = quiz.locator(".finding").inner_text()
+    kept = json.loads(page.evaluate("localStorage.getItem('aas-bench-choices')"))
+    asked = sum(each["asked"] for each in kept)
+    assert said == f"You chose the image that was asked for in {asked} of 10 pairs."
+    lines = quiz.locator("li").all_inner_texts()
+    assert {line.partition(" chose as you did in ")[0] for line in lines} == set(REWARDS)
+    cards = {
+        card.get_attribute("data-pair"): {
+            line.get_attribute("data-reward"): line.get_attribute("data-outcome")
+            for line in card.locator("tbody tr").all()
+        }
+        for card in root.locator("[data-cards] > article").all()
+    }
+    for line in lines:
+        name, _, counted = line.partition(" chose as you did in ")
+        same = [
+            (cards[each["pair"]][name] in ("followed", "lucky", "asked")) == each["asked"]
+            for each in kept
+            if cards[each["pair"]][name] not in ("", "tied")
+        ]
+        assert counted == f"{sum(same)} of {len(same)}."
+    quiz.get_by_role("button", name="Ask me again").click()
+    assert quiz.get_by_text("Pair 1 of 10").is_visible()
+    assert page.evaluate("localStorage.getItem('aas-bench-choices')") is None
 
 
 def test_two_records_are_compared_and_shared(visit):

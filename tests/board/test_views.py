@@ -2,19 +2,20 @@
 
 import re
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 import pytest
 from scipy import stats
 from support.leaderboard_records import N_SHOWN, SCRIPT, score_table
 
-from aas_bench.board.entries import on_shelf, shared_ranks
+from aas_bench.board.entries import lookups, on_shelf, shared_ranks
 from aas_bench.board.lead import marks
 from aas_bench.board.paired import ScoreFiles
 from aas_bench.board.side_by_side import comparable
 from aas_bench.board.state import State, apply
 from aas_bench.board.tabs.alignment_tax import alignment_tax
-from aas_bench.board.tabs.generator_shift import generators
+from aas_bench.board.tabs.generator_shift import generators, heat_map
 from aas_bench.board.tabs.real_images import real_images
 from aas_bench.board.tabs.reward_models import headline, reward_models
 from aas_bench.board.tabs.self_test import self_test
@@ -127,7 +128,8 @@ def test_built_ins_stand_in_the_self_test_tab_alone(shipped):
         row.entries[0].text for each in others for t in (each.table, *each.more) for row in t.rows
     }
     assert not built_in & elsewhere
-    ranks = {row.entries[1].text for t in (tab.table, *tab.more) for row in t.rows}
+    ranked = [t for t in (tab.table, *tab.more) if t.place("rank") is not None]
+    ranks = {row.entries[t.place("rank")].text for t in ranked for row in t.rows}
     assert ranks == {"–"}
     charts = [c.heading for each in others for f in each.figures for c in f.charts]
     assert not built_in & set(charts)
@@ -216,6 +218,19 @@ def test_bars_of_one_reward_model_share_an_axis(board):
             assert found.axis.low < found.value < found.axis.high
             assert found.axis.mark == 0
     assert axes["hpsv3"] != axes["r"]
+
+
+def test_a_cell_of_the_heat_map_leads_to_its_pairs(shipped):
+    found = heat_map(lookups(shipped, built_in=True, kind="generator"))
+    records = {record.id: record for record in shipped.records}
+    assert found.columns[2:]
+    for row in found.rows:
+        reward = row.entries[1].text
+        for column, entry in zip(found.columns[2:], row.entries[2:], strict=True):
+            group = column.label
+            told = records[row.id].get("chosen", reward=reward, by="dimensions", group=group)
+            assert entry.value == told.value
+            assert entry.href == f"model/{row.id}.html#dimension={quote(group)}"
 
 
 def test_a_published_difference_has_no_test(board, board_folder):

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
+from urllib.parse import quote
 
 from aas_bench.board.entries import (
     Lookup,
+    address,
     count_entry,
     coverage_entry,
     lookups,
@@ -34,7 +37,7 @@ from aas_bench.pages.kit import (
 )
 from aas_bench.records.collection import Results
 from aas_bench.records.record import Measurement
-from aas_bench.words import UNDEFINED
+from aas_bench.words import UNDEFINED, spaced
 
 NAME: Final = "generators"
 _WEIGHTS: Final = {True: "open", False: "closed", None: ""}
@@ -65,7 +68,61 @@ def generators(results: Results) -> Tab:
             sort="delta",
             empty="No generator has a result yet.",
         ),
+        more=tuple(filter(None, [heat_map(found)])),
     )
+
+
+def heat_map(found: Sequence[Lookup], *, name: str = "by-dimension") -> Table | None:
+    """How often each generator made what each dimension asks for; a cell leads to its pairs.
+
+    Args:
+        found: The results; those without a share by dimension are left out.
+        name: Of the table.
+
+    Returns:
+        None where no result has such a share.
+    """
+    rows = []
+    for each in found:
+        for reward in rewards_of(each):
+            shares = {
+                m.group: m
+                for m in each.record.measurements
+                if m.measure == "chosen" and m.reward == reward and m.by == "dimensions" and m.group
+            }
+            if shares:
+                rows.append((each, reward, shares))
+    groups = sorted({group for _, _, shares in rows for group in shares})
+    if not groups:
+        return None
+    return Table(
+        name=name,
+        caption="How often the image made for the prompt was chosen, by what was asked for",
+        columns=(
+            Column(key="name", label="Generator", kind="name"),
+            Column(key="reward", label="Measured by"),
+            *(
+                Column(key=f"group-{i}", label=spaced(group), kind="number")
+                for i, group in enumerate(groups)
+            ),
+        ),
+        rows=tuple(
+            Row(
+                id=each.record.id,
+                entries=(
+                    name_entry(each),
+                    Entry(text=reward),
+                    *(_cell(each, shares.get(group), group) for group in groups),
+                ),
+            )
+            for each, reward, shares in rows
+        ),
+    )
+
+
+def _cell(of: Lookup, found: Measurement | None, group: str) -> Entry:
+    entry = measured(found, axis=SHARES)
+    return replace(entry, href=f"{address(of.record)}#dimension={quote(group)}")
 
 
 COLUMNS: Final = (

@@ -49,6 +49,10 @@ def self_test(results: Results) -> Tab:
             empty="The built-in scorers have no result here yet.",
         ),
         figures=reward_models.knobs(scorers),
-        more=(generators,) if generators.rows else (),
+        more=tuple(
+            table
+            for table in (generators, generator_shift.heat_map(made, name="self-test-by-effect"))
+            if table is not None and table.rows
+        ),
         legend=any(each.get("overridden") for each in scorers),
     )

@@ -302,10 +302,134 @@
     }
   }
 
+  // Ten pairs of the gallery, sides and order by chance, without a name or a score; then how often
+  // each reward model chose as the reader did. The choices are kept in this browser alone.
+  const QUESTIONS = 10;
+  const KEPT = "aas-bench-choices";
+  class Quiz {
+    constructor(root) {
+      this.details = root.querySelector("details.quiz");
+      this.place = root.querySelector(".ask");
+      this.cards = [...root.querySelectorAll("[data-cards] > article")];
+      if (!this.details || this.cards.length < 2) return;
+      this.details.hidden = false;
+      this.details.addEventListener("toggle", () => this.details.open && this.open());
+    }
+
+    open() {
+      if (this.begun) return;
+      this.begun = true;
+      const kept = this.kept();
+      if (kept) this.answer(kept);
+      else this.start();
+    }
+
+    kept() {
+      try {
+        const found = JSON.parse(localStorage.getItem(KEPT) ?? "null");
+        const names = new Set(this.cards.map((card) => card.dataset.pair));
+        const known = (each) => names.has(each?.pair) && typeof each.asked === "boolean";
+        return Array.isArray(found) && found.length && found.every(known) ? found : null;
+      } catch {
+        return null;
+      }
+    }
+
+    start() {
+      const left = [...this.cards];
+      this.asked = [];
+      while (left.length && this.asked.length < QUESTIONS) {
+        const [card] = left.splice(Math.floor(Math.random() * left.length), 1);
+        this.asked.push(card);
+      }
+      this.choices = [];
+      this.question();
+    }
+
+    question() {
+      const card = this.asked[this.choices.length];
+      const number = document.createElement("p");
+      number.className = "note";
+      number.setAttribute("role", "status");
+      number.textContent = `Pair ${this.choices.length + 1} of ${this.asked.length}`;
+      const prompt = document.createElement("p");
+      prompt.className = "prompt";
+      prompt.textContent = card.querySelector(".prompt").textContent;
+      const images = document.createElement("div");
+      images.className = "images";
+      const sides = [...card.querySelectorAll(".images figure")];
+      if (Math.random() < 0.5) sides.reverse();
+      sides.forEach((side, i) => {
+        const button = document.createElement("button");
+        button.type = "button";
+        const image = side.querySelector("img").cloneNode();
+        image.alt = i ? "the right image" : "the left image";
+        image.loading = "eager";
+        button.append(image);
+        button.addEventListener("click", () => this.choose(card, side.classList.contains("asked")));
+        images.append(button);
+      });
+      this.place.replaceChildren(number, prompt, images);
+      if (this.choices.length) images.firstChild.focus();
+    }
+
+    choose(card, asked) {
+      this.choices.push({ pair: card.dataset.pair, asked });
+      if (this.choices.length < this.asked.length) {
+        this.question();
+        return;
+      }
+      try {
+        localStorage.setItem(KEPT, JSON.stringify(this.choices));
+      } catch { /* a browser that keeps nothing shows the answer all the same */ }
+      this.answer(this.choices);
+    }
+
+    answer(choices) {
+      const counts = new Map();
+      for (const { pair, asked } of choices) {
+        const card = this.cards.find((each) => each.dataset.pair === pair);
+        for (const line of card.querySelectorAll("tbody tr")) {
+          const verdict = line.dataset.outcome;
+          if (!verdict || verdict === "tied") continue;
+          const [agree, of] = counts.get(line.dataset.reward) ?? [0, 0];
+          const same = ["followed", "lucky", "asked"].includes(verdict) === asked;
+          counts.set(line.dataset.reward, [agree + same, of + 1]);
+        }
+      }
+      const own = choices.filter((each) => each.asked).length;
+      const said = document.createElement("p");
+      said.className = "finding";
+      said.setAttribute("role", "status");
+      said.textContent = `You chose the image that was asked for in ${own} of ${choices.length} pairs.`;
+      const list = document.createElement("ul");
+      for (const [name, [agree, of]] of [...counts].sort((a, b) => b[1][0] / b[1][1] - a[1][0] / a[1][1])) {
+        const line = document.createElement("li");
+        line.textContent = `${name} chose as you did in ${agree} of ${of}.`;
+        list.append(line);
+      }
+      const few = document.createElement("p");
+      few.className = "note";
+      few.textContent = `${choices.length} pairs say little: read it as a taste, not as a measurement.`;
+      const again = document.createElement("button");
+      again.type = "button";
+      again.className = "rest";
+      again.textContent = "Ask me again";
+      again.addEventListener("click", () => {
+        try {
+          localStorage.removeItem(KEPT);
+        } catch { /* nothing was kept */ }
+        this.start();
+      });
+      this.place.replaceChildren(said, list, few, again);
+    }
+  }
+
   const begin = (element) => {
     const root = element.querySelector("[data-tab]");
     if (!root) return;
     boards.set(root.dataset.tab, new Board(root, root.dataset.tab));
+    if (root.dataset.tab === "gallery") new Quiz(root);
     const form = root.querySelector("form.pick");
     if (form && !live) choose(root, form);
     for (const select of form?.elements ?? []) {
