@@ -169,7 +169,10 @@ def address(record: Record) -> str:
 def name_entry(of: Lookup) -> Entry:
     """The subject's name, which leads to its page; below it its home, or that it tests us."""
     subject = of.record.subject
-    sub = SELF_TEST if of.self_test else subject.repo or ""
+    tag = of.record.id.rpartition("/")[2]
+    own = tag if tag not in ("measured", "published", "pending") else ""
+    home = SELF_TEST if of.self_test else subject.repo or ""
+    sub = ", ".join(filter(None, (home, own)))
     return Entry(text=subject.name, sub=sub, href=address(of.record))
 
 

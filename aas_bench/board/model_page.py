@@ -97,19 +97,26 @@ def badge(of: Lookup) -> str:
 
 def preview(of: Lookup) -> bytes:
     """The result as a PNG of 1200 x 630 pixels, which sites show beside a link to it."""
+    where = f"{TASKS[of.record.task].title}, {of.record.status}"
+    return preview_of(of.record.subject.name, said(of), where, of.record.subset or "")
+
+
+def preview_of(name: str, figure: str, where: str, which: str) -> bytes:
+    """A name, a figure, and what it is of, as a PNG of 1200 x 630 pixels."""
     from PIL import Image, ImageDraw, ImageFont
 
     image = Image.new("RGB", (1200, 630), "#ffffff")
     draw = ImageDraw.Draw(image)
-    lines = (
-        (70, 34, "#5a6068", "aas-bench: does it make what you asked for?"),
-        (180, 72, "#1a1d20", printable(of.record.subject.name)[:26]),
-        (320, 44, "#0b5f66", said(of)[:48]),
-        (410, 34, "#1a1d20", f"{TASKS[of.record.task].title}, {of.record.status}"[:64]),
-    )
     draw.rectangle((0, 0, 14, 630), fill="#0b5f66")
-    for top, size, colour, text in lines:
-        plain = text.replace("\N{NARROW NO-BREAK SPACE}", " ").replace("\N{MINUS SIGN}", "-")
+    for top, size, colour, text in (
+        (70, 34, "#5a6068", "aas-bench: does it make what you asked for?"),
+        (180, 72, "#1a1d20", name[:26]),
+        (320, 44, "#0b5f66", figure[:48]),
+        (410, 34, "#1a1d20", where[:64]),
+        (470, 28, "#5a6068", which[:76]),
+    ):
+        plain = printable(text).replace("\N{NARROW NO-BREAK SPACE}", " ")
+        plain = plain.replace("\N{MINUS SIGN}", "-")
         draw.text((70, top), plain, fill=colour, font=ImageFont.load_default(size))
     stream = io.BytesIO()
     image.save(stream, "PNG", optimize=True)

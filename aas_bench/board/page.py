@@ -6,6 +6,7 @@ import socket
 from typing import TYPE_CHECKING, Any, Final
 
 from aas_bench.board.current import Current
+from aas_bench.board.link_preview import LinkPreview
 from aas_bench.board.site import TABS, Site
 from aas_bench.board.submit import answer
 from aas_bench.bodies import BoundedBodies
@@ -53,8 +54,9 @@ def build_app(site: Site) -> FastAPI:
     gr = load_gradio("the leaderboard's page")
     from aas_bench.board.routes import api
 
+    current = Current(site)
     app: FastAPI = gr.mount_gradio_app(
-        api(Current(site)),
+        api(current),
         build_blocks(site),
         path="/",
         **look(*SHEETS, head=_HEAD),
@@ -63,6 +65,7 @@ def build_app(site: Site) -> FastAPI:
         max_file_size=LARGEST_FILE,
         show_error=False,
     )
+    app.add_middleware(LinkPreview, current=current, title=TITLE)
     app.add_middleware(BoundedBodies, most=LARGEST_BODY)
     return app
 

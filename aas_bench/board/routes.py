@@ -87,11 +87,16 @@ def api(current: Callable[[], Site]) -> FastAPI:
             raise HTTPException(404, "There is no such result.") from None
         return Response(body, media_type=kind, headers=_HEADERS)
 
+    async def picture(_: Any) -> Any:
+        body = await run_in_threadpool(lambda: current().picture)
+        return Response(body, media_type="image/png", headers=_HEADERS)
+
     async def script(_: Any) -> Any:
         return Response(asset(SCRIPT), media_type="text/javascript", headers=_HEADERS)
 
     app.add_route("/view/{tab}", fragment, methods=["GET"])
     app.add_route("/table/{file}", table, methods=["GET"])
+    app.add_route("/preview.png", picture, methods=["GET"])
     app.add_route("/rows/{table}", rows, methods=["GET"])
     app.add_route("/model/{name:path}", model, methods=["GET"])
     app.add_route(f"/{SCRIPT}", script, methods=["GET"])

@@ -12,9 +12,10 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Final, Literal
 
-from aas_bench.board.entries import Lookup
+from aas_bench.board.entries import Lookup, on_shelf
 from aas_bench.board.export import export
-from aas_bench.board.model_page import badge, model_page, preview
+from aas_bench.board.lead import marks
+from aas_bench.board.model_page import badge, model_page, preview, preview_of
 from aas_bench.board.paired import ScoreFiles
 from aas_bench.board.showcase import make_showcase
 from aas_bench.board.side_by_side import Comparison, choices, compare, default_pair
@@ -183,9 +184,20 @@ class Site:
         with tempfile.TemporaryDirectory() as folder:
             return collect(self.results, Path(folder) / "records.parquet").read_bytes()
 
+    @cached_property
+    def answer(self) -> str:
+        """The finding, in a sentence."""
+        return headline(self.results)
+
+    @cached_property
+    def picture(self) -> bytes:
+        """A PNG to show beside a link to the page: of the model that the answer is about."""
+        found = marks(on_shelf(self.results, "pairs"))
+        return preview(found[0].of) if found else preview_of("aas-bench", self.answer, "", "")
+
     def head(self) -> str:
         """Title and answer, above the tabs."""
-        return render("board/head.html.j2", answer=headline(self.results))
+        return render("board/head.html.j2", answer=self.answer)
 
     def foot(self) -> str:
         """What was refused and flagged, below the tabs."""

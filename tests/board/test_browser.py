@@ -232,6 +232,19 @@ def test_a_tab_keeps_its_choice_while_another_is_read(visit):
     assert names(root) == ["Alpha"]
 
 
+def test_back_leads_to_the_tab_before_and_its_choice(visit):
+    page = visit("?tab=generators&family=flux")
+    before = names(board(page, "generators"))
+    page.get_by_role("tab", name="About", exact=True).click()
+    board(page, "about")
+    page.go_back()
+    assert query_of(page) == {"tab": "generators", "family": "flux"}
+    assert names(board(page, "generators")) == before
+    assert board(page, "generators").is_visible()
+    page.go_forward()
+    assert query_of(page)["tab"] == "about"
+
+
 def test_nonsense_in_the_address_has_no_effect(visit):
     page = visit("?tab=generators&family=%3Cscript%3E&sort=nothing&cols=nothing&reward=")
     assert board(page, "generators").locator("table[data-main]").is_visible()

@@ -4,6 +4,8 @@ import asyncio
 import csv
 import gzip
 import io
+import re
+from html import escape
 
 import pytest
 
@@ -14,6 +16,7 @@ from aas_bench.board.page import SHEETS, build_app, build_blocks
 from aas_bench.board.routes import api
 from aas_bench.board.site import TABS, Site
 from aas_bench.board.static import SHEETS as STATIC_SHEETS
+from aas_bench.board.submit import answer
 from aas_bench.pages.render import style
 from aas_bench.records.collection import load_results
 
@@ -123,3 +126,28 @@ def test_the_blocks_hold_the_tabs_but_not_the_tables(site):
     labels = [b.label for b in blocks.blocks.values() if type(b).__name__ == "Tab"]
     assert labels == list(TABS.values())
     assert len(str(blocks.get_config_file())) < 100_000
+
+
+def test_a_link_to_the_page_says_what_it_holds(site, monkeypatch):
+    monkeypatch.delenv("SPACE_HOST", raising=False)
+    with TestClient(build_app(site)) as client:
+        text = client.get("/").text
+        picture = client.get("/preview.png")
+        hostile = client.get("/", headers={"host": '"><script>'}).text
+    tags = dict(
+        re.findall(r'<meta (?:property|name)="((?:og|twitter):[^"]*)" content="([^"]*)"', text)
+    )
+    assert tags["og:title"] == "aas-bench leaderboard"
+    assert tags["og:description"] == escape(site.answer)
+    assert tags["og:image"] == "http://testserver/preview.png"
+    assert "radio" not in "".join(tags.values())
+    assert picture.content.startswith(b"\x89PNG")
+    assert '"><script>' not in hostile
+    monkeypatch.setenv("SPACE_HOST", "owner-board.hf.space")
+    with TestClient(build_app(site)) as client:
+        assert "https://owner-board.hf.space/preview.png" in client.get("/").text
+
+
+def test_a_program_that_sends_nothing_gets_an_answer():
+    for nothing in (None, 3, ["x"]):
+        assert "The text is empty" in answer(nothing)

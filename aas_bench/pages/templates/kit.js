@@ -20,13 +20,15 @@
   };
 
   // The address: what is not ours (a theme, a token) stays as it is.
-  const write = (tab, own) => {
+  const write = (tab, own, push = false) => {
     const query = new URLSearchParams(location.search);
     for (const key of [...RESERVED, ...FILTERS]) query.delete(key);
     if (live && tab) query.set("tab", tab);
     for (const [key, value] of own) query.set(key, value);
     const text = query.toString();
-    history.replaceState(history.state, "", text ? `?${text}` : location.pathname);
+    const address = text ? `?${text}` : location.pathname;
+    if (push) history.pushState(history.state, "", address);
+    else history.replaceState(history.state, "", address);
   };
 
   class Board {
@@ -515,18 +517,31 @@
   }
 
   // Tabs of the live page: the address follows the tab, and on arrival the tab follows the address.
-  const opened = (name) => {
+  const opened = (name, push) => {
     current = name;
     const board = boards.get(name);
     const form = document.querySelector(`[data-tab="${name}"] form.pick`);
-    if (form) write(name, new URLSearchParams(new FormData(form)));
-    else write(name, board?.form ? board.state() : new URLSearchParams());
+    if (form) write(name, new URLSearchParams(new FormData(form)), push);
+    else write(name, board?.form ? board.state() : new URLSearchParams(), push);
   };
   if (live) {
     const tabs = () => [...document.querySelectorAll("[role=tab][data-tab-id]")];
     document.addEventListener("click", (event) => {
       const tab = event.target.closest?.("[role=tab][data-tab-id]");
-      if (tab && tab.dataset.tabId !== current) opened(tab.dataset.tabId);
+      if (tab && tab.dataset.tabId !== current) opened(tab.dataset.tabId, true);
+    });
+    // Back leads to the tab before, with what was chosen there.
+    addEventListener("popstate", () => {
+      const query = new URLSearchParams(location.search);
+      const all = tabs();
+      const name = query.get("tab") ?? all[0]?.dataset.tabId;
+      current = name;
+      arrived = query;
+      all.find((tab) => tab.dataset.tabId === name)?.click();
+      const board = boards.get(name);
+      if (!board?.form) return;
+      board.take(query);
+      board.draw();
     });
     document.addEventListener("keydown", (event) => {
       const tab = event.target.closest?.("[role=tab][data-tab-id]");
