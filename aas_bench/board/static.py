@@ -55,9 +55,9 @@ def _fill(site: Site, folder: Path) -> None:
         write_text(folder / f"{file}.html", _page(site, tab))
     for record in site.results.records:
         for ending in ("html", "svg", "png"):
-            file = folder / MODEL_PAGES / f"{record.id}.{ending}"
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(site.model(f"{record.id}.{ending}", home="index.html")[1])
+            page = folder / MODEL_PAGES / f"{record.id}.{ending}"
+            page.parent.mkdir(parents=True, exist_ok=True)
+            page.write_bytes(site.model(f"{record.id}.{ending}", home="index.html")[1])
     shutil.copytree(site.images, folder, dirs_exist_ok=True)
 
 
