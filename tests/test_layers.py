@@ -19,6 +19,7 @@ DOORS = ("dataset_scripts", "leaderboard")
 
 LAYERS = {
     "errors": 0,
+    "bodies": 0,
     "evidence": 0,
     "version": 0,
     "files": 1,
