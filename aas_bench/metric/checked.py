@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,6 +13,7 @@ from aas_bench.metric.image_scores import ROWS
 
 IMAGES = ("images_original", "images_distorted")
 PROMPTS = ("prompts_original", "prompts")
+_PER_PAIR = ("groups", "clusters")
 # Which configuration an argument belongs to, where not to both.
 BELONGS = {"predictions": "default"} | dict.fromkeys(
     (*IMAGES, *PROMPTS, "reward_model", "batch_size"), "images"
@@ -59,6 +60,8 @@ class CheckedInputs:
         if self.writer is None or any(given.get(name) is not None for name in names):
             self._check_complete(given)
         given |= {name: None for name in names if name not in given}
+        for name in _PER_PAIR:
+            given[name] = metric_columns.plain_column(given.get(name))
         self.filelocks = self.file_paths = None  # those of the last call may be in others' hands
         try:
             result: dict[str, Any] | None = super().compute(**given)  # type: ignore[misc]
@@ -142,7 +145,7 @@ class CheckedInputs:
 def _read(name: str, values: Any, widths: tuple[int, ...]) -> list[Any] | None:
     if values is None:
         return None
-    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+    if isinstance(values, str | bytes) or not hasattr(values, "__iter__"):
         msg = f"{name} is a {type(values).__name__}. Give one entry per pair."
         raise InputError(msg)
     if name == "predictions":

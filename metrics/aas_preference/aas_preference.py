@@ -34,7 +34,8 @@ Args:
     reward_model: in the configuration "images": a name that `aas-bench list rewards` lists, a
         RewardModel, or any function (images, prompts) -> scores.
     batch_size: in the configuration "images": items of one call; None: the model's own.
-    groups: a name per pair, or a list of names; the result is repeated within each group.
+    groups: a name per pair, or a list of names; the result is repeated within each group. Columns
+        may come as `load_dataset` gives them, class labels included, or from pandas, Polars, torch.
     clusters: what pairs have in common, such as the base prompt; intervals are over clusters.
     confidence_level: of the intervals.
     ties: "original" (a reward tie counts for the original image) or "half" (half right).
