@@ -11,12 +11,15 @@ import typer
 from aas_bench.cli.options import (
     By,
     Confidence,
+    Config,
     Generators,
     Json,
     OnMissing,
     Out,
     Resamples,
+    Revision,
     Seed,
+    Split,
     TaskName,
     Ties,
     command_line,
@@ -31,22 +34,20 @@ if TYPE_CHECKING:
     from aas_bench.tables.scores import ScoreTable
 
 PAIRS = "pairs.json"
+RUN = "run.json"
 
 Data = Annotated[
     str,
     typer.Option(
         "--data",
         "-d",
-        help="A task (see: list tasks), a table, a folder or a Hub id.",
+        help="A task (see: list tasks), a table, a folder, a Hub id, also id@revision, or hf://...",
     ),
 ]
 Rewards = Annotated[
     list[str],
     typer.Option("--reward", "-r", help="Reward model; repeat for several. See: list rewards."),
 ]
-Config = Annotated[str | None, typer.Option(help="Configuration of a Hub dataset.")]
-Split = Annotated[str | None, typer.Option(help="Split of the pairs.")]
-Revision = Annotated[str | None, typer.Option(help="Revision of a Hub dataset.")]
 Limit = Annotated[int | None, typer.Option(min=1, help="Only the first so many pairs.")]
 Images = Annotated[
     Path | None,
@@ -168,6 +169,7 @@ def evaluate(
     }
     run |= {"device": device, "dtype": dtype, "progress": not as_json}
     table, pairs = _score(data, options, reward, out, run)
+    about = json.loads((out / RUN).read_text(encoding="utf-8"))
     summary = summarise(
         table,
         by=by,
@@ -179,9 +181,10 @@ def evaluate(
         ties=ties,
         on_missing=on_missing,
         source=out / "scores.parquet",
+        revision=about.get("revision"),
         command=command_line(),
         created=now(),
-        run=json.loads((out / "run.json").read_text(encoding="utf-8")),
+        run=about,
     )
     index = write_report(summary, table, pairs=pairs, out=out / "report")
     if as_json:
@@ -224,13 +227,23 @@ def stored_task(run: Path) -> str | None:
     return None if stored is None or stored["source"] not in TASKS else stored["source"]
 
 
+def stored_revision(run: Path) -> str | None:
+    """The Hub's commit of the pairs of a run directory; None where it does not say."""
+    about = _json(run / RUN)
+    return None if about is None else about.get("revision")
+
+
 def _stored(run: Path) -> dict[str, Any] | None:
     """The source and options of the pairs of a run directory; None where it does not say."""
+    return _json(run / PAIRS)
+
+
+def _json(file: Path) -> dict[str, Any] | None:
     try:
-        stored: dict[str, Any] = json.loads((run / PAIRS).read_text(encoding="utf-8"))
+        found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         return None
-    return stored
+    return found
 
 
 def _beside_placebos(pairs: Any, placebos: str, n_placebos: int) -> Dataset:
@@ -254,6 +267,7 @@ def _score(
     from aas_bench.files import json_bytes, write_atomically
     from aas_bench.rewards.catalog import load_reward
     from aas_bench.run.score import score as score_pairs
+    from aas_bench.tables.open import commit_of, without_revision
 
     device, dtype = run.pop("device"), run.pop("dtype")
     placebos, n_placebos = run.pop("placebos"), run.pop("n_placebos")
@@ -264,5 +278,7 @@ def _score(
         if placebos != "none":
             pairs = _beside_placebos(pairs, placebos, n_placebos)
         table = score_pairs(pairs, models, out=out, **run)
-    write_atomically(out / PAIRS, json_bytes({"source": data, **options}))
+    if not Path(data).exists():  # the very commit, of which a later report shows the images
+        options = {**options, "revision": commit_of(pairs)}
+    write_atomically(out / PAIRS, json_bytes({"source": without_revision(data), **options}))
     return table, pairs

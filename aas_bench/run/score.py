@@ -30,7 +30,7 @@ from aas_bench.run.groups import PairRow, RowGroup, UndecodedPairs, prefetch, ro
 from aas_bench.run.model import BadImage, ModelRun, prepare
 from aas_bench.run.progress import progress_bar
 from aas_bench.run.provenance import provenance, versions
-from aas_bench.tables.open import Source
+from aas_bench.tables.open import Source, commit_of, without_revision
 from aas_bench.tables.schema import (
     CELLS,
     CUT_DISTORTED,
@@ -145,7 +145,8 @@ def score(
         >>> table.cells("darkness").oidp, table.cells("darkness").didp
         (array([0.]), array([255.]))
     """
-    source = UndecodedPairs(_open_pairs(pairs))
+    opened = _open_pairs(pairs)
+    source = UndecodedPairs(opened)
     models = _load_models(reward_models, device, dtype)
     parts = PartScorer(
         source,
@@ -172,10 +173,18 @@ def score(
     with ExitStack() as stack:
         root = out if out is not None else stack.enter_context(tempfile.TemporaryDirectory())
         run = stack.enter_context(open_run(root, kind="scores", spec=spec))
-        return _run(parts, run, source=pairs, shown=progress)
+        return _run(parts, run, source=_told(pairs, commit_of(opened)), shown=progress)
 
 
-def _run(parts: PartScorer, run: RunDirectory, *, source: Source, shown: bool) -> ScoreTable:
+def _told(pairs: Source, commit: str | None) -> dict[str, str | None]:
+    """What a run says of its pairs: the name without its revision, and the commit they are of."""
+    name = without_revision(pairs) if isinstance(pairs, str) else type(pairs).__name__
+    return {"source": name, "revision": commit}
+
+
+def _run(
+    parts: PartScorer, run: RunDirectory, *, source: Mapping[str, str | None], shown: bool
+) -> ScoreTable:
     import pyarrow as pa
 
     started = time.monotonic()
@@ -195,7 +204,7 @@ def _run(parts: PartScorer, run: RunDirectory, *, source: Source, shown: bool) -
             "n_scored_by_this_command": parts.n_scored,
             "rewards": {r.model.name: r.to_dict() for r in parts.runs},
             "seconds": round(seconds, 3),
-            "source": source if isinstance(source, str) else type(source).__name__,
+            **source,
         }
         run.write_json(RUN, about | provenance())
     if n_errors:

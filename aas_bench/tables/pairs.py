@@ -63,8 +63,10 @@ def load_pairs(
         source: A task by its name (`aas-bench list tasks`); a Parquet, JSONL, JSON
             or CSV table; a folder of images with `metadata.jsonl` or `metadata.csv`, or with
             `<id>_original.png`, `<id>_distorted.png` and one table of prompts; a `save_to_disk`
-            folder; a folder laid out like a Hub dataset; a Hub id `owner/name`; or a `Dataset`, an
-            `IterableDataset` or a pandas DataFrame.
+            folder; a folder laid out like a Hub dataset, such as a build or a snapshot of the
+            Hub's cache; a Hub id `owner/name`, also `owner/name@revision`; files of one,
+            `hf://datasets/owner/name/pairs/*.parquet`; or a `Dataset`, an `IterableDataset` or a
+            DataFrame of pandas or Polars.
         split: Which split, where there are several.
         streaming: Return an IterableDataset that reads as it goes. Faults then show when their
             row is reached.
@@ -112,7 +114,9 @@ def load_pairs(
 
         user_images = UserImages(images, on_missing=on_missing, name=opened.name)
     table = _recognised(opened, label=label, user_images=user_images)
-    return table.stream(limit) if table.is_streamed else table.collect(limit)
+    pairs = table.stream(limit) if table.is_streamed else table.collect(limit)
+    pairs.info.download_checksums = opened.data.info.download_checksums  # see `commit_of`
+    return pairs
 
 
 class RowPairs:
