@@ -17,34 +17,7 @@ from PIL import Image
 
 from aas_bench.errors import InputError
 from aas_bench.stats.inputs import read_labels, read_scores
-from aas_bench.tables.authors import label_value
 from aas_bench.tables.images import to_rgb
-from aas_bench.tables.reader import class_labels
-
-
-def plain_column(column: Any) -> Any:
-    """A column as Python values, whichever library holds it: as `load_dataset` gives it, too.
-
-    A column of a `Dataset` knows what its classes are called, which none of its numbers does: they
-    become names, and the class that `datasets` writes as -1 (not known) becomes None.
-    """
-    source, name = getattr(column, "source", None), getattr(column, "column_name", None)
-    if source is None or name is None:
-        for method in ("to_pylist", "to_list", "tolist"):
-            if hasattr(column, method):
-                return getattr(column, method)()
-        return column
-    if hasattr(source, "with_format"):  # not as tensors, which need no names either
-        source = source.select_columns([name]).with_format(None)
-    label = class_labels({name: (source.features or {}).get(name)}).get(name)
-    rows = list(source[name])
-    return rows if label is None else [_class_names(label, row) for row in rows]
-
-
-def _class_names(label: Any, row: Any) -> Any:
-    if isinstance(row, list):
-        return [_class_names(label, each) for each in row]
-    return None if row is None or row < 0 else label.int2str(row)
 
 
 def score_rows(values: Iterable[Any], widths: tuple[int, ...]) -> list[Any]:
@@ -59,7 +32,7 @@ def score_rows(values: Iterable[Any], widths: tuple[int, ...]) -> list[Any]:
         InputError: The rows differ in length, have a length that is not allowed, or hold something
             else than finite numbers.
     """
-    given = _numbers(values)
+    given: Any = values if isinstance(values, np.ndarray) else list(values)
     if len(given) == 0:
         return []
     try:
@@ -73,16 +46,6 @@ def score_rows(values: Iterable[Any], widths: tuple[int, ...]) -> list[Any]:
         return list(read_scores("predictions", rows).tolist())
     checked = np.stack([read_scores("predictions", column) for column in rows.T], axis=1)
     return list(checked.tolist())
-
-
-def _numbers(values: Any) -> Any:
-    """Frames and tensors as arrays, other columns as lists."""
-    if hasattr(values, "to_numpy") or hasattr(values, "__array__"):
-        given = values.to_numpy() if hasattr(values, "to_numpy") else np.asarray(values)
-        if given.dtype != object or given.ndim > 1:
-            return given
-    plain = plain_column(values)
-    return plain if isinstance(plain, np.ndarray) else list(plain)
 
 
 def _mixed(given: Sequence[Any], widths: tuple[int, ...]) -> str | None:
@@ -116,16 +79,13 @@ def _allowed(widths: tuple[int, ...]) -> str:
 
 
 def labels(values: Iterable[Any]) -> list[int]:
-    """References as integers in {1, 0, -1}; names (distorted, original, tie) as their numbers."""
-    given = list(plain_column(values))
-    if any(isinstance(value, str) for value in given):
-        given = [label_value([value]) for value in given]
-    return list(read_labels(given).tolist())
+    """References as integers in {1, 0, -1}."""
+    return list(read_labels(list(values)).tolist())
 
 
 def texts(name: str, values: Iterable[Any]) -> list[str]:
     """Prompts; anything but a string is an error."""
-    given = list(plain_column(values))
+    given = list(values)
     for row, value in enumerate(given):
         if not isinstance(value, str):
             kind = type(value).__name__

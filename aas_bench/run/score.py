@@ -30,7 +30,7 @@ from aas_bench.run.groups import PairRow, RowGroup, UndecodedPairs, prefetch, ro
 from aas_bench.run.model import BadImage, ModelRun, prepare
 from aas_bench.run.progress import progress_bar
 from aas_bench.run.provenance import provenance, versions
-from aas_bench.tables.open import Source, commit_of, without_revision
+from aas_bench.tables.open import Source, hub_home, without_revision
 from aas_bench.tables.schema import (
     CELLS,
     CUT_DISTORTED,
@@ -173,13 +173,16 @@ def score(
     with ExitStack() as stack:
         root = out if out is not None else stack.enter_context(tempfile.TemporaryDirectory())
         run = stack.enter_context(open_run(root, kind="scores", spec=spec))
-        return _run(parts, run, source=_told(pairs, commit_of(opened)), shown=progress)
+        return _run(parts, run, source=_told(pairs, opened), shown=progress)
 
 
-def _told(pairs: Source, commit: str | None) -> dict[str, str | None]:
-    """What a run says of its pairs: the name without its revision, and the commit they are of."""
-    name = without_revision(pairs) if isinstance(pairs, str) else type(pairs).__name__
-    return {"source": name, "revision": commit}
+def _told(pairs: Source, opened: Dataset | IterableDataset) -> dict[str, str | None]:
+    """What a run says of its pairs: their name without a revision, and the commit they are of."""
+    home, commit = hub_home(opened) or (type(pairs).__name__, None)
+    return {
+        "source": without_revision(pairs) if isinstance(pairs, str) else home,
+        "revision": commit,
+    }
 
 
 def _run(

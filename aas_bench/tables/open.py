@@ -44,7 +44,7 @@ _REFERENCE: Final = re.compile(
     r"(?P<hf>hf://datasets/)?(?P<id>[\w.-]+/[\w.-]+)"
     r"(@(?P<revision>refs/(pr|convert)/[\w.-]+|[\w.%-]+))?(/(?P<path>.+))?"
 )
-_COMMIT: Final = re.compile(r"hf://datasets/[^@]+@([0-9a-f]{40})(/|$)")
+_ADDRESS: Final = re.compile(r"hf://datasets/(?P<id>[^@]+)@(?P<commit>[0-9a-f]{40})(/|$)")
 _SNAPSHOT: Final = re.compile(r"/datasets--([^/]+?)--([^/]+)/snapshots/([0-9a-f]{40})(/|$)")
 _METADATA: Final = tuple(f"metadata{suffix}" for suffix in TABLE_SUFFIXES)
 _LINES: Final = Path("metadata.jsonl")
@@ -112,19 +112,25 @@ def without_revision(name: str) -> str:
     return found.id if found.path is None else f"{HF}datasets/{found.id}/{found.path}"
 
 
-def commit_of(data: Any) -> str | None:
-    """The commit of the Hub's dataset that a table was read from; None where it was not, or mixes.
+def hub_home(data: Any) -> tuple[str, str] | None:
+    """The id and the commit of the Hub's dataset that a table was read from; None: of none, or two.
 
     `datasets` itself notes where its files came from; the reader of pairs passes that on.
     """
     urls = (data.info.download_checksums if getattr(data, "info", None) else None) or {}
-    found = {match[1] for url in urls if (match := _COMMIT.match(url))}
+    found = {(match["id"], match["commit"]) for url in urls if (match := _ADDRESS.match(url))}
     return found.pop() if len(found) == 1 else None
+
+
+def commit_of(data: Any) -> str | None:
+    """The commit of `hub_home`."""
+    home = hub_home(data)
+    return None if home is None else home[1]
 
 
 def note_commit(data: Any, address: str) -> None:
     """Note where a table that does not say so was read from."""
-    if commit_of(data) is None and _COMMIT.match(address):
+    if hub_home(data) is None and _ADDRESS.match(address):
         data.info.download_checksums = {address: {"num_bytes": None, "checksum": None}}
 
 
@@ -179,10 +185,10 @@ def open_source(source: Source, options: Options) -> Opened:
         return _open_task(_tasks()[task], options)
     if path.is_dir():
         # `datasets` calls what it builds after the folder, and `.` has no name.
-        return _open_folder(path if path.name else path.resolve(), options)
+        return _noted(_open_folder(path if path.name else path.resolve(), options), path)
     local = path.suffix.lower() in TABLE_SUFFIXES and not name.startswith(HF)
     if path.exists() or local:
-        return _open_file(path, options)
+        return _noted(_open_file(path, options), path)
     reference = Reference.of(name)
     if reference is not None:
         return _open_hub(reference, options)
@@ -230,7 +236,7 @@ def _in_memory(source: Any, options: Options) -> Opened:
     else:
         msg = f"a {type(source).__name__} is no table. Give a Dataset, a frame, a name or a path."
         raise InputError(msg)
-    _refuse_remote(name, options)
+    refuse_remote(name, options)
     return Opened(data=data, name=name)
 
 
@@ -280,7 +286,7 @@ def _tasks() -> Registry[Task]:
 
 def _open_task(task: Task, options: Options) -> Opened:
     if task.build is not None:
-        _refuse_remote(task.name, options)
+        refuse_remote(task.name, options)
         return Opened(data=_rows(import_object(task.build)(), options), name=task.name)
     try:
         return _open_hub(Reference(id=task.hub_id), options)
@@ -292,7 +298,7 @@ def _open_task(task: Task, options: Options) -> Opened:
 
 
 def _open_file(file: Path, options: Options) -> Opened:
-    _refuse_remote(str(file), options)
+    refuse_remote(str(file), options)
     if file.suffix.lower() != ".parquet" or not file.is_file():
         data = _rows(_dataset(read_columns(file), str(file)), options)
         return Opened(data=data, name=str(file), root=file.parent)
@@ -302,7 +308,6 @@ def _open_file(file: Path, options: Options) -> Opened:
     with one_line(str(file)):
         kind = IterableDataset if options.streaming else Dataset
         data = kind.from_parquet(glob.escape(str(file)))
-    note_commit(data, snapshot_address(file))
     return Opened(data=data, name=str(file), root=file.parent)
 
 
@@ -326,20 +331,18 @@ def _open_folder(folder: Path, options: Options) -> Opened:
         return Opened(data=data, name=name, root=folder)
     metadata = [folder / m for m in _METADATA if (folder / m).is_file()]
     if metadata:
-        _refuse_remote(name, options)
+        refuse_remote(name, options)
         columns = _image_names(read_columns(metadata[0]))
         data = _rows(_dataset(columns, str(metadata[0])), options)
         return Opened(data=data, name=name, root=folder)
     files = {f.name: m for f in sorted(folder.iterdir()) if (m := _PAIR_FILE.fullmatch(f.name))}
     if files:
-        _refuse_remote(name, options)
+        refuse_remote(name, options)
         return Opened(data=_rows(_file_pairs(folder, files), options), name=name, root=folder)
     if options.revision is not None:
         msg = f"{name} is a folder and has no revision. Leave out revision."
         raise InputError(msg)
-    data = _load(name, options)
-    note_commit(data, snapshot_address(folder))
-    return Opened(data=data, name=name, root=folder)
+    return Opened(data=_load(name, options), name=name, root=folder)
 
 
 def _image_names(columns: Columns) -> Columns:
@@ -411,7 +414,14 @@ def _open_hub(reference: Reference, options: Options) -> Opened:
             data = kind.from_parquet([glob.escape(url) for url in pinned])
         note_commit(data, f"{HF}datasets/{reference.id}@{commit}")
         return Opened(data=data, name=name, hub_id=reference.id)
-    return _open_file(hub_copy(reference.id, files, commit), replace(options, revision=None))
+    file = hub_copy(reference.id, files, commit)
+    return _noted(_open_file(file, replace(options, revision=None)), file)
+
+
+def _noted(opened: Opened, path: Path) -> Opened:
+    """The same, with the commit of a file or folder in the Hub's cache."""
+    note_commit(opened.data, snapshot_address(path))
+    return opened
 
 
 def hub_files(reference: Reference, options: Options) -> tuple[str, list[str]]:
@@ -424,7 +434,7 @@ def hub_files(reference: Reference, options: Options) -> tuple[str, list[str]]:
     from huggingface_hub import HfApi, HfFileSystem
 
     name = f"{reference.id}/{reference.path}"
-    _refuse_remote(name, replace(options, revision=None))
+    refuse_remote(name, replace(options, revision=None))
     with one_line(name):
         info = HfApi().dataset_info(reference.id, revision=options.revision)
         commit = str(info.sha)
@@ -504,7 +514,12 @@ def one_split(loaded: Any, name: str, split: str | None) -> Any:
     raise InputError(msg)
 
 
-def _refuse_remote(name: str, options: Options) -> None:
+def refuse_remote(name: str, options: Options) -> None:
+    """Refuse options that only a dataset on the Hub has, or one laid out like it.
+
+    Raises:
+        InputError: One of them is given.
+    """
     given = [o for o in ("config", "split", "revision") if getattr(options, o) is not None]
     if given:
         msg = f"{name} has no {' and no '.join(given)}. Leave out {', '.join(given)}."

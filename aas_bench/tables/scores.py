@@ -316,7 +316,7 @@ def _canonical(
     Columns of one type are checked and converted whole; only those that mix types, or that are at
     fault, are looked at value by value.
     """
-    renamed = authors.renames(columns)
+    renamed = authors.renames(columns) | authors.unpaired_scores(columns)
     columns, faults = _flattened({renamed.get(n, n): column for n, column in columns.items()})
     found = detect_rewards(columns)
     if not found:

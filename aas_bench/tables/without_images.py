@@ -31,6 +31,7 @@ from aas_bench.tables.open import (
     one_split,
     open_source,
     polars_columns,
+    refuse_remote,
     snapshot_address,
 )
 from aas_bench.tables.reader import cell, class_labels
@@ -88,6 +89,7 @@ def _read(source: Any, options: Options) -> StoredColumns:
     if path.is_dir():
         return _folder(path, options)
     if path.exists() or (path.suffix.lower() in TABLE_SUFFIXES and not name.startswith(HF)):
+        refuse_remote(name, options)
         columns = read_columns(path)
         return StoredColumns(columns=columns, name=name, file=path, commit=_commit(path))
     task, _, revision = name.partition("@")
