@@ -16,6 +16,7 @@ from aas_bench.errors import InputError, SchemaError, raise_faults
 from aas_bench.tables.forms import Form, absent_image, match_form
 from aas_bench.tables.images import TrustedPaths, column_faults, is_image
 from aas_bench.tables.open import Opened, Options, Source, open_rows, open_source
+from aas_bench.tables.preference_forms import as_pairs
 from aas_bench.tables.reader import Pair, PairReader, embedded_images, ordered
 from aas_bench.tables.schema import (
     FILE_NAME,
@@ -51,10 +52,11 @@ def load_pairs(
     The authors' forms are recognised by their columns: two images and a prompt (their spellings,
     nested scores and lists written as text included), photographs beside clean generations, four
     faces in a row (three pairs each), two generators under a critical prompt, paintings alone
-    (`image_original` null). Nested scores become flat columns `<reward>_<cell>`, `[mu, sigma]`
-    lists also `<reward>_<cell>_sigma`. Where absent, `index` is the row number, `model`
-    "unknown", `pair_id` `<model>/<index:04d>`; a label that is not taken from a column `label`
-    is explained in the column `label_source`.
+    (`image_original` null). So are public preference sets (`preference_forms.FORMS`: Pick-a-Pic,
+    HPD v2 and v3, ImageReward, chosen and rejected), whose one prompt is `prompt_distorted`. Nested
+    scores become flat columns `<reward>_<cell>`, `[mu, sigma]` lists also `<reward>_<cell>_sigma`.
+    Where absent, `index` is the row number, `model` "unknown", `pair_id` `<model>/<index:04d>`; a
+    label that is not taken from a column `label` is explained in the column `label_source`.
 
     Images stay encoded until they are read. File names are relative to the folder of the table
     and may not lead out of it, but for the links into `blobs` of a snapshot of the Hub.
@@ -338,6 +340,7 @@ def _recognised(
     if isinstance(data, IterableDataset):
         # A stream of an image folder decodes in its own threads: a cast would come too late.
         data = data._resolve_features().decode(False)
+    data = as_pairs(data, opened.name)
     columns = [*data.features, *_nested(data.features)]
     absent = absent_image(columns)
     if absent is not None and user_images is None:
