@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -31,6 +32,7 @@ from aas_bench.cli.options import (
 if TYPE_CHECKING:
     from datasets import Dataset, IterableDataset
 
+    from aas_bench.measure.summary import Summary
     from aas_bench.tables.scores import ScoreTable
 
 PAIRS = "pairs.json"
@@ -42,6 +44,14 @@ Data = Annotated[
         "--data",
         "-d",
         help="A task (see: list tasks), a table, a folder, a Hub id, also id@revision, or hf://...",
+    ),
+]
+SeveralData = Annotated[
+    list[str],
+    typer.Option(
+        "--data",
+        "-d",
+        help="As for score; repeat it to see several sets side by side, e.g. Pick-a-Pic and ours.",
     ),
 ]
 Rewards = Annotated[
@@ -125,7 +135,7 @@ def score(
 
 def evaluate(
     *,
-    data: Data,
+    data: SeveralData,
     reward: Rewards,
     out: Out,
     config: Config = None,
@@ -154,8 +164,6 @@ def evaluate(
 ) -> None:
     """Score the pairs, analyse the scores and write the report to OUT/report."""
     from aas_bench.cli.text import summary_table
-    from aas_bench.measure.summary import summarise
-    from aas_bench.pages.report import write_report
 
     options = {"config": config, "split": split, "revision": revision, "limit": limit}
     options |= own_images(images, missing_images)
@@ -168,30 +176,100 @@ def evaluate(
         "on_error": on_error,
     }
     run |= {"device": device, "dtype": dtype, "progress": not as_json}
-    table, pairs = _score(data, options, reward, out, run)
+    analysis: dict[str, Any] = {
+        "by": by,
+        "task": task,
+        "generators": generators,
+        "n_resamples": resamples,
+        "seed": seed,
+        "confidence_level": confidence,
+        "ties": ties,
+        "on_missing": on_missing,
+    }
+    if len(data) > 1:
+        _side_by_side(data, options, reward, out, run, analysis, as_json=as_json)
+        return
+    summary, index = _evaluated(data[0], options, reward, out, run, analysis)
+    if as_json:
+        emit({"report": str(index), **summary.to_dict()})
+        return
+    summary_table(summary, groups=by is not None)
+    typer.echo(f"report: {index}")
+
+
+def _evaluated(
+    data: str,
+    options: dict[str, Any],
+    reward: list[str],
+    out: Path,
+    run: dict[str, Any],
+    analysis: dict[str, Any],
+) -> tuple[Summary, Path]:
+    """The summary of one set, and its report."""
+    from aas_bench.measure.summary import summarise
+    from aas_bench.pages.report import write_report
+
+    table, pairs = _score(data, options, reward, out, dict(run))
     about = json.loads((out / RUN).read_text(encoding="utf-8"))
     summary = summarise(
         table,
-        by=by,
-        task=task or stored_task(out),
-        generators=generators,
-        n_resamples=resamples,
-        seed=seed,
-        confidence_level=confidence,
-        ties=ties,
-        on_missing=on_missing,
+        **analysis | {"task": analysis["task"] or stored_task(out)},
         source=out / "scores.parquet",
         revision=about.get("revision"),
         command=command_line(),
         created=now(),
         run=about,
     )
-    index = write_report(summary, table, pairs=pairs, out=out / "report")
+    return summary, write_report(summary, table, pairs=pairs, out=out / "report")
+
+
+def _side_by_side(
+    data: list[str],
+    options: dict[str, Any],
+    reward: list[str],
+    out: Path,
+    run: dict[str, Any],
+    analysis: dict[str, Any],
+    *,
+    as_json: bool,
+) -> None:
+    """Each set in a folder of its own, and one table of all of them."""
+    from aas_bench.cli.text import trade_off_table
+    from aas_bench.errors import InputError
+    from aas_bench.files import json_bytes, write_atomically
+    from aas_bench.measure.trade_off import Side, TradeOff
+    from aas_bench.pages.trade_off_page import trade_off_page
+
+    if options["revision"] is not None:
+        msg = "--revision is of one --data. Write it behind each: owner/name@revision."
+        raise InputError(msg)
+    names = _folder_names(data)
+    summaries = [
+        _evaluated(each, options, reward, out / name, run, analysis)[0]
+        for each, name in zip(data, names, strict=True)
+    ]
+    found = TradeOff(
+        sides=tuple(map(Side.of, names, data, summaries)),
+        confidence_level=analysis["confidence_level"],
+    )
+    write_atomically(out / "trade_off.json", json_bytes(found.to_dict()))
+    page = write_atomically(out / "index.html", trade_off_page(found).encode())
     if as_json:
-        emit({"report": str(index), **summary.to_dict()})
+        emit({"report": str(page), **found.to_dict()})
         return
-    summary_table(summary, groups=by is not None)
-    typer.echo(f"report: {index}")
+    trade_off_table(found)
+    typer.echo(f"report: {page}")
+
+
+def _folder_names(data: list[str]) -> list[str]:
+    """A short name for each set, told apart by a number where two are the same."""
+    from aas_bench.tables.open import without_revision
+
+    names = [re.sub(r"[^\w.-]+", "_", Path(without_revision(d)).stem).strip("._") for d in data]
+    return [
+        f"{name or 'set'}_{number}" if names.count(name) > 1 or not name else name
+        for number, name in enumerate(names, start=1)
+    ]
 
 
 def own_images(images: Path | None, on_missing: str) -> dict[str, Any]:

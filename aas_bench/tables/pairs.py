@@ -16,11 +16,11 @@ from aas_bench.errors import InputError, SchemaError, raise_faults
 from aas_bench.tables.forms import Form, absent_image, match_form
 from aas_bench.tables.images import TrustedPaths, column_faults, is_image
 from aas_bench.tables.open import Opened, Options, Source, open_rows, open_source
-from aas_bench.tables.preference_forms import as_pairs
 from aas_bench.tables.reader import Pair, PairReader, embedded_images, ordered
 from aas_bench.tables.schema import (
     FILE_NAME,
     FILE_SHA256,
+    IMAGE_COLUMNS,
     IMAGE_DISTORTED,
     PAIR_ID,
     repeated_pair_id,
@@ -340,7 +340,10 @@ def _recognised(
     if isinstance(data, IterableDataset):
         # A stream of an image folder decodes in its own threads: a cast would come too late.
         data = data._resolve_features().decode(False)
-    data = as_pairs(data, opened.name)
+    if not {*IMAGE_COLUMNS} & {*data.features}:
+        from aas_bench.tables.preference_forms import as_pairs
+
+        data = as_pairs(data, opened.name)
     columns = [*data.features, *_nested(data.features)]
     absent = absent_image(columns)
     if absent is not None and user_images is None:

@@ -115,7 +115,7 @@ def as_pairs(data: Any, name: str) -> Any:
     columns = set(data.features)
     prompt = next((p for p in PROMPTS if p in columns), None)
     form = next((f for f in FORMS if f.matches(columns)), None)
-    if prompt is None or form is None or {IMAGE_ORIGINAL, IMAGE_DISTORTED} & columns:
+    if prompt is None or form is None:
         return data
     numbered = _Numbered(form, prompt, name)
     taken = [c for c in (PAIR_ID, INDEX, LABEL, PROMPT_DISTORTED) if c in columns]
