@@ -75,8 +75,9 @@ class Prompts:
         return hashlib.sha256(text.encode()).hexdigest()
 
     def to_dict(self) -> dict[str, Any]:
-        """Source, number and hash: JSON values."""
-        return {"source": self.source, "n": len(self.prompts), "sha256": self.sha256}
+        """Source and its commit, number and hash: JSON values."""
+        told = {"source": self.source, "revision": self.revision}
+        return {**told, "n": len(self.prompts), "sha256": self.sha256}
 
 
 def load_prompts(

@@ -8,6 +8,7 @@ import torch
 from datasets import ClassLabel, Dataset, Features, List, Value, concatenate_datasets, load_dataset
 from support import author_tables, photo_sources, scripts
 from support.generator_runs import prompts, run
+from support.snapshots import linked
 
 from aas_bench.errors import InputError
 from aas_bench.metric import metric_path
@@ -222,3 +223,19 @@ def test_columns_of_any_library_are_read_alike(frame, metrics):
 def test_a_name_that_is_no_label_is_refused(metrics):
     with pytest.raises(InputError, match="'cat' is not 1, 0 or -1"):
         metrics[0].compute(predictions=[0.5, 0.25], references=["distorted", "cat"])
+
+
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [("ava_photos", photo_sources.ava_source), ("lapis_art", photo_sources.lapis_source)],
+)
+def test_sources_in_the_layout_of_the_hubs_cache_are_built_alike(name, source, tmp_path):
+    folder = source(tmp_path / "source")
+    sources = {"plain": folder, "links": linked(folder, tmp_path)}
+    for out, each in sources.items():
+        done = scripts.call(name, "--source", each, "--with-images", "--dry-run", tmp_path / out)
+        assert done.returncode == 0, done.stderr
+    rows, same = (scripts.rows(tmp_path / out, SETS[name]) for out in sources)
+    assert len(rows) == 3
+    assert rows == same
+    assert scripts.notes(tmp_path / "links") == []

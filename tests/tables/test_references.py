@@ -1,7 +1,6 @@
 """One table under every name and in every form that people have it in."""
 
 import json
-import os
 import re
 import sys
 
@@ -10,6 +9,7 @@ import pandas as pd
 import pytest
 from datasets import Dataset, Image
 from support import toy_pairs
+from support.snapshots import COMMIT, snapshot
 
 from aas_bench.cli import main
 from aas_bench.errors import InputError
@@ -18,7 +18,6 @@ from aas_bench.tables.open import Reference, commit_of, without_revision
 from aas_bench.tables.pairs import load_pairs
 from aas_bench.tables.scores import load_scores
 
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
 CARD = (
     "---\nconfigs:\n"
     "- config_name: prompts\n  data_files: [{split: test, path: prompts/*}]\n"
@@ -43,19 +42,6 @@ def scored(n=5, *, image_bytes=0):
 
 def small(table):
     return table.remove_columns(["image_original", "image_distorted"])
-
-
-def snapshot(folder, files, repo="datasets--weathon--scored"):
-    """Files as `snapshot_download` leaves them: links into `blobs`."""
-    home = folder / repo
-    (home / "blobs").mkdir(parents=True)
-    for number, (name, content) in enumerate(files.items()):
-        blob = home / "blobs" / f"{number:064x}"
-        blob.write_bytes(content)
-        link = home / "snapshots" / COMMIT / name
-        link.parent.mkdir(parents=True, exist_ok=True)
-        link.symlink_to(os.path.relpath(blob, link.parent))
-    return home / "snapshots" / COMMIT
 
 
 def parquet(table, folder):
