@@ -185,18 +185,15 @@ def test_every_reference_to_the_hub(on_the_hub):
         (f"{whole}@v1/pairs/*.parquet", ""): old,
         (f"{whole}@v1/pairs", ""): old,
     }
-    asked = [
-        [source, {"streaming": streaming} | ({"revision": revision} if revision else {})]
-        for source, revision in calls
-        for streaming in (False, True)
-    ]
+    streamed = ["weathon/scored@v1", f"{whole}@v1/pairs/*.parquet"]
+    asked = [[source, {"revision": revision} if revision else {}] for source, revision in calls]
+    asked += [[source, {"streaming": True}] for source in streamed]
     wrong = [[f"{whole}/nothing.parquet", {}], ["weathon/scored@v9", {}]]
     found = json.loads(on_the_hub.run_python(CLIENT, json.dumps([*asked, *wrong])))
     expected = [
         [ids, commit, ids]
-        for commit in calls.values()
+        for commit in [*calls.values(), *(old for _ in streamed)]
         for ids in [[f"one/{i:04d}" for i in range(4 if commit == old else 5)]]
-        for _ in (False, True)
     ]
     assert found[:-2] == expected
     assert "there is no such file" in found[-2][1]
