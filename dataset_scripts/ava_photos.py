@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import datasets
-from datasets import ClassLabel, Features, Image, List, Value
+from datasets import Features, Image, List, Value
 
 from aas_bench.errors import InputError
 from aas_bench.files import file_sha256
@@ -25,7 +25,7 @@ from aas_bench.publish.builder import BadItem, BenchBuilder, BenchConfig, for_vi
 from aas_bench.publish.command import command
 from aas_bench.sources.clean_images import CleanImages, NoCleanImageError
 from aas_bench.sources.curation import Commit, SourceFault
-from aas_bench.sources.photographs import KNOWN, Photograph, Photographs, read_photographs
+from aas_bench.sources.photographs import Photograph, Photographs, read_photographs
 from aas_bench.tables.images import centre_square, open_image, pixels_sha256, png_bytes
 from aas_bench.tables.schema import CROP_BOX, FILE_NAME, FILE_SHA256, Label
 from aas_bench.tables.user_images import ImageFolder
@@ -34,7 +34,6 @@ from aas_bench.tasks.catalog import TASKS
 if TYPE_CHECKING:
     import pandas as pd
 
-_ELEMENT: Final = ClassLabel(names=list(KNOWN))
 _TEXTS: Final = List(Value("string"))
 _CAPTION_FILES: Final = ("captions", "pairs.jsonl", "pairs.parquet")
 _CURATION_FILES: Final = ("curation.json", "dataset.json")
@@ -42,8 +41,8 @@ _CURATION_FILES: Final = ("curation.json", "dataset.json")
 _PHOTO: Final = {
     "prompt_distorted": Value("string"),
     "prompt_original": Value("string"),
-    "dimensions": List(_ELEMENT),
-    "category": _ELEMENT,
+    "dimensions": _TEXTS,
+    "category": Value("string"),
     "human_score": Value("float64"),
     "human_score_sd": Value("float64"),
     "n_ratings": Value("int32"),

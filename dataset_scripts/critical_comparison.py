@@ -18,7 +18,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import datasets
-from datasets import ClassLabel, Features, List, Value
+from datasets import Features, List, Value
 
 from aas_bench.errors import InputError
 from aas_bench.publish.builder import BenchBuilder, BenchConfig, for_viewer, option
@@ -56,7 +56,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 TOPIC: Final = "topic"
-_TOPIC: Final = ClassLabel(names=list(TOPICS))
 
 
 class CriticalPrompts(BenchBuilder):
@@ -70,8 +69,8 @@ class CriticalPrompts(BenchBuilder):
         features = {
             PROMPT_DISTORTED: Value("string"),
             PROMPT_ORIGINAL: Value("string"),
-            TOPIC: _TOPIC,
-            DIMENSIONS: List(_TOPIC),
+            TOPIC: Value("string"),
+            DIMENSIONS: List(Value("string")),
             "n_words": Value("int32"),
             INDEX: Value("int64"),
         }
@@ -229,7 +228,7 @@ class CriticalPairs(PairBuilder):
 
     def columns(self, source: PairSource) -> dict[str, Any]:
         """The topic is also a column of its own, by which the viewer can filter."""
-        return {**source.features, TOPIC: _TOPIC}
+        return {**source.features, TOPIC: Value("string")}
 
     def finished(self, pair: dict[str, Any]) -> dict[str, Any]:
         """The pair with its topic, under our name."""

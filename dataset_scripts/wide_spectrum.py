@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeAlias
 
 import datasets
-from datasets import ClassLabel, Features, List, Value
+from datasets import Features, List, Value
 
 from aas_bench.errors import InputError, SchemaError
 from aas_bench.publish.builder import BadItem, BenchBuilder, BenchConfig, for_viewer, option
@@ -34,7 +34,13 @@ from aas_bench.tables import authors
 from aas_bench.tables.images import is_image
 from aas_bench.tables.open import open_rows
 from aas_bench.tables.reader import cell, class_labels
-from aas_bench.tables.schema import DIMENSIONS, INDEX, PROMPT_DISTORTED, PROMPT_ORIGINAL
+from aas_bench.tables.schema import (
+    DIMENSIONS,
+    INDEX,
+    PROMPT_DISTORTED,
+    PROMPT_ORIGINAL,
+    published_feature,
+)
 from aas_bench.tasks.catalog import TASKS
 from aas_bench.tasks.taxonomy import DIMENSIONS as ASKED
 
@@ -50,7 +56,7 @@ _HOW: Final = ("base_url", "cache", "timeout", "concurrency")
 _PROMPTS: Final = {
     PROMPT_DISTORTED: Value("string"),
     PROMPT_ORIGINAL: Value("string"),
-    DIMENSIONS: List(ClassLabel(names=list(ASKED))),
+    DIMENSIONS: List(Value("string")),
     "n_words": Value("int32"),
     INDEX: Value("int64"),
     "coco_image_id": Value("int64"),
@@ -275,7 +281,9 @@ def _extras(source: str) -> dict[str, Any]:
     """The columns of a table of prompts that have no other name here."""
     features = open_rows(source)[0].data.features
     ours = authors.renames(features)
-    return {n: f for n, f in features.items() if ours.get(n, n) not in _PROMPTS}
+    return {
+        n: published_feature(n) or f for n, f in features.items() if ours.get(n, n) not in _PROMPTS
+    }
 
 
 def _table_items(source: str) -> Iterator[PromptItem]:

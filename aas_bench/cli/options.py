@@ -43,6 +43,9 @@ Ties = Annotated[
     Literal["original", "half"],
     typer.Option(help="A reward tie counts for the original image, or half right."),
 ]
+Config = Annotated[str | None, typer.Option(help="Configuration of a Hub dataset.")]
+Split = Annotated[str | None, typer.Option(help="Split of the pairs.")]
+Revision = Annotated[str | None, typer.Option(help="Revision of a Hub dataset.")]
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -11,12 +12,15 @@ import typer
 from aas_bench.cli.options import (
     By,
     Confidence,
+    Config,
     Generators,
     Json,
     OnMissing,
     Out,
     Resamples,
+    Revision,
     Seed,
+    Split,
     TaskName,
     Ties,
     command_line,
@@ -28,25 +32,32 @@ from aas_bench.cli.options import (
 if TYPE_CHECKING:
     from datasets import Dataset, IterableDataset
 
+    from aas_bench.measure.summary import Summary
     from aas_bench.tables.scores import ScoreTable
 
 PAIRS = "pairs.json"
+RUN = "run.json"
 
 Data = Annotated[
     str,
     typer.Option(
         "--data",
         "-d",
-        help="A task (see: list tasks), a table, a folder or a Hub id.",
+        help="A task (see: list tasks), a table, a folder, a Hub id, also id@revision, or hf://...",
+    ),
+]
+SeveralData = Annotated[
+    list[str],
+    typer.Option(
+        "--data",
+        "-d",
+        help="As for score; repeat it to see several sets side by side, e.g. Pick-a-Pic and ours.",
     ),
 ]
 Rewards = Annotated[
     list[str],
     typer.Option("--reward", "-r", help="Reward model; repeat for several. See: list rewards."),
 ]
-Config = Annotated[str | None, typer.Option(help="Configuration of a Hub dataset.")]
-Split = Annotated[str | None, typer.Option(help="Split of the pairs.")]
-Revision = Annotated[str | None, typer.Option(help="Revision of a Hub dataset.")]
 Limit = Annotated[int | None, typer.Option(min=1, help="Only the first so many pairs.")]
 Images = Annotated[
     Path | None,
@@ -133,7 +144,7 @@ def score(
 
 def evaluate(
     *,
-    data: Data,
+    data: SeveralData,
     reward: Rewards,
     out: Out,
     config: Config = None,
@@ -163,8 +174,6 @@ def evaluate(
 ) -> None:
     """Score the pairs, analyse the scores and write the report to OUT/report."""
     from aas_bench.cli.text import summary_table
-    from aas_bench.measure.summary import summarise
-    from aas_bench.pages.report import write_report
 
     options = {"config": config, "split": split, "revision": revision, "limit": limit}
     options |= own_images(images, missing_images)
@@ -178,23 +187,20 @@ def evaluate(
         "accept_prompt_blind": accept_prompt_blind,
     }
     run |= {"device": device, "dtype": dtype, "progress": not as_json}
-    table, pairs = _score(data, options, reward, out, run)
-    summary = summarise(
-        table,
-        by=by,
-        task=task or stored_task(out),
-        generators=generators,
-        n_resamples=resamples,
-        seed=seed,
-        confidence_level=confidence,
-        ties=ties,
-        on_missing=on_missing,
-        source=out / "scores.parquet",
-        command=command_line(),
-        created=now(),
-        run=stored_run(out),
-    )
-    index = write_report(summary, table, pairs=pairs, out=out / "report")
+    analysis: dict[str, Any] = {
+        "by": by,
+        "task": task,
+        "generators": generators,
+        "n_resamples": resamples,
+        "seed": seed,
+        "confidence_level": confidence,
+        "ties": ties,
+        "on_missing": on_missing,
+    }
+    if len(data) > 1:
+        _side_by_side(data, options, reward, out, run, analysis, as_json=as_json)
+        return
+    summary, index = _evaluated(data[0], options, reward, out, run, analysis)
     if as_json:
         emit({"report": str(index), **summary.to_dict()})
         return
@@ -237,6 +243,81 @@ def check_reward(
         raise typer.Exit(1)
 
 
+def _evaluated(
+    data: str,
+    options: dict[str, Any],
+    reward: list[str],
+    out: Path,
+    run: dict[str, Any],
+    analysis: dict[str, Any],
+) -> tuple[Summary, Path]:
+    """The summary of one set, and its report."""
+    from aas_bench.measure.summary import summarise
+    from aas_bench.pages.report import write_report
+
+    table, pairs = _score(data, options, reward, out, dict(run))
+    about = stored_run(out)
+    summary = summarise(
+        table,
+        **analysis | {"task": analysis["task"] or stored_task(out)},
+        source=out / "scores.parquet",
+        revision=stored_revision(out),
+        command=command_line(),
+        created=now(),
+        run=about,
+    )
+    return summary, write_report(summary, table, pairs=pairs, out=out / "report")
+
+
+def _side_by_side(
+    data: list[str],
+    options: dict[str, Any],
+    reward: list[str],
+    out: Path,
+    run: dict[str, Any],
+    analysis: dict[str, Any],
+    *,
+    as_json: bool,
+) -> None:
+    """Each set in a folder of its own, and one table of all of them."""
+    from aas_bench.cli.text import trade_off_table
+    from aas_bench.errors import InputError
+    from aas_bench.files import json_bytes, write_atomically
+    from aas_bench.measure.trade_off import Side, TradeOff
+    from aas_bench.pages.trade_off_page import trade_off_page
+
+    if options["revision"] is not None:
+        msg = "--revision is of one --data. Write it behind each: owner/name@revision."
+        raise InputError(msg)
+    names = _folder_names(data)
+    summaries = [
+        _evaluated(each, options, reward, out / name, run, analysis)[0]
+        for each, name in zip(data, names, strict=True)
+    ]
+    found = TradeOff(
+        sides=tuple(map(Side.of, names, data, summaries)),
+        confidence_level=analysis["confidence_level"],
+    )
+    write_atomically(out / "trade_off.json", json_bytes(found.to_dict()))
+    page = write_atomically(out / "index.html", trade_off_page(found).encode())
+    if as_json:
+        emit({"report": str(page), **found.to_dict()})
+        return
+    trade_off_table(found)
+    typer.echo(f"report: {page}")
+
+
+def _folder_names(data: list[str]) -> list[str]:
+    """A short name for each set, told apart by a number where two are the same."""
+    from aas_bench.tables.open import without_revision
+
+    names = [re.sub(r"[^\w.-]+", "_", Path(without_revision(d)).stem).strip("._") for d in data]
+    return [
+        f"{name or 'set'}_{number}" if names.count(name) > 1 or not name else name
+        for number, name in enumerate(names, start=1)
+    ]
+
+
 def own_images(images: Path | None, on_missing: str) -> dict[str, Any]:
     """The arguments of `load_pairs` that complete pairs from the reader's own copy."""
     return {} if images is None else {"images": str(images), "on_missing": on_missing}
@@ -264,7 +345,7 @@ def stored_pairs(run: Path) -> Dataset | IterableDataset | None:
 
 def stored_run(run: Path) -> dict[str, Any] | None:
     """How a run directory was scored, and what was found of its models; None where it is none."""
-    return _read_json(run / "run.json")
+    return _json(run / RUN)
 
 
 def stored_task(run: Path) -> str | None:
@@ -275,12 +356,18 @@ def stored_task(run: Path) -> str | None:
     return None if stored is None or stored["source"] not in TASKS else stored["source"]
 
 
+def stored_revision(run: Path) -> str | None:
+    """The Hub's commit of the pairs of a run directory; None where it does not say."""
+    about = stored_run(run)
+    return None if about is None else about.get("revision")
+
+
 def _stored(run: Path) -> dict[str, Any] | None:
     """The source and options of the pairs of a run directory; None where it does not say."""
-    return _read_json(run / PAIRS)
+    return _json(run / PAIRS)
 
 
-def _read_json(file: Path) -> dict[str, Any] | None:
+def _json(file: Path) -> dict[str, Any] | None:
     try:
         found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
@@ -309,6 +396,7 @@ def _score(
     from aas_bench.files import json_bytes, write_atomically
     from aas_bench.rewards.catalog import load_reward
     from aas_bench.run.score import score as score_pairs
+    from aas_bench.tables.open import commit_of, without_revision
 
     device, dtype = run.pop("device"), run.pop("dtype")
     placebos, n_placebos = run.pop("placebos"), run.pop("n_placebos")
@@ -319,5 +407,7 @@ def _score(
         if placebos != "none":
             pairs = _beside_placebos(pairs, placebos, n_placebos)
         table = score_pairs(pairs, models, out=out, **run)
-    write_atomically(out / PAIRS, json_bytes({"source": data, **options}))
+    if not Path(data).exists():  # the very commit, of which a later report shows the images
+        options = {**options, "revision": commit_of(pairs)}
+    write_atomically(out / PAIRS, json_bytes({"source": without_revision(data), **options}))
     return table, pairs

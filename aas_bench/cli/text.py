@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from aas_bench.measure.analyses.task_report import Breakdown, TaskReport
     from aas_bench.measure.compare import Match
     from aas_bench.measure.summary import Summary
+    from aas_bench.measure.trade_off import TradeOff
     from aas_bench.stats.estimate import Estimate
 
 LONGEST_NAME: Final = 24
@@ -123,6 +124,24 @@ def _group_table(console: Console, summary: Summary, headline: str) -> None:
     console.print(grid)
     if len(names) > MOST_GROUPS:
         console.print(f"and {len(names) - MOST_GROUPS:,} more groups; --json has them all")
+
+
+def trade_off_table(found: TradeOff) -> None:
+    """One row per reward model, one column per set."""
+    console = Console(highlight=False, markup=False)
+    console.print(f"{found.confidence_level:.0%} intervals, over the base prompts of each set")
+    grid = Table(box=None, pad_edge=False, header_style="bold")
+    grid.add_column("reward", no_wrap=True)
+    for side in found.sides:
+        figure = "accuracy" if side.measure == "accuracy" else "chose asked"
+        head = f"{printable(side.name)}\n{figure}, {side.n_pairs:,} pairs"
+        grid.add_column(head, justify="right", no_wrap=True)
+    for reward in found.rewards:
+        shares = [stacked(side.headlines[reward]) for side in found.sides]
+        grid.add_row(printable(reward), *shares)
+    console.print(grid)
+    for side in (side for side in found.sides if side.n_label_ties):
+        console.print(f"{printable(side.name)}: ties of the labels left out: {side.n_label_ties:,}")
 
 
 def comparison_table(a: str, b: str, match: Match) -> None:

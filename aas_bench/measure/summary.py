@@ -57,6 +57,7 @@ def summarise(
     ties: Ties = "original",
     on_missing: OnMissing = "raise",
     source: str | Path | None = None,
+    revision: str | None = None,
     command: str | None = None,
     created: str | None = None,
     run: Mapping[str, Any] | None = None,
@@ -84,7 +85,8 @@ def summarise(
         confidence_level: Of every interval, in (0, 1).
         ties: "original" counts equal scores as a choice of I_o, "half" as half a choice.
         on_missing: "raise", or "drop" unscored pairs and lower the coverage.
-        source: File that the table came from; its hash goes into the provenance.
+        source: File or dataset that the table came from; a file's hash goes into the provenance.
+        revision: The Hub's commit of the pairs or the table, for the provenance.
         command: Command line that asked for this, for the provenance.
         created: Time stamp for the provenance; without it the result depends on its inputs only.
         run: What is known about how the scores were made (models, revisions, dtypes).
@@ -124,6 +126,7 @@ def summarise(
         generators=generators,
         rewards=rewards,
         source=source,
+        revision=revision,
         command=command,
         created=created,
         run=run,
@@ -163,6 +166,7 @@ def measure_scores(
     generators: str | Path | None = None,
     rewards: Sequence[str] | None = None,
     source: str | Path | None = None,
+    revision: str | None = None,
     command: str | None = None,
     created: str | None = None,
     run: Mapping[str, Any] | None = None,
@@ -178,6 +182,7 @@ def measure_scores(
         generators: As in `summarise`.
         rewards: As in `summarise`.
         source: As in `summarise`.
+        revision: As in `summarise`.
         command: As in `summarise`.
         created: As in `summarise`.
         run: As in `summarise`.
@@ -202,7 +207,12 @@ def measure_scores(
         shared=_figures(views.view(names[0]), ("table",), own),
         analysis=analysis,
         provenance=origin(
-            source=source, command=command, created=created, run=run, options=asdict(analysis)
+            source=source,
+            revision=revision,
+            command=command,
+            created=created,
+            run=run,
+            options=asdict(analysis),
         ),
     )
 

@@ -36,7 +36,8 @@ Args:
     batch_size, device, dtype: in the configuration "images": items of one call, where the model
         runs and its number format; None: the model's own.
     accept_prompt_blind: in "images": go on with a reward model to which all prompts are one.
-    groups: a name per pair, or a list of names; the result is repeated within each group.
+    groups: a name per pair, or a list of names; the result is repeated within each group. Columns
+        may come as `load_dataset` gives them, class labels included, or from pandas, Polars, torch.
     clusters: what pairs have in common, such as the base prompt; intervals are over clusters.
     confidence_level: of the intervals.
     ties: "original" (a reward tie counts for the original image) or "half" (half right).

@@ -31,7 +31,7 @@ from aas_bench.run.groups import PairRow, RowGroup, UndecodedPairs, prefetch, ro
 from aas_bench.run.model import BadImage, ModelRun, call, prepare
 from aas_bench.run.progress import progress_bar
 from aas_bench.run.provenance import provenance, versions
-from aas_bench.tables.open import Source
+from aas_bench.tables.open import Source, hub_home, without_revision
 from aas_bench.tables.schema import (
     CELLS,
     CUT_DISTORTED,
@@ -151,7 +151,8 @@ def score(
         >>> table.cells("darkness").oidp, table.cells("darkness").didp
         (array([-128.]), array([127.]))
     """
-    source = UndecodedPairs(_open_pairs(pairs))
+    opened = _open_pairs(pairs)
+    source = UndecodedPairs(opened)
     models = _load_models(reward_models, device, dtype)
     parts = PartScorer(
         source,
@@ -179,10 +180,21 @@ def score(
     with ExitStack() as stack:
         root = out if out is not None else stack.enter_context(tempfile.TemporaryDirectory())
         run = stack.enter_context(open_run(root, kind="scores", spec=spec))
-        return _run(parts, run, source=pairs, shown=progress)
+        return _run(parts, run, source=_told(pairs, opened), shown=progress)
 
 
-def _run(parts: PartScorer, run: RunDirectory, *, source: Source, shown: bool) -> ScoreTable:
+def _told(pairs: Source, opened: Dataset | IterableDataset) -> dict[str, str | None]:
+    """What a run says of its pairs: their name without a revision, and the commit they are of."""
+    home, commit = hub_home(opened) or (type(pairs).__name__, None)
+    return {
+        "source": without_revision(pairs) if isinstance(pairs, str) else home,
+        "revision": commit,
+    }
+
+
+def _run(
+    parts: PartScorer, run: RunDirectory, *, source: Mapping[str, str | None], shown: bool
+) -> ScoreTable:
     import pyarrow as pa
 
     started = time.monotonic()
@@ -203,7 +215,7 @@ def _run(parts: PartScorer, run: RunDirectory, *, source: Source, shown: bool) -
             "n_scored_by_this_command": parts.n_scored,
             "rewards": {r.model.name: r.to_dict() for r in parts.runs},
             "seconds": round(seconds, 3),
-            "source": source if isinstance(source, str) else type(source).__name__,
+            **source,
         }
         run.write_json(RUN, about | provenance())
     if n_errors:

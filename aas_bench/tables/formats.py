@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
 from aas_bench.errors import InputError, SchemaError, raise_faults
 from aas_bench.tables.schema import (
@@ -124,13 +124,28 @@ def _first_line(error: Exception) -> str:
 
 
 def _read_parquet(file: Path) -> Columns:
+    return parquet_columns(file, str(file))
+
+
+def parquet_columns(source: Path | IO[bytes], file: str) -> Columns:
+    """The columns of a Parquet file without images, of which no byte is read.
+
+    Args:
+        source: The file, or what reads it piece by piece.
+        file: What to call it.
+
+    Raises:
+        InputError: It is damaged.
+        SchemaError: It holds a class that has no name.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        schema = pq.read_schema(file)
-        names = [f.name for f in schema if not is_image_type(f.type)]
-        table = pq.read_table(file, columns=list(dict.fromkeys(names)))
+        with pq.ParquetFile(source, pre_buffer=True) as opened:
+            schema = opened.schema_arrow
+            names = [f.name for f in schema if not is_image_type(f.type)]
+            table = opened.read(columns=list(dict.fromkeys(names)))
     except pa.ArrowException as error:
         msg = f"{file}: is not readable Parquet ({_first_line(error)}). Write it again."
         raise InputError(msg) from error

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from aas_bench.errors import SchemaError, UnknownNameError, raise_faults
 from aas_bench.files import whole_file
 from aas_bench.tables import authors
-from aas_bench.tables.formats import frame_columns, read_columns
+from aas_bench.tables.formats import frame_columns
+from aas_bench.tables.open import Options, Source
 from aas_bench.tables.schema import (
     CELLS,
     CUT_DISTORTED,
@@ -260,10 +261,13 @@ class ScoreTable:
 
 
 def load_scores(
-    path: str | os.PathLike[str],
+    source: Source,
     *,
     rewards: Sequence[str] | None = None,
     label: str | None = None,
+    config: str | None = None,
+    split: str | None = None,
+    revision: str | None = None,
 ) -> ScoreTable:
     """Read the scores of one or several reward models.
 
@@ -274,9 +278,13 @@ def load_scores(
     `dimensions` (none) are made where absent.
 
     Args:
-        path: Parquet, JSONL, JSON or CSV.
+        source: A table file, a run directory, or whatever `load_pairs` takes; images are neither
+            fetched nor decoded.
         rewards: The reward models to keep; None keeps all.
         label: Where the label comes from; see `authors.label_columns`.
+        config: As in `load_pairs`.
+        split: As in `load_pairs`.
+        revision: As in `load_pairs`.
 
     Raises:
         InputError: The file is absent, of another type or damaged.
@@ -293,8 +301,11 @@ def load_scores(
         ...     load_scores(file).cells("mine").didp
         array([0.3, 0.2])
     """
-    columns = read_columns(path)
-    return ScoreTable.from_columns(columns, rewards=rewards, label=label, source=str(path))
+    from aas_bench.tables.without_images import read_without_images
+
+    options = Options(config=config, split=split, streaming=False, revision=revision)
+    stored = read_without_images(source, options)
+    return ScoreTable.from_columns(stored.columns, rewards=rewards, label=label, source=stored.name)
 
 
 def _canonical(
@@ -305,7 +316,7 @@ def _canonical(
     Columns of one type are checked and converted whole; only those that mix types, or that are at
     fault, are looked at value by value.
     """
-    renamed = authors.renames(columns)
+    renamed = authors.renames(columns) | authors.unpaired_scores(columns)
     columns, faults = _flattened({renamed.get(n, n): column for n, column in columns.items()})
     found = detect_rewards(columns)
     if not found:
