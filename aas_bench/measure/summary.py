@@ -13,14 +13,14 @@ from typing import Any, Final
 
 import numpy as np
 
-from aas_bench.errors import InputError, MissingScoresError
+from aas_bench.errors import InputError, MissingScoresError, UnknownNameError
 from aas_bench.measure.analyses.generator_means import HPSV3_LEADERBOARD, read_generators
 from aas_bench.measure.analyses.recognise import recognised
 from aas_bench.measure.analyses.task_report import TaskReport
 from aas_bench.measure.analyses.task_scores import TaskScores
 from aas_bench.measure.measures import MEASURES, Scope
 from aas_bench.measure.origin import origin
-from aas_bench.measure.results import Figures, Group, RewardSummary, Summary, Truncation
+from aas_bench.measure.results import ByName, Figures, Group, RewardSummary, Summary, Truncation
 from aas_bench.measure.rows import (
     default_grouping,
     models,
@@ -82,7 +82,9 @@ def summarise(
         n_resamples: Sign flips of a test with many clusters.
         seed: Seed of the sign flips.
         confidence_level: Of every interval, in (0, 1).
-        ties: "original" counts equal scores as a choice of I_o, "half" as half a choice.
+        ties: "original" counts equal scores as a choice of I_o, "half" as half a choice,
+            "distorted" as one of I_a. Where there are ties, what rests on this is given under
+            all three.
         on_missing: "raise", or "drop" unscored pairs and lower the coverage.
         source: File that the table came from; its hash goes into the provenance.
         command: Command line that asked for this, for the provenance.
@@ -93,9 +95,8 @@ def summarise(
         Summary; `to_dict()` is valid JSON.
 
     Raises:
-        InputError: The table is empty, a reward model is not in it, or `generators` is no table
-            of means.
-        UnknownNameError: No task is called `task`.
+        InputError: The table is empty, or `generators` is no table of means.
+        UnknownNameError: A reward model is not in the table, or no task is called `task`.
         SchemaError: The table has no column `by`, or lacks what the analysis of the task needs.
         MissingScoresError: A pair has no score and `on_missing` is "raise".
 
@@ -189,7 +190,7 @@ def measure_scores(
     groups = {} if column is None else _groups(views, column)
     own = () if facts is None else facts.measures
     return Summary(
-        rewards={name: _reward(views, name, groups, own) for name in names},
+        rewards=ByName({name: _reward(views, name, groups, own) for name in names}),
         task=None if report is None else _task(views, report, names, generators),
         measure="chosen" if views.label is None else "accuracy",
         n_rows=len(table.frame),
@@ -211,15 +212,22 @@ def verdicts(table: ScoreTable, reward: str) -> list[str | None]:
     """What the reward model did with each row.
 
     Returns:
-        One of `OUTCOMES`; "asked" or "polished" where only the scores under the distorted prompt
-        exist (equal scores count as "polished"); None where those are missing too.
+        "tied" where both images score the same under the distorted prompt; else one of `OUTCOMES`;
+        "asked" or "polished" where only the scores under the distorted prompt exist; None where
+        those are missing too.
     """
     cells = table.cells(reward)
     codes = outcomes(cells.oiop, cells.oidp, cells.diop, cells.didp)
     margin = difference(cells.didp, cells.oidp)
     plain = np.where(margin > 0, "asked", "polished")
     return [
-        OUTCOMES[code] if code >= 0 else (None if np.isnan(m) else str(choice))
+        None
+        if np.isnan(m)
+        else "tied"
+        if m == 0
+        else OUTCOMES[code]
+        if code >= 0
+        else str(choice)
         for code, m, choice in zip(codes, margin, plain, strict=True)
     ]
 
@@ -278,6 +286,7 @@ def _headline(view: View) -> dict[str, Any]:
         "n": view.n,
         "preference": view.preference,
         "chosen": chosen,
+        "choices": view.choices,
         "override": view.override,
         "placebo": view.placebo,
     }
@@ -313,13 +322,10 @@ def _rewards(table: ScoreTable, wanted: Sequence[str] | None) -> tuple[str, ...]
     if len(table.frame) == 0:
         msg = "the score table has no rows. Give a table with at least one pair."
         raise InputError(msg)
-    unknown = [name for name in wanted or () if name not in table.rewards]
-    if unknown:
-        msg = (
-            f"the table has no scores of {', '.join(map(repr, unknown))}. "
-            f"It has: {', '.join(table.rewards)}."
-        )
-        raise InputError(msg)
+    for name in wanted or ():
+        if name not in table.rewards:
+            hint = f"The table has: {', '.join(table.rewards)}."
+            raise UnknownNameError("reward model in this table", name, table.rewards, hint=hint)
     return tuple(wanted) if wanted else table.rewards
 
 

@@ -31,7 +31,14 @@ from aas_bench.stats.placebo import (
     placebo_override,
     placebo_override_by_group,
 )
-from aas_bench.stats.preference import Preference, chosen, preference, preference_by_group
+from aas_bench.stats.preference import (
+    Choices,
+    Preference,
+    choices,
+    chosen,
+    preference,
+    preference_by_group,
+)
 from aas_bench.stats.rescaling import Rescaling, rescaling
 from aas_bench.stats.resolution import difference, resolution
 from aas_bench.stats.sign_flip import SignFlip, sign_flip
@@ -43,6 +50,7 @@ __all__ = [
     "STRENGTHS",
     "Analysis",
     "ArtRank",
+    "Choices",
     "Consistency",
     "DoseResponse",
     "EffectResponse",
@@ -63,6 +71,7 @@ __all__ = [
     "StrengthCurve",
     "Wordings",
     "art_rank",
+    "choices",
     "chosen",
     "compare_by_group",
     "compare_generators",

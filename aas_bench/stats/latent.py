@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -139,8 +140,8 @@ def wording_override(
         average=analyse(gains, options),
         understood_by_wording=understood,
         override_rate_by_wording=rates,
-        understood_spread=_spread(understood),
-        override_rate_spread=_spread(rates),
+        understood_spread=spread_of(understood),
+        override_rate_spread=spread_of(rates),
         noise=noise,
         signal_to_noise=float(response.mean() / (np.sqrt(2) * noise))
         if noise and complete.n
@@ -253,7 +254,8 @@ def _within(gains: Scores) -> float | None:
     return float(np.sqrt(squares / (n_values[n_values > 1] - 1).sum()))
 
 
-def _spread(values: tuple[float | None, ...]) -> float | None:
+def spread_of(values: Sequence[float | None]) -> float | None:
+    """Standard deviation of the values; None with fewer than two, or where one is None."""
     known = [value for value in values if value is not None]
     return float(np.std(known, ddof=1)) if len(known) == len(values) > 1 else None
 
