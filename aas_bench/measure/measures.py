@@ -587,7 +587,7 @@ MEASURES: Final = Registry(
         Measure(
             name="latent_understood",
             label="Net move under the noise",
-            formula="u of the latent gains that four or more wordings are noise around, against P_o",
+            formula="u, against P_o, of the gains that four or more wordings are noise around",
             higher_is_better=True,
             chance=0.0,
             unit="net share",
@@ -598,7 +598,7 @@ MEASURES: Final = Registry(
         Measure(
             name="latent_override_rate",
             label="Override rate under the noise",
-            formula="O of the latent gains that four or more wordings are noise around, against P_o",
+            formula="O, against P_o, of the gains that four or more wordings are noise around",
             higher_is_better=False,
             compute=_latent("override_rate"),
             scope="whole",

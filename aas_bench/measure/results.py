@@ -18,8 +18,8 @@ from aas_bench.stats.dose import DoseResponse
 from aas_bench.stats.estimate import Estimate, Ties
 from aas_bench.stats.generation import GeneratorShift
 from aas_bench.stats.override import OUTCOMES, Override
+from aas_bench.stats.placebo import FailedImages, PlaceboOverride
 from aas_bench.stats.placebo import Kind as PlaceboKind
-from aas_bench.stats.placebo import PlaceboOverride
 from aas_bench.stats.preference import Choices, Preference
 from aas_bench.stats.rescaling import Rescaling
 from aas_bench.stats.strength import StrengthCurve
@@ -133,6 +133,8 @@ class RewardSummary(Group):
         consistency: Agreement between wordings; None where the table has no wordings.
         truncation: Cut prompts; None where the table does not say.
         coverage: Share of the pairs that this reward model scored under the distorted prompt.
+        failed: What is left of the override rate if a tenth of the images failed to show their
+            request; None where labels say which did, or the rate is undefined.
     """
 
     placebos: Mapping[PlaceboKind, PlaceboOverride]
@@ -145,6 +147,7 @@ class RewardSummary(Group):
     consistency: Consistency | None
     truncation: Truncation | None
     coverage: float
+    failed: FailedImages | None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values; the knob as plain lists under its measure's name."""
@@ -160,6 +163,7 @@ class RewardSummary(Group):
             "consistency": None if self.consistency is None else self.consistency.to_dict(),
             "truncation": None if self.truncation is None else self.truncation.to_dict(),
             "coverage": self.coverage,
+            "failed_images": None if self.failed is None else self.failed.to_dict(),
         }
 
 

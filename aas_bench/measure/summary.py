@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from aas_bench.errors import InputError, MissingScoresError, UnknownNameError
+from aas_bench.errors import InputError, MissingScoresError
 from aas_bench.measure.analyses.generator_means import HPSV3_LEADERBOARD, read_generators
 from aas_bench.measure.analyses.recognise import recognised
 from aas_bench.measure.analyses.task_report import TaskReport
@@ -40,6 +40,8 @@ from aas_bench.tasks.task import Task
 
 __all__ = ["STANDARD", "Summary", "measure_scores", "standard", "summarise", "verdicts"]
 
+FAILED: Final = 0.1
+"""Share of images that may have failed, where no label says which: bounds are given for it."""
 STANDARD: Final = Analysis(on_missing="drop")
 """How records, generators' runs and the leaderboard are analysed, so that all of them compare."""
 
@@ -95,8 +97,9 @@ def summarise(
         Summary; `to_dict()` is valid JSON.
 
     Raises:
-        InputError: The table is empty, or `generators` is no table of means.
-        UnknownNameError: A reward model is not in the table, or no task is called `task`.
+        InputError: The table is empty, a reward model is not in it, or `generators` is no table
+            of means.
+        UnknownNameError: No task is called `task`.
         SchemaError: The table has no column `by`, or lacks what the analysis of the task needs.
         MissingScoresError: A pair has no score and `on_missing` is "raise".
 
@@ -221,13 +224,7 @@ def verdicts(table: ScoreTable, reward: str) -> list[str | None]:
     margin = difference(cells.didp, cells.oidp)
     plain = np.where(margin > 0, "asked", "polished")
     return [
-        None
-        if np.isnan(m)
-        else "tied"
-        if m == 0
-        else OUTCOMES[code]
-        if code >= 0
-        else str(choice)
+        None if np.isnan(m) else "tied" if m == 0 else OUTCOMES[code] if code >= 0 else str(choice)
         for code, m, choice in zip(codes, margin, plain, strict=True)
     ]
 
@@ -273,6 +270,7 @@ def _reward(
         consistency=view.consistency,
         truncation=_truncation(views, name, own),
         coverage=view.coverage(),
+        failed=view.failed(FAILED),
     )
 
 
@@ -322,10 +320,13 @@ def _rewards(table: ScoreTable, wanted: Sequence[str] | None) -> tuple[str, ...]
     if len(table.frame) == 0:
         msg = "the score table has no rows. Give a table with at least one pair."
         raise InputError(msg)
-    for name in wanted or ():
-        if name not in table.rewards:
-            hint = f"The table has: {', '.join(table.rewards)}."
-            raise UnknownNameError("reward model in this table", name, table.rewards, hint=hint)
+    unknown = [name for name in wanted or () if name not in table.rewards]
+    if unknown:
+        msg = (
+            f"the table has no scores of {', '.join(map(repr, unknown))}. "
+            f"It has: {', '.join(table.rewards)}."
+        )
+        raise InputError(msg)
     return tuple(wanted) if wanted else table.rewards
 
 

@@ -27,8 +27,13 @@ from aas_bench.stats.latent import (
     wording_override,
 )
 from aas_bench.stats.override import OUTCOMES, Override, outcomes, override
+from aas_bench.stats.placebo import (
+    FailedImages,
+    PlaceboOverride,
+    failed_image_bounds,
+    placebo_override,
+)
 from aas_bench.stats.placebo import Kind as PlaceboKind
-from aas_bench.stats.placebo import PlaceboOverride, placebo_override
 from aas_bench.stats.preference import Choices, Preference, choices, chosen, preference
 from aas_bench.stats.rescaling import Rescaling, rescaling
 from aas_bench.stats.resolution import difference, resolution
@@ -202,6 +207,12 @@ class View:
     def placebo(self) -> PlaceboOverride | None:
         """The headline of `placebos`."""
         return next(iter(self.placebos.values()), None)
+
+    def failed(self, share: float) -> FailedImages | None:
+        """Bounds of the override rate if so many images failed; None where labels say which did."""
+        if self.placebo is None or self.placebo.labelled:
+            return None
+        return failed_image_bounds(self.placebo, share)
 
     @cached_property
     def rescaling(self) -> Rescaling | None:

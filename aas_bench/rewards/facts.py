@@ -47,7 +47,8 @@ class RewardRow:
         prompt_limit: Tokens of a prompt that it reads, special tokens included; None: all.
         unit: What one unit of the score is.
         scale: What kind of number that is.
-        difference: What a difference of two scores means, by its makers' own training or code.
+        difference: What a difference of two scores means, by its makers' own training or code; ""
+            where nobody says.
         score_range: Least and greatest possible score; None at an end without bound.
         dtype: The official number format of the forward pass.
         licence: Of the weights, as an SPDX name where there is one.
@@ -64,8 +65,8 @@ class RewardRow:
     weights: Weights | None = None
     prompt_limit: int | None = None
     unit: str
-    scale: Scale
-    difference: str
+    scale: Scale = "none"
+    difference: str = ""
     score_range: tuple[float | None, float | None] = (None, None)
     dtype: str = "float32"
     licence: str

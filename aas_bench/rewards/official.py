@@ -92,8 +92,8 @@ OFFICIAL: tuple[RewardRow, ...] = (
         prompt_limit=77,
         unit="exp(logit_scale) x cosine, near 100 x cosine",
         scale="log-odds",
-        difference="log-odds of being preferred to another image under one prompt (softmax over the "
-        "two scores, arXiv:2305.01569)",
+        difference="log-odds of being preferred to another image under one prompt (softmax over "
+        "the two scores, arXiv:2305.01569)",
         licence="not stated",
         paper="arXiv:2305.01569",
     ),
@@ -188,8 +188,8 @@ OFFICIAL: tuple[RewardRow, ...] = (
         prompt_limit=77,
         unit="exp(logit_scale) x cosine, near 100 x cosine",
         scale="log-odds",
-        difference="log-odds of being preferred to another image under one prompt (softmax over the "
-        "two scores, arXiv:2405.14705)",
+        difference="log-odds of being preferred to another image under one prompt (softmax over "
+        "the two scores, arXiv:2405.14705)",
         dtype="float16",
         licence="not stated",
         paper="arXiv:2405.14705",

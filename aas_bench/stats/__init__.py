@@ -19,6 +19,7 @@ from aas_bench.stats.estimate import Estimate
 from aas_bench.stats.gap import PairedGap, paired_gap
 from aas_bench.stats.generation import GeneratorShift, generator_shift
 from aas_bench.stats.intervals import wilson
+from aas_bench.stats.judge_errors import JudgeErrors, corrected_rate
 from aas_bench.stats.latent import LatentOverride, Wordings, latent_override, wording_override
 from aas_bench.stats.override import OUTCOMES, Override, outcomes, override, override_by_group
 from aas_bench.stats.paintings_rank import ArtRank, art_rank
@@ -59,6 +60,7 @@ __all__ = [
     "GeneratorComparison",
     "GeneratorShift",
     "GroupTest",
+    "JudgeErrors",
     "LatentOverride",
     "Override",
     "PairedGap",
@@ -76,6 +78,7 @@ __all__ = [
     "compare_by_group",
     "compare_generators",
     "compare_rewards",
+    "corrected_rate",
     "difference",
     "dose_response",
     "failed_image_bounds",

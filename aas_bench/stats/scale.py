@@ -33,7 +33,7 @@ def logit(probability: ArrayLike) -> Scores:
 
     Example:
         >>> logit([0.5, 0.75, 1.0]).round(3).tolist()
-        [0.0, 1.099, 36.737]
+        [0.0, 1.099, 17.329]
     """
     p = _read(probability)[0]
     end = spacing_of(p) / 4
@@ -55,7 +55,7 @@ def logit_resolution(*probabilities: ArrayLike) -> Scores:
 
     Example:
         >>> [f"{each:.0e}" for each in logit_resolution([0.5, 0.999999], [0.5, 0.5])]
-        ['4e-16', '1e-10']
+        ['4e-16', '6e-11']
     """
     columns = _read(*probabilities)
     end = spacing_of(*columns) / 4

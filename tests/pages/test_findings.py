@@ -6,7 +6,6 @@ from support.report_tables import score_frame
 from aas_bench.measure.summary import summarise
 from aas_bench.pages import findings
 from aas_bench.pages.report import render
-from aas_bench.stats.estimate import Estimate
 from aas_bench.tables.scores import ScoreTable
 from aas_bench.words import percent_in
 
@@ -62,12 +61,6 @@ def test_a_model_that_never_reads_the_prompt_is_told_from_one_that_misreads_it()
     assert not findings.prompt_blind(contrary.override)
     assert "the same whatever the prompt says" in findings.finding(deaf)
     assert "moved against requests" in findings.finding(contrary)
-
-
-def test_the_interval_of_the_rest_is_turned_around():
-    rest = findings.complement(Estimate(value=0.25, low=0.125, high=0.5, n=8))
-    assert (rest.value, rest.low, rest.high) == (0.75, 0.5, 0.875)
-    assert percent_in(rest) == "75\u202f% (50 to 88)"
 
 
 def test_who_overrides_most_is_told_only_where_intervals_allow():
