@@ -152,14 +152,18 @@ def over_wordings(reward: RewardSummary) -> str:
             said.append(f"{label} {percent_in(rate)}{_spread(found, name)}")
     noise, signal = found.get(("wording_noise", None)), found.get(("signal_to_noise", None))
     if noise is not None and noise.value is not None:
-        ratio = "" if signal is None else f", signal to noise {NUMBER.value(signal.value)}"
+        known = signal is not None and signal.value is not None
+        ratio = f", signal to noise {NUMBER.value(signal.value)}" if known else ""
         said.append(f"noise between wordings {NUMBER.value(noise.value)}{ratio}")
-    latent = [
-        f"{label} {percent_in(found[f'latent_{name}', None])}"
+    latent = {
+        label: percent_in(found[f"latent_{name}", None])
         for name, label in _RATES.items()
         if (f"latent_{name}", None) in found
-    ]
-    under = f" Under the noise: {'; '.join(latent)}." if latent else ""
+    }
+    told = [f"{label} {rate}" for label, rate in latent.items()]
+    if len(latent) > len(set(latent.values())):
+        told = [*set(latent.values())]
+    under = f" Under the noise: {'; '.join(told)}." if told else ""
     return f"over all wordings of {count(whole.n, 'pair')}: {'; '.join(said)}.{under}"
 
 

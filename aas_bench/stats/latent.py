@@ -133,7 +133,7 @@ def wording_override(
     columns = [analyse(replace(gains, real=column[:, None]), options) for column in gains.real.T]
     understood = tuple(c.understood_shown.value for c in columns)
     rates = tuple(c.override_rate.value for c in columns)
-    noise = _within(gains.real)
+    noise = _within(gains.real, gains.tolerance)
     complete = gains.complete()
     response = np.nanmean(complete.real, axis=1) - np.nanmean(complete.placebo, axis=1)
     return Wordings(
@@ -224,7 +224,10 @@ def latent_override(
             )
             raise InputError(msg)
     gains = gains.complete()
-    noise = {name: _within(t) for name, t in (("real", gains.real), ("placebo", gains.placebo))}
+    noise = {
+        name: _within(t, gains.tolerance)
+        for name, t in (("real", gains.real), ("placebo", gains.placebo))
+    }
     if gains.sample.label is not None:
         gains = gains.where(gains.sample.label == 1)
     intervals = Intervals(gains.sample, analysis)
@@ -244,13 +247,14 @@ def latent_override(
     )
 
 
-def _within(gains: Scores) -> float | None:
+def _within(gains: Scores, tolerance: Scores) -> float | None:
     """Standard deviation within rows, pooled; None where no row has two values."""
     n_values = (~np.isnan(gains)).sum(axis=1)
     several = gains[n_values > 1]
     if not len(several):
         return None
-    squares = np.nansum((several - np.nanmean(several, axis=1, keepdims=True)) ** 2)
+    apart = several - np.nanmean(several, axis=1, keepdims=True)
+    squares = np.nansum(apart[np.abs(apart) >= tolerance[n_values > 1, None]] ** 2)
     return float(np.sqrt(squares / (n_values[n_values > 1] - 1).sum()))
 
 

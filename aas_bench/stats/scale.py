@@ -36,7 +36,7 @@ def logit(probability: ArrayLike) -> Scores:
         [0.0, 1.099, 17.329]
     """
     p = _read(probability)[0]
-    end = spacing_of(p) / 4
+    end = _end(p)
     inside = np.clip(p, end, 1 - end)
     return np.log(inside) - np.log1p(-inside)
 
@@ -55,10 +55,10 @@ def logit_resolution(*probabilities: ArrayLike) -> Scores:
 
     Example:
         >>> [f"{each:.0e}" for each in logit_resolution([0.5, 0.999999], [0.5, 0.5])]
-        ['4e-16', '6e-11']
+        ['9e-16', '1e-10']
     """
     columns = _read(*probabilities)
-    end = spacing_of(*columns) / 4
+    end = _end(*columns)
     total = np.zeros_like(columns[0])
     for p in columns:
         inside = np.clip(p, end, 1 - end)
@@ -73,3 +73,8 @@ def _read(*probabilities: ArrayLike) -> tuple[Scores, ...]:
         msg = "a score lies outside 0 to 1, so it is no probability. Give scores as they are."
         raise InputError(msg)
     return columns
+
+
+def _end(*columns: Scores) -> float:
+    """Half the spacing below 1 of the format of the scores, but what float64 can take from 1."""
+    return max(spacing_of(*columns) / 4, 2.0**-53)

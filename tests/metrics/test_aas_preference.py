@@ -48,7 +48,7 @@ def test_numbers_are_those_of_the_statistics_and_of_scikit_learn(preference_metr
     margin, label, cluster = table
     result = preference_metric.compute(predictions=margin, references=label, clusters=cluster)
     direct = preference(margin, label, clusters=cluster)
-    for key in KEYS:
+    for key in AGREEMENT:
         estimate = getattr(direct, key)
         ends = None if estimate.low is None else [estimate.low, estimate.high]
         assert (result[key], result[f"{key}_ci"]) == (estimate.value, ends)

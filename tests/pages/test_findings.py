@@ -87,6 +87,24 @@ def test_a_lone_blind_model_with_a_high_rate_on_few_pairs_does_not_lead():
     assert (found.names, found.n_compared) == (("some",), 1)
 
 
+def test_what_is_assumed_without_labels_is_said():
+    labelled = summary(taste={"followed": 50, "overridden": 50})
+    assert findings.unlabelled(labelled) == ""
+    frame = score_frame(n=N, rewards=("taste",)).drop(columns="label", errors="ignore")
+    frame["index"] = range(N)
+    for cell, values in (("oiop", 0), ("oidp", 0), ("diop", -3), ("didp", [-1, 1] * (N // 2))):
+        frame[f"taste_{cell}"] = values
+    said = findings.unlabelled(summarise(ScoreTable.from_frame(frame)))
+    assert said.startswith("No labels: every image is taken to show what was asked for.")
+    # O 1/2, u 1: (.5 - .1) / (1 - .1) to .5 / (1 - .1)
+    assert "Should up to 10\u202f% not" in said
+    assert "taste 44\u202f% to 56\u202f%" in said
+    frame["taste_didp"] = frame["taste_diop"]
+    blind = summarise(ScoreTable.from_frame(frame))
+    assert findings.unlabelled(blind).endswith("what was asked for.")
+    assert findings.unlabelled(blind) in render(blind)
+
+
 def test_makers_as_people_say_them():
     assert findings.made_by(()) == ""
     assert findings.made_by(("counterfactual",)).startswith("photographs")
