@@ -8,13 +8,13 @@ from typing import Final
 
 from aas_bench.measure.results import Group, RewardSummary, Summary
 from aas_bench.rewards.catalog import SYNTHETIC
-from aas_bench.stats.estimate import Estimate
+from aas_bench.stats.estimate import Estimate, Ties
 from aas_bench.stats.override import Override
 from aas_bench.stats.placebo import PlaceboOverride
 from aas_bench.tasks.catalog import DEFAULT
 from aas_bench.words import NUMBER, ROUND_SHARE, SHARE, count, listing, percent, percent_in
 
-_TIES: Final = {
+_TIES: Final[Mapping[Ties, str]] = {
     "original": "counting ties for the polished image",
     "half": "counting half of them",
     "distorted": "counting none",
@@ -152,8 +152,9 @@ def over_wordings(reward: RewardSummary) -> str:
             said.append(f"{label} {percent_in(rate)}{_spread(found, name)}")
     noise, signal = found.get(("wording_noise", None)), found.get(("signal_to_noise", None))
     if noise is not None and noise.value is not None:
-        known = signal is not None and signal.value is not None
-        ratio = f", signal to noise {NUMBER.value(signal.value)}" if known else ""
+        ratio = ""
+        if signal is not None and signal.value is not None:
+            ratio = f", signal to noise {NUMBER.value(signal.value)}"
         said.append(f"noise between wordings {NUMBER.value(noise.value)}{ratio}")
     latent = {
         label: percent_in(found[f"latent_{name}", None])
