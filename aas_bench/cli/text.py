@@ -64,7 +64,8 @@ def summary_table(summary: Summary, *, groups: bool = False) -> None:
 def _by_ties(reward: Group, measure: str) -> str:
     """A line under a rate: the least and the most that it can be as ties count."""
     rates = [each.value for each in reward.by_ties(measure).values() if each.value is not None]
-    return f"\nties {min(rates):.2f} to {max(rates):.2f}" if rates else ""
+    ends = [f"{end:.2f}" for end in (min(rates), max(rates))] if rates else []
+    return f"\nties {' to '.join(ends)}" if len(set(ends)) > 1 else ""
 
 
 def _task_tables(console: Console, summary: Summary) -> None:

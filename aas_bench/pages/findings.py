@@ -116,6 +116,12 @@ def ties_range(reward: Group, measure: str) -> str:
     return f"{SHARE.value(min(rates))} to {SHARE.value(max(rates))}" if rates else ""
 
 
+def ties_decide(reward: Group) -> str:
+    """The range of an override rate, where whole percents tell that it is one; else ""."""
+    rates = [each.value for each in reward.by_ties("override_rate").values()]
+    return ties_range(reward, "override_rate") if len(set(map(percent, rates))) > 1 else ""
+
+
 def unlabelled(summary: Summary) -> str:
     """What is assumed of pairs without labels, and what if it fails; "" where labels say it."""
     if summary.measure == "accuracy" or not summary.paired:
@@ -183,7 +189,7 @@ def _has_ties(reward: Group) -> bool:
 def _by_ties(reward: Group, rate: Estimate) -> str:
     """An override rate, by what ties count as where that is seen."""
     rates = reward.by_ties("override_rate")
-    if len({percent(each.value) for each in rates.values()}) < 2:
+    if not ties_decide(reward):
         return percent_in(rate)
     return listing(f"{percent_in(rates[rule])} {said}" for rule, said in _TIES.items())
 

@@ -87,6 +87,7 @@ def test_words_never_call_a_tie_a_preference(capsys):
     page = render(summary)
     assert "override rate 6.4\u202f% to 28.9\u202f%" in page
     assert said.split(";")[0] in page
+    assert "overrode 6.4 % to 28.9 %, as ties count" in " ".join(page.split())
     chart = override_chart(summary)
     assert "tied 40\u202f%, preferred polished 10\u202f%" in chart.sentence
     assert chart.rows[0][-2].startswith("40.3\u202f%")
@@ -112,6 +113,19 @@ def test_without_ties_nothing_is_said_of_them(capsys):
 def test_the_verdict_on_a_tied_pair_is_tied():
     four = [[0, 0, 0], [0, 0, 1], [0, 0, 0], [0, 1, 0]]
     assert verdicts(table_of(np.array(four, dtype=float)), "r") == ["tied", "followed", "missed"]
+
+
+def test_one_tie_in_many_changes_no_sentence(capsys):
+    frame = load_evidence()
+    summary = summarise(ScoreTable.from_frame(frame, rewards=["hpsv2"]))
+    assert summary.rewards["hpsv2"].choices.tied.value == pytest.approx(1 / 300)
+    assert len(summary.rewards["hpsv2"].by_ties("override_rate")) == 3
+    summary_table(summary)
+    printed = capsys.readouterr().out
+    assert "ties" not in printed
+    assert "as ties count" not in " ".join(render(summary).split()).partition("Headline table")[0]
+    known = render(summarise(ScoreTable.from_frame(frame, rewards=["image_reward"])))
+    assert "image_reward, times 1.03, the spread it was standardised by" in known
 
 
 def test_a_reward_that_only_ties_does_not_override_most():
