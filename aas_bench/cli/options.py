@@ -40,8 +40,8 @@ OnMissing = Annotated[
     typer.Option(help="Missing scores: stop, or drop the pairs and report the coverage."),
 ]
 Ties = Annotated[
-    Literal["original", "half"],
-    typer.Option(help="A reward tie counts for the original image, or half right."),
+    Literal["original", "half", "distorted"],
+    typer.Option(help="Whom a tie of the reward counts for: one image, or half for either."),
 ]
 Config = Annotated[str | None, typer.Option(help="Configuration of a Hub dataset.")]
 Split = Annotated[str | None, typer.Option(help="Split of the pairs.")]

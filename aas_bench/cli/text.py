@@ -12,6 +12,7 @@ from aas_bench.words import NO_INTERVAL, UNDEFINED, Bounded, Spelling, plain_nam
 if TYPE_CHECKING:
     from aas_bench.measure.analyses.task_report import Breakdown, TaskReport
     from aas_bench.measure.compare import Match
+    from aas_bench.measure.results import Group
     from aas_bench.measure.summary import Summary
     from aas_bench.measure.trade_off import TradeOff
     from aas_bench.stats.estimate import Estimate
@@ -23,7 +24,7 @@ _PLAIN: Final = Spelling(digits=3)
 
 def summary_table(summary: Summary, *, groups: bool = False) -> None:
     """One row per reward model, then one sentence per reward model, then the groups if wanted."""
-    from aas_bench.pages.findings import finding
+    from aas_bench.pages.findings import finding, over_wordings, unlabelled
 
     console = Console(highlight=False, markup=False)
     if not summary.paired:
@@ -42,18 +43,30 @@ def summary_table(summary: Summary, *, groups: bool = False) -> None:
         found = reward.placebo
         grid.add_row(
             printable(name),
-            stacked(reward.headline),
+            stacked(reward.headline) + _by_ties(reward, summary.measure),
             stacked(found.understood if found else None),
-            stacked(found.override_rate if found else None),
+            stacked(found.override_rate if found else None) + _by_ties(reward, "override_rate"),
             f"{reward.coverage:.1%}",
         )
     console.print(grid)
     for name, reward in summary.rewards.items():
-        if reward.override is not None:
+        if reward.override is not None or reward.choices.tied.value:
             console.print(f"{printable(name)} {finding(reward)}")
+    for name, reward in summary.rewards.items():
+        if said := over_wordings(reward):
+            console.print(f"{printable(name)} {said}")
+    if said := unlabelled(summary):
+        console.print(said)
     if groups:
         _group_table(console, summary, headline)
     _task_tables(console, summary)
+
+
+def _by_ties(reward: Group, measure: str) -> str:
+    """A line under a rate: the least and the most that it can be as ties count."""
+    rates = [each.value for each in reward.by_ties(measure).values() if each.value is not None]
+    ends = [f"{end:.2f}" for end in (min(rates), max(rates))] if rates else []
+    return f"\nties {' to '.join(ends)}" if len(set(ends)) > 1 else ""
 
 
 def _task_tables(console: Console, summary: Summary) -> None:

@@ -14,9 +14,11 @@ from aas_bench.metric import flat
 from aas_bench.metric.checked import CheckedInputs
 from aas_bench.metric.image_scores import score_pairs
 from aas_bench.rewards.base import RewardModel
-from aas_bench.stats.estimate import Estimate
+from aas_bench.stats.estimate import Estimate, Ties
 from aas_bench.stats.override import Override, override
 from aas_bench.stats.placebo import placebo_from_four
+from aas_bench.stats.preference import choices
+from aas_bench.stats.resolution import difference
 
 _DESCRIPTION: Final = """
 Tells whether the score moved towards the request more often than the original prompt would explain,
@@ -43,7 +45,8 @@ Args:
         may come as `load_dataset` gives them, class labels included, or from pandas, Polars, torch.
     clusters: what pairs have in common, such as the base prompt; intervals are over clusters.
     confidence_level: of the intervals.
-    ties: "original" (a reward tie counts for the original image) or "half" (half for either).
+    ties: what a reward tie counts as: "original" (for the original image), "half" (half for
+        either) or "distorted" (for the distorted image).
     on_missing: "raise", or "drop" pairs without all four scores (or with an image that cannot be
         read) and report the coverage.
 Returns:
@@ -52,8 +55,10 @@ Returns:
     or "against". With references, the rate is over the pairs labelled 1;
     followed, overridden, missed, lucky (they sum to 1), moved, chosen, overridden_of_moved,
     override_strength, prompt_response, prior_pull: where the score moved, a description;
+    polished, tied: pairs whose original image scores higher, and pairs in which neither does, ties
+    apart whatever `ties` says;
     each with its interval under key_ci; n, n_reward_ties, n_response_ties, n_missing, n_clusters,
-    coverage, reasons, by_label, by_group.
+    coverage, reasons, by_label, by_group; where there are ties, by_ties: the same under each rule.
 Examples:
     >>> metric = evaluate.load("aas_override")
     >>> result = metric.compute(
@@ -61,8 +66,8 @@ Examples:
     ... )
     >>> [result[key] for key in ("followed", "overridden", "missed", "lucky")]
     [0.25, 0.5, 0.25, 0.0]
-    >>> result["override_rate"], result["reading"]
-    (None, 'unclear')
+    >>> result["override_rate"], result["reading"], result["tied"]
+    (None, 'unclear', 0.0)
 """
 
 
@@ -75,6 +80,8 @@ class Measured(Override):
     override_rate: Estimate
     reading: str
     placebo: str
+    polished: Estimate
+    tied: Estimate
 
 
 class OverrideMetric(CheckedInputs):
@@ -122,7 +129,7 @@ class OverrideMetric(CheckedInputs):
         groups: Sequence[Any] | None = None,
         clusters: Sequence[Any] | None = None,
         confidence_level: float = 0.95,
-        ties: Literal["original", "half"] = "original",
+        ties: Literal["original", "half", "distorted"] = "original",
         on_missing: Literal["raise", "drop"] = "raise",
     ) -> dict[str, Any]:
         if self.config_name == "images":
@@ -139,20 +146,21 @@ class OverrideMetric(CheckedInputs):
                 on_missing=on_missing,
             )
         scores = np.asarray(predictions, dtype=np.float64)
-
         labels = _labels(references)
 
-        def measure(rows: flat.Rows) -> Measured:
+        def measure(rows: flat.Rows, ties: Ties = ties) -> Measured:
             options: dict[str, Any] = {
                 "clusters": flat.some(clusters, rows),
                 "confidence_level": confidence_level,
-                "ties": ties,
                 "on_missing": on_missing,
             }
             four = scores[rows].T
-            told = placebo_from_four(*four, labels=flat.some(labels, rows), **options)
+            told = placebo_from_four(*four, labels=flat.some(labels, rows), ties=ties, **options)
+            whole = ~np.isnan(four).any(axis=0)
+            found = choices(np.where(whole, difference(four[3], four[1]), np.nan), **options)
             return Measured(
-                **vars(override(*four, **options)),
+                **vars(override(*four, ties=ties, **options)),
+                **{name: getattr(found, name) for name in ("polished", "tied")},
                 response=told.response,
                 understood=told.understood,
                 override_rate=told.override_rate,
@@ -160,10 +168,10 @@ class OverrideMetric(CheckedInputs):
                 placebo="original",
             )
 
-        n = len(scores)
         overall = flat.flatten(measure(flat.EVERY_ROW))
-        overall["by_label"] = flat.by_group(measure, labels, n)
-        return overall | {"by_group": flat.by_group(measure, groups, n)}
+        overall["by_label"] = flat.by_group(measure, labels, len(scores))
+        overall["by_ties"] = flat.by_ties(measure, tied=overall["tied"])
+        return overall | {"by_group": flat.by_group(measure, groups, len(scores))}
 
 
 def _labels(references: Sequence[int | None]) -> Sequence[int] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, ClassVar, Final, Literal
 
@@ -12,7 +13,8 @@ from aas_bench.metric import flat
 from aas_bench.metric.checked import CheckedInputs
 from aas_bench.metric.image_scores import score_pairs
 from aas_bench.rewards.base import RewardModel
-from aas_bench.stats.preference import Preference, preference
+from aas_bench.stats.estimate import Estimate, Ties
+from aas_bench.stats.preference import Preference, choices, preference
 from aas_bench.stats.resolution import difference
 
 _DESCRIPTION: Final = """
@@ -40,12 +42,16 @@ Args:
         may come as `load_dataset` gives them, class labels included, or from pandas, Polars, torch.
     clusters: what pairs have in common, such as the base prompt; intervals are over clusters.
     confidence_level: of the intervals.
-    ties: "original" (a reward tie counts for the original image) or "half" (half right).
+    ties: what a reward tie counts as in the five agreements: "original" (for the original image),
+        "half" (half right) or "distorted" (for the distorted image).
     on_missing: "raise", or "drop" pairs without scores (or with an image that cannot be read) and
         report the coverage.
 Returns:
-    accuracy, balanced_accuracy, f1, auroc, cohen_kappa, each with its interval under key_ci;
-    n, n_label_ties, n_reward_ties, n_missing, n_clusters, coverage, reasons, by_group.
+    accuracy, balanced_accuracy, f1, auroc, cohen_kappa; chosen, polished, tied: shares of the pairs
+    with scores whose distorted image scores higher, whose original does, and neither (they sum to
+    1); each with its interval under key_ci;
+    n, n_label_ties, n_reward_ties, n_missing, n_clusters, coverage, reasons, by_group; where there
+    are reward ties, by_ties: the same under each rule.
 Examples:
     >>> metric = evaluate.load("aas_preference")
     >>> result = metric.compute(
@@ -54,6 +60,15 @@ Examples:
     >>> result["accuracy"], result["auroc"], result["n"]
     (0.5, 1.0, 4)
 """
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured(Preference):
+    """Agreement with the labels, and the choices themselves."""
+
+    chosen: Estimate
+    polished: Estimate
+    tied: Estimate
 
 
 class PreferenceMetric(CheckedInputs):
@@ -92,7 +107,7 @@ class PreferenceMetric(CheckedInputs):
         groups: Sequence[Any] | None = None,
         clusters: Sequence[Any] | None = None,
         confidence_level: float = 0.95,
-        ties: Literal["original", "half"] = "original",
+        ties: Literal["original", "half", "distorted"] = "original",
         on_missing: Literal["raise", "drop"] = "raise",
     ) -> dict[str, Any]:
         if self.config_name == "images":
@@ -109,17 +124,22 @@ class PreferenceMetric(CheckedInputs):
             )
         margin, label = _margin(predictions), np.asarray(references)
 
-        def measure(rows: flat.Rows) -> Preference:
-            return preference(
-                margin[rows],
-                label[rows],
-                clusters=flat.some(clusters, rows),
-                confidence_level=confidence_level,
-                ties=ties,
-                on_missing=on_missing,
+        def measure(rows: flat.Rows, ties: Ties = ties) -> Measured:
+            options: dict[str, Any] = {
+                "clusters": flat.some(clusters, rows),
+                "confidence_level": confidence_level,
+                "on_missing": on_missing,
+            }
+            found = choices(margin[rows], **options)
+            return Measured(
+                **vars(preference(margin[rows], label[rows], ties=ties, **options)),
+                chosen=found.chosen,
+                polished=found.polished,
+                tied=found.tied,
             )
 
         overall = flat.flatten(measure(flat.EVERY_ROW))
+        overall["by_ties"] = flat.by_ties(measure, tied=overall["tied"])
         return overall | {"by_group": flat.by_group(measure, groups, len(margin))}
 
 

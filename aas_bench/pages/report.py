@@ -27,7 +27,7 @@ from aas_bench.pages.report_tables import (
 )
 from aas_bench.pages.summary_charts import dose_charts, knob_chart, override_chart
 from aas_bench.pages.task_charts import ladder_charts, task_panels
-from aas_bench.rewards.catalog import SYNTHETIC
+from aas_bench.rewards.catalog import REWARDS, SYNTHETIC
 from aas_bench.tables.scores import ScoreTable
 
 TITLE: Final = "Does the reward model honour the request?"
@@ -111,6 +111,7 @@ def render(
         real_chart=None if real is None else real_chart(real),
         meanings=MEANINGS,
         synthetic=[name for name in summary.rewards if name in SYNTHETIC],
+        scales=_scales(summary),
         most=findings.most_overriding(summary),
         any_override=any_override(summary),
         tables=_tables(summary),
@@ -146,6 +147,12 @@ def _tables(summary: Summary) -> dict[str, Table]:
     if any(reward.truncation for reward in rewards):
         found["cut"] = cut_table(summary)
     return found
+
+
+def _scales(summary: Summary) -> dict[str, str]:
+    """What a difference of scores means, of the reward models that the catalog knows."""
+    known = {name: name.partition(":")[0].replace("_", "-") for name in summary.rewards}
+    return {name: REWARDS[row].difference for name, row in known.items() if row in REWARDS}
 
 
 def _provenance(summary: Summary) -> list[tuple[str, str]]:

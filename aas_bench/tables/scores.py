@@ -179,6 +179,11 @@ class ScoreTable:
         Raises:
             UnknownNameError: The table has no scores of `reward`, or no kind is called so.
         """
+        found = self.placebo_scores(reward, kind)
+        return None if found is None else found[1] - found[0]
+
+    def placebo_scores(self, reward: str, kind: str) -> tuple[Scores, Scores] | None:
+        """The scores of I_o and of I_a that `placebos` takes the differences of."""
         self._check(reward)
         if kind not in PLACEBO_CELLS:
             raise UnknownNameError("kind of placebo", kind, PLACEBO_CELLS, hint="")
@@ -187,11 +192,11 @@ class ScoreTable:
             return None
         original, distorted = (self.frame[name] for name in names)
         most = max((len(each) for each in distorted if each is not None), default=0)
-        gains = np.full((len(self.frame), most), np.nan)
-        for row, polished, asked in zip(gains, original, distorted, strict=True):
+        scores = np.full((2, len(self.frame), most), np.nan)
+        for row, (polished, asked) in enumerate(zip(original, distorted, strict=True)):
             if polished is not None and asked is not None and len(polished) == len(asked):
-                row[: len(asked)] = np.subtract(asked, polished)
-        return gains if most else None
+                scores[:, row, : len(asked)] = polished, asked
+        return (scores[0], scores[1]) if most else None
 
     @property
     def clusters(self) -> NDArray[np.int64]:

@@ -7,6 +7,7 @@ import sys
 from importlib import invalidate_caches
 from importlib.util import find_spec
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from aas_bench.errors import InputError, MissingExtraError, StoreError, UnknownN
 from aas_bench.registry import Registry
 from aas_bench.rewards import catalog
 from aas_bench.rewards.catalog import PREFIXES, REWARDS, load_reward
-from aas_bench.rewards.facts import RewardRow, Weights
+from aas_bench.rewards.facts import RewardRow, Scale, Weights
 from aas_bench.run.score import score
 
 ALL = [*REWARDS.values(), *PREFIXES.values()]
@@ -39,6 +40,10 @@ def test_a_row_is_sound(row):
     assert row.dtype in {"float64", "float32", "bfloat16", "float16"}
     assert row.summary.endswith(".")
     assert row.unit
+    assert row.difference
+    assert row.scale in get_args(Scale)
+    # What lies between 0 and 1 and is no probability has no other unit to be analysed in.
+    assert (row.scale == "probability") == ("probability" in row.unit)
     assert row.licence
     assert row.paper
     assert row.prompt_limit is None or row.prompt_limit > 0

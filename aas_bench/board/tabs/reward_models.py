@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, get_args
 
 from aas_bench.board.doubts import doubts
 from aas_bench.board.entries import (
@@ -40,6 +40,7 @@ from aas_bench.pages.kit import (
 from aas_bench.pages.summary_charts import knob_panel
 from aas_bench.records.collection import Results
 from aas_bench.records.record import Measurement
+from aas_bench.stats.estimate import Ties
 from aas_bench.tasks.catalog import TASKS
 from aas_bench.words import SHARE, UNDEFINED, listing, percent
 
@@ -51,9 +52,13 @@ _REST: Final = (
     "f1",
     "cohen_kappa",
     "chosen",
+    "polished",
+    "tied",
     "understood",
     "override_strength",
     "unanimous",
+    "understood_over_wordings",
+    "override_rate_over_wordings",
 )
 
 
@@ -233,10 +238,20 @@ def _most_overriding(found: Sequence[Lookup]) -> str:
         if first in certain
         else ""
     )
+    ties = _as_ties_count(next(e for e in moved if e.record.subject.name == first))
     return (
         f"{first} overrides most{also}: where the request moved its score, taken at face value, "
-        f"the polished image won all the same in {sure(rates[first])}{where}.{free}"
+        f"the polished image won all the same in {sure(rates[first])}{ties}{where}.{free}"
     )
+
+
+def _as_ties_count(of: Lookup) -> str:
+    """How far the override rate rests on what a tie counts as; "" where it does not."""
+    found = (of.get("override_rate", by="ties", group=rule) for rule in get_args(Ties))
+    values = [each.value for each in found if each is not None and each.value is not None]
+    if not values or percent(min(values)) == percent(max(values)):
+        return ""
+    return f", from {percent(min(values))} to {percent(max(values))} as ties count"
 
 
 def _by_name(found: Sequence[Lookup], measure: str) -> dict[str, Measurement]:
