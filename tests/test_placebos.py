@@ -176,9 +176,14 @@ def test_wrong_options_are_named(split, options, said):
         with_placebos(split, **options)
 
 
-def test_a_stream_is_refused(split):
+def test_a_stream_gives_the_same_matched_placebos_and_no_foreign_ones(split):
+    some = split.select(range(5))
+    stream = with_placebos(some.to_iterable_dataset(), n_placebos=3)
+    streamed = [(row["placebos_matched"], row["image_original"].size) for row in stream]
+    table = with_placebos(some, n_placebos=3)
+    assert streamed == [(row["placebos_matched"], row["image_original"].size) for row in table]
     with pytest.raises(InputError, match="without streaming"):
-        with_placebos(split.to_iterable_dataset())
+        with_placebos(stream, "foreign")
 
 
 def test_a_reward_left_out_takes_its_placebo_scores_along_and_bad_lists_are_named(split, tmp_path):

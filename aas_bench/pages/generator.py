@@ -90,7 +90,10 @@ def measure_generator(
     else:
         pairs = generated.pairs()
         out = generated.path / "scores" / _scores_key(generated, rewards)
-        table = score(pairs, list(rewards), out=out, progress=progress, device=device)
+        # The question is what a generator makes, not what a reward model reads.
+        table = score(
+            pairs, list(rewards), placebos="none", out=out, progress=progress, device=device
+        )
         table.save(generated.path / SCORES)
         told = {name: record[name] for name in _TOLD}
         task = task_of(generated.prompts.source)

@@ -36,6 +36,8 @@ class LaionAesthetic(RewardModel):
         identity: Of the weights, for the description.
     """
 
+    n_placebos = 8
+
     def __init__(
         self,
         *,

@@ -51,6 +51,10 @@ class RewardModel(ABC):
     Attributes:
         name: The name under which its scores are stored.
         batch_size: Images, and prompts, of one call where the caller sets no other number.
+        n_placebos: Placebo requests of a pair that it bears where the caller sets no other number,
+            by what one costs: nothing but its text in a dual encoder or where prompts are not
+            read (8), two more passes of the part that reads image and prompt together in a cross
+            encoder (2), half of what the four scores cost where `combine` does all the work (1).
 
     Example:
         >>> from PIL import Image
@@ -68,6 +72,7 @@ class RewardModel(ABC):
 
     name: str
     batch_size: int = 32
+    n_placebos: int = 2
 
     @abstractmethod
     def encode_images(self, images: Sequence[Any]) -> Sequence[Any]:

@@ -106,6 +106,8 @@ class DualEncoder(RewardModel):
         identity: Of the weights, for the description.
     """
 
+    n_placebos = 8
+
     def __init__(
         self,
         *,

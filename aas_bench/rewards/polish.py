@@ -39,6 +39,7 @@ class Polish(RewardModel):
     """
 
     name = "polish"
+    n_placebos = 8
 
     def __init__(self, *, size: int = SIZE) -> None:
         self.size = size
