@@ -8,7 +8,6 @@ equal placebos, in whatever order the pairs come.
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,11 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar, get_a
 
 import numpy as np
 
-from aas_bench.counterfactual.effects import EFFECTS
-from aas_bench.counterfactual.scenes import SCENES
 from aas_bench.errors import InputError
-from aas_bench.rewriters.base import RewriteError, RewriteRequest
-from aas_bench.rewriters.template import TemplateRewriter
 from aas_bench.tables.schema import (
     DIMENSIONS,
     IMAGE_COLUMNS,
@@ -58,8 +53,6 @@ NEEDED: Final[Mapping[str, str]] = {
     "matched": "they need an original prompt, and known dimensions that leave others free",
     "foreign": "they need other base prompts that ask for none of a pair's dimensions",
 }
-
-_log = logging.getLogger(__name__)
 
 
 def with_placebos(
@@ -124,17 +117,10 @@ def with_placebos(
             "take matched ones."
         )
         raise InputError(msg)
-    # Images pass by undecoded.
-    of_images = [name for name in IMAGE_COLUMNS if name in features]
-    for name in of_images:
-        pairs = pairs.cast_column(name, Image(decode=False))
-    pairs = pairs.map(
-        lambda row: {column: list(_matched(row, n_placebos, seed))},
-        features=Features({**(pairs.features or {}), column: texts}),
-    )
-    for name in of_images:
-        pairs = pairs.cast_column(name, features[name])
-    return pairs
+    told = Features({**features, column: texts})
+    for name in IMAGE_COLUMNS:
+        pairs = pairs.cast_column(name, Image(decode=False))  # not to be decoded on the way
+    return pairs.map(lambda row: {column: list(_matched(row, n_placebos, seed))}).cast(told)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,6 +186,8 @@ def choose_placebos(
     if n_placebos is not None and not 1 <= n_placebos <= MOST:
         msg = f"n_placebos={n_placebos} is out of range. Give 1 to {MOST}."
         raise InputError(msg)
+    if not {PROMPT_ORIGINAL, PROMPT_DISTORTED, DIMENSIONS} <= {*(pairs.features or ())}:
+        return Beside(pairs=pairs, n_of={})  # no pairs in our schema: said where they are read
     brought = placebo_columns(pairs)
     if choice == "none":
         return Beside(
@@ -212,12 +200,10 @@ def choose_placebos(
     n_of = {name: n_placebos or min(n, few) for name, n in most.items()}
     for kind in lacking:
         beside = with_placebos(pairs, kind, n_placebos=max(n_of.values()))
-        if isinstance(pairs, Dataset) and not any(beside[placebo_column(kind)]):
-            msg = f"no pair can have {kind} placebos: {NEEDED[kind]}."
-            if choice is not None:
-                raise InputError(f"{msg} Mend the pairs, or leave --placebos out.")
-            _log.warning("%s The original prompt is the only placebo.", msg)
-            return Beside(pairs=pairs, n_of={})
+        none = isinstance(pairs, Dataset) and not any(beside[placebo_column(kind)])
+        if choice is not None and none:
+            msg = f"no pair can have {kind} placebos: {NEEDED[kind]}. Mend the pairs, or leave "
+            raise InputError(f"{msg}the placebos to be chosen: placebos=None (no --placebos).")
         pairs = beside
     return Beside(pairs=pairs, n_of=n_of)
 
@@ -241,23 +227,31 @@ def _longest(pairs: Any, columns: Mapping[Kind, str]) -> int:
 def _borne(pairs: Dataset) -> int:
     """How many placebos leave it at `NEW_PROMPTS` new prompts a pair, which share captions."""
     captions = pairs.select_columns([PROMPT_ORIGINAL]).with_format("arrow")[:]
-    return max(FEW, NEW_PROMPTS * len(pairs) // len(captions[PROMPT_ORIGINAL].unique()))
+    n_captions = max(1, len(captions[PROMPT_ORIGINAL].unique()))
+    return max(FEW, NEW_PROMPTS * len(pairs) // n_captions)
 
 
 def _matched(row: Mapping[str, Any], n: int, seed: int) -> Sequence[str]:
     """The first so many of the caption's pool that the pair's own request leaves free."""
     caption, names = row[PROMPT_ORIGINAL], tuple(sorted(row[DIMENSIONS] or ()))
-    effect, scene = str(row.get("effect")), str(row.get("scene"))
+    effect, scene = row.get("effect"), row.get("scene")
     if not (caption or "").strip():
         return ()
-    if effect in EFFECTS and scene in SCENES:
-        return _other_effects(effect, scene, n, seed)
+    if effect is not None and scene is not None:
+        from aas_bench.counterfactual.effects import EFFECTS
+        from aas_bench.counterfactual.scenes import SCENES
+
+        if effect in EFFECTS and scene in SCENES:
+            return _other_effects(effect, scene, n, seed)
     return _composed(caption, names, n, seed)
 
 
 @lru_cache(maxsize=4096)
 def _other_effects(effect: str, scene: str, n: int, seed: int) -> Sequence[str]:
     """Requests for effects that neither image shows nor undoes; wordings are spread."""
+    from aas_bench.counterfactual.effects import EFFECTS
+    from aas_bench.counterfactual.scenes import SCENES
+
     # Seeded by the scene alone: pairs of one photograph share what a text tower reads.
     rng = _rng(seed, scene)
     order = [list(EFFECTS.values())[i] for i in rng.permutation(len(EFFECTS))]
@@ -279,6 +273,9 @@ def _composed(caption: str, asked: tuple[str, ...], n: int, seed: int) -> Sequen
     shown = near_dimensions(asked)
     if shown is None:
         return ()
+    from aas_bench.rewriters.base import RewriteError, RewriteRequest
+    from aas_bench.rewriters.template import TemplateRewriter
+
     # Seeded by the caption alone, as above.
     rng = _rng(seed, caption)
     free = [name for name in rng.permutation(list(MEANINGS)).tolist() if name not in shown]

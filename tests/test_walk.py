@@ -7,7 +7,9 @@ from pathlib import Path
 
 from support import toy_pairs
 
-MOST = 25
+# 25, and since placebos are scored unasked `placebos.py` and the taxonomy, which tells whether the
+# pairs can have any. These six cannot; composing them would go through the template rewriter too.
+MOST = 27
 
 # Counts what runs, the bodies of classes and functions; that a module is imported does not count.
 WALK = """

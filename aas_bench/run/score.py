@@ -205,7 +205,7 @@ def _run(parts: PartScorer, run: RunDirectory, *, source: Source, shown: bool) -
         raise InputError(msg)
     table = pa.concat_tables(tables).drop_columns([GROUP])
     n_errors = table.num_rows - table[ERROR].null_count
-    _warn_of_lacking_placebos(table)
+    table = _without_lacking_placebos(table, parts)
     path = run.write(SCORES, parquet_bytes(table))
     if parts.n_scored or not (run.path / RUN).exists():
         seconds = time.monotonic() - started
@@ -228,17 +228,24 @@ def _run(parts: PartScorer, run: RunDirectory, *, source: Source, shown: bool) -
     return ScoreTable.from_columns(columns, rewards=names, source=str(path))
 
 
-def _warn_of_lacking_placebos(table: pa.Table) -> None:
+def _without_lacking_placebos(table: pa.Table, parts: PartScorer) -> pa.Table:
+    """The table without the kinds of placebo that no pair has; says how many pairs lack them."""
     import pyarrow.compute as pc
 
-    for kind in PLACEBO_CELLS:
+    for kind, cells in PLACEBO_CELLS.items():
         if (column := placebo_column(kind)) not in table.column_names:
             continue
         n = pc.sum(pc.equal(pc.fill_null(pc.list_value_length(table[column]), 0), 0)).as_py()
         if n:
             _log.warning(
-                "%d of %d pairs have no %s placebos: %s.", n, table.num_rows, kind, NEEDED[kind]
+                "%d of %d pairs have no %s placebos, for which %s; there the original prompt is "
+                "the only one.",
+                *(n, table.num_rows, kind, NEEDED[kind]),
             )
+        if n == table.num_rows:
+            names = [score_column(r.model.name, cell) for r in parts.runs for cell in cells]
+            table = table.drop_columns([column, *names])
+    return table
 
 
 def _open_pairs(pairs: Any) -> Dataset | IterableDataset:

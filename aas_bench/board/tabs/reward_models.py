@@ -220,11 +220,11 @@ def _overriding_task(found: Sequence[Lookup]) -> str | None:
 
 
 def _moved(of: Lookup) -> bool:
-    """Whether a real model's scores follow the request clearly more often than chance would."""
-    share = of.get("understood")
+    """Whether a real model's scores follow the requests that images show more than by chance."""
+    share = of.get("understood_shown")
     if share is None or share.value is None or of.self_test:
         return False
-    chance = MEASURES["understood"].chance or 0.0
+    chance = MEASURES["understood_shown"].chance or 0.0
     return (share.value if share.low is None else share.low) > chance
 
 
