@@ -64,7 +64,7 @@ def with_placebos(
       its own does not ask for, nor for their opposites or neighbours. On the built-in photographs
       it is the request of an effect that neither image shows nor undoes; elsewhere the template
       rewriter composes it, so that its style can differ from a request that a language model
-      wrote. Pairs of one caption share one pool of placebos.
+      wrote, and pairs of one caption share one pool of placebos.
     - "foreign": the distorted prompts of other base prompts that ask for none of the pair's
       dimensions. They change the content too: a diagnostic.
 
@@ -242,18 +242,19 @@ def _matched(row: Mapping[str, Any], n: int, seed: int) -> Sequence[str]:
         from aas_bench.counterfactual.scenes import SCENES
 
         if effect in EFFECTS and scene in SCENES:
-            return _other_effects(effect, scene, n, seed)
+            return _other_effects(effect, scene, str(row[PROMPT_DISTORTED]), n, seed)
     return _composed(caption, names, n, seed)
 
 
 @lru_cache(maxsize=4096)
-def _other_effects(effect: str, scene: str, n: int, seed: int) -> Sequence[str]:
+def _other_effects(effect: str, scene: str, request: str, n: int, seed: int) -> Sequence[str]:
     """Requests for effects that neither image shows nor undoes; wordings are spread."""
     from aas_bench.counterfactual.effects import EFFECTS
     from aas_bench.counterfactual.scenes import SCENES
 
-    # Seeded by the scene alone: pairs of one photograph share what a text tower reads.
-    rng = _rng(seed, scene)
+    # Drawn anew for each request: hardly a text is new where a photograph has many pairs, and what
+    # is drawn more widely is told more precisely.
+    rng = _rng(seed, scene, request)
     order = [list(EFFECTS.values())[i] for i in rng.permutation(len(EFFECTS))]
     wordings = {each.name: rng.permutation(len(each.requests)) for each in order}
     shown = {effect, *EFFECTS[effect].also_moves}
@@ -276,7 +277,7 @@ def _composed(caption: str, asked: tuple[str, ...], n: int, seed: int) -> Sequen
     from aas_bench.rewriters.base import RewriteError, RewriteRequest
     from aas_bench.rewriters.template import TemplateRewriter
 
-    # Seeded by the caption alone, as above.
+    # Seeded by the caption alone: pairs of one caption share what a text tower reads.
     rng = _rng(seed, caption)
     free = [name for name in rng.permutation(list(MEANINGS)).tolist() if name not in shown]
     size = min(len(asked), len(free))

@@ -328,12 +328,24 @@ def test_composed_placebos_ask_for_nothing_near_the_request():
         assert found == set(PHRASES) - shown
 
 
-def test_pairs_of_one_caption_share_a_pool(split):
-    by_scene = {}
-    for row in with_placebos(split, n_placebos=3).remove_columns(["image_original"]):
-        by_scene.setdefault(row["scene"], []).append(row)
-    most = max(len(effect.also_moves) for effect in EFFECTS.values())
-    for rows in by_scene.values():
-        assert len({row["effect"] for row in rows}) >= 8
-        # The first three of the pool that a pair's own effect leaves: it can take but so many away.
-        assert len({p for row in rows for p in row["placebos_matched"]}) <= 3 + 1 + most
+def test_pairs_of_one_caption_share_a_pool():
+    pairs = toy_pairs.dataset(toy_pairs.rows(n_prompts=1, generators="abcdefghijkl"))
+    names = iter(PHRASES)
+    pairs = pairs.map(lambda row: {"dimensions": [next(names)]})
+    lists = with_placebos(pairs, n_placebos=3)["placebos_matched"]
+    assert {len(each) for each in lists} == {3}
+    # The first three of the pool that a request leaves: it takes at most five dimensions away.
+    assert len({prompt for each in lists for prompt in each}) <= 3 + 5
+
+
+def test_a_photographs_placebos_are_spread_over_effects_and_wordings(split):
+    rows = with_placebos(split, n_placebos=3).remove_columns(["image_original"])
+    asked = {
+        effect.prompt(scene, wording=wording): (effect.name, wording)
+        for effect in EFFECTS.values()
+        for scene in SCENES.values()
+        for wording in range(len(effect.requests))
+    }
+    found = {asked[p] for row in rows for p in row["placebos_matched"]}
+    assert {effect for effect, _ in found} == set(EFFECTS)
+    assert {wording for _, wording in found} == set(range(5))
