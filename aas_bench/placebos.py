@@ -144,11 +144,11 @@ class Beside:
             return None
         columns = placebo_columns(self.pairs)
         kinds = " and ".join(kind for kind, column in columns.items())
-        each = (
-            f"{n} a pair for {name} ({2 * n * len(columns)} more scores)"
-            for name, n in self.n_of.items()
-        )
-        line = f"{kinds} placebos: {', '.join(each)}"
+        told = []
+        for n in dict.fromkeys(self.n_of.values()):
+            names = ", ".join(name for name, own in self.n_of.items() if own == n)
+            told.append(f"{n} a pair for {names} ({2 * n * len(columns)} more scores)")
+        line = f"{kinds} placebos: {'; '.join(told)}"
         if not isinstance(self.pairs, Dataset):
             return line
         texts = self.pairs.select_columns(

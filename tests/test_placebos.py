@@ -225,7 +225,7 @@ def test_matched_placebos_are_scored_unasked_as_many_as_each_model_bears(capsys)
     assert widths == {"dual": 8, "cross": 2, "plain": 1}
     line = capsys.readouterr().err.splitlines()[0]
     new = {p for row in table.frame["placebos_matched"] for p in row}
-    assert line.startswith("matched placebos: 8 a pair for dual (16 more scores), 2 a pair for cr")
+    assert line.startswith("matched placebos: 8 a pair for dual (16 more scores); 2 a pair for cr")
     assert line.endswith(f"; {len(new)} more prompts beside {2 * len(set(pairs['index']))}")
     # Each model's placebos are the first of the pair's own list.
     row = table.frame.iloc[0]
