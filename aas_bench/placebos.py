@@ -154,6 +154,8 @@ class Beside:
         texts = self.pairs.select_columns(
             [PROMPT_ORIGINAL, PROMPT_DISTORTED, *columns.values()]
         ).to_dict()
+        if not any(row for column in columns.values() for row in texts[column]):
+            return None
         own = {*texts[PROMPT_ORIGINAL], *texts[PROMPT_DISTORTED]} - {None}
         most = max(self.n_of.values())
         asked = {p for c in columns.values() for row in texts[c] for p in (row or ())[:most]} - own
@@ -221,7 +223,7 @@ def _longest(pairs: Any, columns: Mapping[Kind, str]) -> int:
     if not isinstance(pairs, Dataset):
         return MOST
     lists = pairs.select_columns([*columns.values()]).to_dict().values()
-    return max(len(row or ()) for each in lists for row in each)
+    return max((len(row or ()) for each in lists for row in each), default=0)
 
 
 def _borne(pairs: Dataset) -> int:

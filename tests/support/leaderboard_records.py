@@ -62,8 +62,8 @@ def reward(key, name, *, accuracy, overridden=None, coverage=1.0, status="measur
         found += [figure(n, share, share - 0.02, share + 0.02) for n, share in shares.items()]
         # Net shares by the swap: what was not moved stands on the other side.
         net = 2 * (shares["followed"] + overridden) - 1
-        for name in ("understood", "understood_shown"):
-            found.append(figure(name, net, net - 0.03, net + 0.03))
+        for share in ("understood", "understood_shown"):
+            found.append(figure(share, net, net - 0.03, net + 0.03))
         rate = (overridden - shares["missed"]) / net
         found.append(figure("override_rate", rate, max(0.0, rate - 0.03), rate + 0.03))
         for at in (0.0, 0.5, 1.0, 1.5):
