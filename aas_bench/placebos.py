@@ -9,28 +9,32 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import product
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar, get_args
 
 import numpy as np
 
-from aas_bench.counterfactual.effects import EFFECTS
-from aas_bench.counterfactual.scenes import SCENES
 from aas_bench.errors import InputError
-from aas_bench.rewriters.base import RewriteError, RewriteRequest
-from aas_bench.rewriters.template import TemplateRewriter
 from aas_bench.tables.schema import (
     DIMENSIONS,
+    IMAGE_COLUMNS,
     INDEX,
     PROMPT_DISTORTED,
     PROMPT_ORIGINAL,
     placebo_column,
 )
 from aas_bench.tasks.taxonomy import DIMENSIONS as MEANINGS
+from aas_bench.tasks.taxonomy import near_dimensions
 
 if TYPE_CHECKING:
-    from datasets import Dataset
+    from datasets import Dataset, IterableDataset
+
+    Pairs = TypeVar("Pairs", Dataset, IterableDataset)
 
 Kind: TypeAlias = Literal["matched", "foreign"]
+Choice: TypeAlias = Literal["none", "matched", "foreign", "both"]
 
 MOST: Final = 64
 KINDS_OF: Final[Mapping[str, tuple[Kind, ...]]] = {
@@ -40,23 +44,33 @@ KINDS_OF: Final[Mapping[str, tuple[Kind, ...]]] = {
     "both": ("matched", "foreign"),
 }
 """What the command line calls a choice of kinds."""
-_TRIES: Final = 50
+NEW_PROMPTS: Final = 2
+"""New prompts that placebos bring for each pair, on average, where nothing is said."""
+FEW: Final = 2
+"""So many placebos a pair are scored even where no two pairs share a caption."""
+_READ: Final = (INDEX, PROMPT_ORIGINAL, PROMPT_DISTORTED, DIMENSIONS, "scene", "effect")
+NEEDED: Final[Mapping[str, str]] = {
+    "matched": "they need an original prompt, and known dimensions that leave others free",
+    "foreign": "they need other base prompts that ask for none of a pair's dimensions",
+}
 
 
 def with_placebos(
-    pairs: Dataset, kind: Kind = "matched", *, n_placebos: int = 8, seed: int = 0
-) -> Dataset:
+    pairs: Pairs, kind: Kind = "matched", *, n_placebos: int = 8, seed: int = 0
+) -> Pairs:
     """Give each pair the placebo requests that `score` scores beside its own prompts.
 
     - "matched": the pair's own caption with a request, of about as many parts, for dimensions that
-      its own does not ask for. On the built-in photographs it is the request of an effect that
-      neither image shows nor undoes; elsewhere the template rewriter composes it, so that its
-      style can differ from a request that a language model wrote.
+      its own does not ask for, nor for their opposites or neighbours. On the built-in photographs
+      it is the request of an effect that neither image shows nor undoes; elsewhere the template
+      rewriter composes it, so that its style can differ from a request that a language model
+      wrote, and pairs of one caption share one pool of placebos.
     - "foreign": the distorted prompts of other base prompts that ask for none of the pair's
       dimensions. They change the content too: a diagnostic.
 
     Args:
-        pairs: The pair table, not streaming, with an original prompt where "matched" is asked.
+        pairs: The pair table; streaming only where "matched" is asked. A pair without an
+            original prompt or known dimensions has no matched placebos.
         kind: What the placebos are.
         n_placebos: How many for a pair, 1 to 64; fewer where no more are to be had.
         seed: Another seed chooses others.
@@ -66,7 +80,7 @@ def with_placebos(
         are none.
 
     Raises:
-        InputError: An option is out of range, or the pairs are a stream.
+        InputError: An option is out of range, or foreign placebos are asked for a stream.
 
     Example:
         >>> from aas_bench import load_pairs
@@ -79,73 +93,208 @@ def with_placebos(
         >>> len(pairs[0]["placebos_matched"]), "blur" in str(pairs[0]["placebos_matched"])
         (2, False)
     """
-    from datasets import Dataset, Features, List, Value
+    from datasets import Dataset, Features, Image, List, Value
 
-    if not isinstance(pairs, Dataset):
-        msg = "placebos need the whole table, not a stream. Load it without streaming."
-        raise InputError(msg)
     if kind not in get_args(Kind):
         msg = f"kind={kind!r} is not known. Give {' or '.join(map(repr, get_args(Kind)))}."
         raise InputError(msg)
     if not 1 <= n_placebos <= MOST:
         msg = f"n_placebos={n_placebos} is out of range. Give 1 to {MOST}."
         raise InputError(msg)
-    wanted = (INDEX, PROMPT_ORIGINAL, PROMPT_DISTORTED, DIMENSIONS, "scene", "effect")
-    rows = pairs.select_columns([name for name in wanted if name in pairs.features]).to_list()
-    found = (
-        _matched(rows, n_placebos, seed) if kind == "matched" else _foreign(rows, n_placebos, seed)
-    )
-    column = placebo_column(kind)
-    kept = pairs.remove_columns([column]) if column in pairs.features else pairs
-    feature = Features({column: List(Value("string"))})
-    return kept.add_column(column, list(found), feature=feature[column])
+    column, texts = placebo_column(kind), List(Value("string"))
+    features = pairs.features
+    if isinstance(pairs, Dataset):
+        rows = pairs.select_columns([name for name in _READ if name in features]).to_list()
+        if kind == "matched":
+            found = [list(_matched(row, n_placebos, seed)) for row in rows]
+        else:
+            found = list(_foreign(rows, n_placebos, seed))
+        kept = pairs.remove_columns([column]) if column in features else pairs
+        return kept.add_column(column, found, feature=Features({column: texts})[column])
+    if kind == "foreign" or features is None:
+        msg = (
+            "foreign placebos need the whole table, not a stream. Load it without streaming, or "
+            "take matched ones."
+        )
+        raise InputError(msg)
+    told = Features({**features, column: texts})
+    for name in IMAGE_COLUMNS:
+        pairs = pairs.cast_column(name, Image(decode=False))  # not to be decoded on the way
+    return pairs.map(lambda row: {column: list(_matched(row, n_placebos, seed))}).cast(told)
 
 
-def _matched(rows: Sequence[Mapping[str, Any]], n: int, seed: int) -> Iterator[list[str]]:
-    known: dict[tuple[Any, ...], list[str]] = {}
-    for row in rows:
-        effect, scene = str(row.get("effect")), str(row.get("scene"))
-        caption, asked = row[PROMPT_ORIGINAL], tuple(sorted(row[DIMENSIONS] or ()))
-        key = (caption, asked, effect, row[PROMPT_DISTORTED])
-        if key not in known:
-            rng = _rng(seed, *map(str, key))
-            if caption is None:
-                known[key] = []
-            elif effect in EFFECTS and scene in SCENES:
-                known[key] = _other_effects(effect, scene, n, rng)
-            else:
-                known[key] = _composed(caption, asked, n, rng)
-        yield known[key]
+@dataclass(frozen=True, kw_only=True)
+class Beside:
+    """Pairs with the placebo requests that are scored beside their own prompts.
+
+    Attributes:
+        pairs: The pairs with a column for each kind.
+        n_of: By reward model, how many of a pair's placebos of a kind it is scored under; empty
+            where there are none.
+    """
+
+    pairs: Any
+    n_of: Mapping[str, int]
+
+    def cost(self) -> str | None:
+        """What the placebos cost, in one line; None where there are none."""
+        from datasets import Dataset
+
+        if not self.n_of:
+            return None
+        columns = placebo_columns(self.pairs)
+        kinds = " and ".join(kind for kind, column in columns.items())
+        told = []
+        for n in dict.fromkeys(self.n_of.values()):
+            names = ", ".join(name for name, own in self.n_of.items() if own == n)
+            told.append(f"{n} a pair for {names} ({2 * n * len(columns)} more scores)")
+        line = f"{kinds} placebos: {'; '.join(told)}"
+        if not isinstance(self.pairs, Dataset):
+            return line
+        texts = self.pairs.select_columns(
+            [PROMPT_ORIGINAL, PROMPT_DISTORTED, *columns.values()]
+        ).to_dict()
+        if not any(row for column in columns.values() for row in texts[column]):
+            return None
+        own = {*texts[PROMPT_ORIGINAL], *texts[PROMPT_DISTORTED]} - {None}
+        most = max(self.n_of.values())
+        asked = {p for c in columns.values() for row in texts[c] for p in (row or ())[:most]} - own
+        return f"{line}; {len(asked):,} more prompts beside {len(own):,}"
 
 
-def _other_effects(effect: str, scene: str, n: int, rng: np.random.Generator) -> list[str]:
+def choose_placebos(
+    pairs: Any, choice: Choice | None, n_placebos: int | None, most: Mapping[str, int]
+) -> Beside:
+    """The placebos that a run scores, and how many of them with each reward model.
+
+    A column of placebos that the pairs bring is kept and scored whole. Others are made: as many as
+    a reward model bears (`RewardModel.n_placebos`), but on average no more than
+    `NEW_PROMPTS` new prompts for each pair, two placebos excepted: text towers take time.
+
+    Args:
+        pairs: The pair table, streaming or not.
+        choice: Which kinds; None: matched ones, for those pairs that can have them.
+        n_placebos: How many of a kind; None: as above.
+        most: By reward model, how many it bears.
+
+    Raises:
+        InputError: An option is out of range, or what was asked for cannot be made.
+    """
+    from datasets import Dataset
+
+    if choice is not None and choice not in KINDS_OF:
+        msg = f"placebos={choice!r} is not known. Give {' or '.join(map(repr, KINDS_OF))}."
+        raise InputError(msg)
+    if n_placebos is not None and not 1 <= n_placebos <= MOST:
+        msg = f"n_placebos={n_placebos} is out of range. Give 1 to {MOST}."
+        raise InputError(msg)
+    if not {PROMPT_ORIGINAL, PROMPT_DISTORTED, DIMENSIONS} <= {*(pairs.features or ())}:
+        return Beside(pairs=pairs, n_of={})  # no pairs in our schema: said where they are read
+    brought = placebo_columns(pairs)
+    if choice == "none":
+        return Beside(
+            pairs=pairs.remove_columns([*brought.values()]) if brought else pairs, n_of={}
+        )
+    lacking = [kind for kind in KINDS_OF[choice or "matched"] if kind not in brought]
+    if brought and (choice is None or not lacking):
+        return Beside(pairs=pairs, n_of=dict.fromkeys(most, n_placebos or _longest(pairs, brought)))
+    few = _borne(pairs) if isinstance(pairs, Dataset) else FEW
+    n_of = {name: n_placebos or min(n, few) for name, n in most.items()}
+    for kind in lacking:
+        beside = with_placebos(pairs, kind, n_placebos=max(n_of.values()))
+        none = isinstance(pairs, Dataset) and not any(beside[placebo_column(kind)])
+        if choice is not None and none:
+            msg = f"no pair can have {kind} placebos: {NEEDED[kind]}. Mend the pairs, or leave "
+            raise InputError(f"{msg}the placebos to be chosen: placebos=None (no --placebos).")
+        pairs = beside
+    return Beside(pairs=pairs, n_of=n_of)
+
+
+def placebo_columns(pairs: Any) -> dict[Kind, str]:
+    """The columns of placebos that pairs hold, by kind."""
+    columns = {kind: placebo_column(kind) for kind in get_args(Kind)}
+    return {kind: column for kind, column in columns.items() if column in (pairs.features or ())}
+
+
+def _longest(pairs: Any, columns: Mapping[Kind, str]) -> int:
+    """The most placebos of a kind that a pair brings; of a stream, as many as may be."""
+    from datasets import Dataset
+
+    if not isinstance(pairs, Dataset):
+        return MOST
+    lists = pairs.select_columns([*columns.values()]).to_dict().values()
+    return max((len(row or ()) for each in lists for row in each), default=0)
+
+
+def _borne(pairs: Dataset) -> int:
+    """How many placebos leave it at `NEW_PROMPTS` new prompts a pair, which share captions."""
+    captions = pairs.select_columns([PROMPT_ORIGINAL]).with_format("arrow")[:]
+    n_captions = max(1, len(captions[PROMPT_ORIGINAL].unique()))
+    return max(FEW, NEW_PROMPTS * len(pairs) // n_captions)
+
+
+def _matched(row: Mapping[str, Any], n: int, seed: int) -> Sequence[str]:
+    """The first so many of the caption's pool that the pair's own request leaves free."""
+    caption, names = row[PROMPT_ORIGINAL], tuple(sorted(row[DIMENSIONS] or ()))
+    effect, scene = row.get("effect"), row.get("scene")
+    if not (caption or "").strip():
+        return ()
+    if effect is not None and scene is not None:
+        from aas_bench.counterfactual.effects import EFFECTS
+        from aas_bench.counterfactual.scenes import SCENES
+
+        if effect in EFFECTS and scene in SCENES:
+            return _other_effects(effect, scene, str(row[PROMPT_DISTORTED]), n, seed)
+    return _composed(caption, names, n, seed)
+
+
+@lru_cache(maxsize=4096)
+def _other_effects(effect: str, scene: str, request: str, n: int, seed: int) -> Sequence[str]:
     """Requests for effects that neither image shows nor undoes; wordings are spread."""
+    from aas_bench.counterfactual.effects import EFFECTS
+    from aas_bench.counterfactual.scenes import SCENES
+
+    # Drawn anew for each request: hardly a text is new where a photograph has many pairs, and what
+    # is drawn more widely is told more precisely.
+    rng = _rng(seed, scene, request)
+    order = [list(EFFECTS.values())[i] for i in rng.permutation(len(EFFECTS))]
+    wordings = {each.name: rng.permutation(len(each.requests)) for each in order}
     shown = {effect, *EFFECTS[effect].also_moves}
-    others = [e for e in EFFECTS.values() if e.name not in shown and scene not in e.excluded]
+    free = [each for each in order if each.name not in shown and scene not in each.excluded]
     requests = [
-        other.prompt(SCENES[scene], wording=int(wording))
-        for wording in range(max(len(other.requests) for other in others))
-        for other in (others[i] for i in rng.permutation(len(others)))
-        if wording < len(other.requests)
+        each.prompt(SCENES[scene], wording=int(wordings[each.name][turn]))
+        for turn in range(max(map(len, wordings.values())))
+        for each in free
+        if turn < len(each.requests)
     ]
-    return requests[:n]
+    return tuple(requests[:n])
 
 
-def _composed(caption: str, asked: tuple[str, ...], n: int, rng: np.random.Generator) -> list[str]:
-    """The caption with other dimensions, as many as the pair's own request names."""
-    free = [name for name in MEANINGS if name not in asked]
-    size = min(max(len(asked), 1), len(free))
+@lru_cache(maxsize=4096)
+def _composed(caption: str, asked: tuple[str, ...], n: int, seed: int) -> Sequence[str]:
+    """The caption with other dimensions, as many as the pair's own request names where possible."""
+    shown = near_dimensions(asked)
+    if shown is None:
+        return ()
+    from aas_bench.rewriters.base import RewriteError, RewriteRequest
+    from aas_bench.rewriters.template import TemplateRewriter
+
+    # Seeded by the caption alone: pairs of one caption share what a text tower reads.
+    rng = _rng(seed, caption)
+    free = [name for name in rng.permutation(list(MEANINGS)).tolist() if name not in shown]
+    size = min(len(asked), len(free))
     found: dict[str, None] = {}
-    for attempt in range(_TRIES * n if free else 0):
-        names = tuple(free[i] for i in rng.choice(len(free), size, replace=False))
+    # Each turn takes every dimension equally often, and other words.
+    for turn, start in product(range(n), range(len(free))):
+        names = tuple((free * 2)[start : start + size])
         try:
-            request = RewriteRequest(caption=caption, dimensions=names, seed=attempt)
+            request = RewriteRequest(caption=caption, dimensions=names, seed=turn)
             found[TemplateRewriter().rewrite(request)] = None
-        except (InputError, RewriteError):
+        except RewriteError:
             continue
         if len(found) == n:
             break
-    return list(found)
+    return tuple(found)
 
 
 def _foreign(rows: Sequence[Mapping[str, Any]], n: int, seed: int) -> Iterator[list[str]]:

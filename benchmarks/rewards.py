@@ -297,7 +297,7 @@ def measure(name: str, case: Case, args: argparse.Namespace) -> None:
     found: dict[str, np.ndarray] = {}
 
     def engine() -> None:
-        table = score(pairs, model, progress=False).cells(model.name)
+        table = score(pairs, model, placebos="none", progress=False).cells(model.name)
         order = (table.oiop, table.oidp, table.diop, table.didp)
         found["engine"] = np.stack(order, axis=1).ravel()
 

@@ -12,6 +12,7 @@ from aas_bench.errors import InputError, SchemaError, StoreError
 from aas_bench.placebos import with_placebos
 from aas_bench.rewards.base import RewardModel
 from aas_bench.rewards.effect_match import strengths
+from aas_bench.rewriters.phrases import PHRASES
 
 SMALL = {"size": 320, "scenes": ["coffee", "rocket", "chelsea", "astronaut"], "doses": [0.5, 1.0]}
 
@@ -176,9 +177,14 @@ def test_wrong_options_are_named(split, options, said):
         with_placebos(split, **options)
 
 
-def test_a_stream_is_refused(split):
+def test_a_stream_gives_the_same_matched_placebos_and_no_foreign_ones(split):
+    some = split.select(range(2))
+    stream = with_placebos(some.to_iterable_dataset(), n_placebos=3)
+    streamed = [(row["placebos_matched"], row["image_original"].size) for row in stream]
+    table = with_placebos(some, n_placebos=3)
+    assert streamed == [(row["placebos_matched"], row["image_original"].size) for row in table]
     with pytest.raises(InputError, match="without streaming"):
-        with_placebos(split.to_iterable_dataset())
+        with_placebos(stream, "foreign")
 
 
 def test_a_reward_left_out_takes_its_placebo_scores_along_and_bad_lists_are_named(split, tmp_path):
@@ -191,3 +197,155 @@ def test_a_reward_left_out_takes_its_placebo_scores_along_and_bad_lists_are_name
         frame.at[1, "polish_dimp"] = bad
         with pytest.raises(SchemaError, match=r"row 1: polish_dimp: .* is no list"):
             aas_bench.ScoreTable.from_frame(frame)
+
+
+def asking(pairs, dimensions=("clarity",)):
+    """Toy pairs that ask for known dimensions."""
+    return pairs.map(lambda row: {"dimensions": list(dimensions)})
+
+
+class Cross(Counting):
+    name = "cross"
+    n_placebos = 2
+
+
+class Dual(Counting):
+    name = "dual"
+    n_placebos = 8
+
+
+def plain(images, prompts):
+    return [float(len(prompt)) for prompt in prompts]
+
+
+def test_matched_placebos_are_scored_unasked_as_many_as_each_model_bears(capsys):
+    pairs = asking(toy_pairs.dataset(toy_pairs.rows(n_prompts=2, generators="abcdef")))
+    table = aas_bench.score(pairs, [Dual(), Cross(), plain])
+    widths = {name: table.placebos(name, "matched").shape[1] for name in table.rewards}
+    assert widths == {"dual": 8, "cross": 2, "plain": 1}
+    line = capsys.readouterr().err.splitlines()[0]
+    new = {p for row in table.frame["placebos_matched"] for p in row}
+    assert line.startswith("matched placebos: 8 a pair for dual (16 more scores); 2 a pair for cr")
+    assert line.endswith(f"; {len(new)} more prompts beside {2 * len(set(pairs['index']))}")
+    # Each model's placebos are the first of the pair's own list.
+    row = table.frame.iloc[0]
+    assert row["plain_dimp"] == [len(row["placebos_matched"][0])]
+    assert table.frame["plain_didp"][0] == len(row["prompt_distorted"])
+    twelve = aas_bench.score(pairs, plain, n_placebos=12, progress=False)
+    assert twelve.placebos("plain", "matched").shape == (12, 12)
+
+
+@pytest.mark.parametrize(("sharing", "n"), [(1, 2), (2, 4), (3, 6), (6, 8)])
+def test_pairs_that_share_no_caption_get_few_that_each_need_a_text_tower(sharing, n):
+    pairs = asking(toy_pairs.dataset(toy_pairs.rows(n_prompts=2, generators="abcdef"[:sharing])))
+    table = aas_bench.score(pairs, [Dual(), Cross()], progress=False)
+    assert table.placebos("dual", "matched").shape == (2 * sharing, n)
+    assert table.placebos("cross", "matched").shape == (2 * sharing, 2)
+
+
+def test_what_cannot_have_placebos_goes_without_unless_asked_for(caplog):
+    pairs = toy_pairs.dataset(toy_pairs.rows(n_prompts=2))
+    unknown = aas_bench.score(pairs, plain, progress=False)
+    without = aas_bench.score(pairs, plain, placebos="none", progress=False)
+    assert unknown.frame.equals(without.frame)
+    assert "6 of 6 pairs have no matched placebos" in caplog.text
+    assert "known dimensions" in caplog.text
+    assert aas_bench.summarise(unknown).rewards["plain"].placebo.kind == "original"
+    with pytest.raises(InputError, match=r"known dimensions that leave others free\. Mend"):
+        aas_bench.score(pairs, plain, placebos="matched", progress=False)
+    lonely = asking(pairs).map(lambda row: {"prompt_original": None}, features=pairs.features)
+    bare = aas_bench.score(lonely, plain, progress=False).frame
+    assert bare["plain_oiop"].isna().all()
+    assert "plain_dimp" not in bare
+    some = asking(pairs).map(
+        lambda row: {"dimensions": ["clarity"] if row["index"] else []}, features=pairs.features
+    )
+    caplog.clear()
+    gains = aas_bench.score(some, plain, progress=False).placebos("plain", "matched")
+    assert np.isnan(gains).sum() == 3
+    assert "3 of 6 pairs have no matched placebos" in caplog.text
+
+
+def test_none_leaves_also_those_unscored_that_the_pairs_bring():
+    pairs = with_placebos(asking(toy_pairs.dataset(toy_pairs.rows(n_prompts=2))))
+    frame = aas_bench.score(pairs, plain, placebos="none", progress=False).frame
+    assert not {"placebos_matched", "plain_dimp"} & set(frame)
+    frame = aas_bench.score(asking(pairs), plain, prompts="distorted", progress=False).frame
+    assert "plain_dimp" not in frame
+
+
+def test_a_stream_is_scored_under_the_placebos_of_the_table():
+    pairs = asking(toy_pairs.dataset(toy_pairs.rows(n_prompts=3)))
+    table = aas_bench.score(pairs, Dual(), n_placebos=3, progress=False)
+    stream = aas_bench.score(pairs.to_iterable_dataset(), Dual(), n_placebos=3, progress=False)
+    assert stream.frame.equals(table.frame)
+    unasked = aas_bench.score(pairs.to_iterable_dataset(), Dual(), progress=False)
+    assert unasked.placebos("dual", "matched").shape == (9, 2)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_another_number_of_placebos_does_not_mix_with_a_run(stream, tmp_path):
+    pairs = asking(toy_pairs.dataset(toy_pairs.rows(n_prompts=2)))
+
+    def run(**options):
+        source = pairs.to_iterable_dataset() if stream else pairs
+        return aas_bench.score(source, Dual(), out=tmp_path / "run", progress=False, **options)
+
+    run(n_placebos=3)
+    assert run(n_placebos=3).placebos("dual", "matched").shape == (6, 3)
+    for other in ({"n_placebos": 2}, {"placebos": "none"}):
+        with pytest.raises(StoreError, match=r"placebos.* was .*3"):
+            run(**other)
+
+
+def test_one_pair_and_a_model_that_ties_everything_have_no_rate():
+    pairs = asking(toy_pairs.dataset(toy_pairs.rows(n_prompts=8, generators=("one",))))
+    for some in (pairs, pairs.select([0])):
+        table = aas_bench.score(some, lambda i, p: [0.0] * len(p), progress=False)
+        (reward,) = aas_bench.summarise(table).rewards.values()
+        assert (reward.placebo.kind, reward.placebo.reading) == ("matched", "unclear")
+        assert (reward.placebo.understood.value, reward.placebo.override_rate.value) == (0, None)
+        assert reward.placebo.n_ties == len(some)
+
+
+def test_composed_placebos_ask_for_nothing_near_the_request():
+    asked = {clause: name for name, clauses in PHRASES.items() for clause in clauses}
+    near = {
+        "clarity": {"clarity", "detail refinement", "detail realism"},
+        "emotion": {"emotion", "color brightness", "lighting distinction"},
+        "color brightness": {
+            *("color brightness", "color aesthetic", "lighting distinction", "emotion"),
+        },
+        "symmetry": {"symmetry", "main object"},
+    }
+    for name, shown in near.items():
+        pairs = asking(toy_pairs.dataset(toy_pairs.rows(n_prompts=4)), [name])
+        found = set()
+        for placebos in with_placebos(pairs, n_placebos=20)["placebos_matched"]:
+            assert len(placebos) == 20
+            text = " ".join(placebos).lower()
+            found |= {other for clause, other in asked.items() if clause in text}
+        assert found == set(PHRASES) - shown
+
+
+def test_pairs_of_one_caption_share_a_pool():
+    pairs = toy_pairs.dataset(toy_pairs.rows(n_prompts=1, generators="abcdefghijkl"))
+    names = iter(PHRASES)
+    pairs = pairs.map(lambda row: {"dimensions": [next(names)]})
+    lists = with_placebos(pairs, n_placebos=3)["placebos_matched"]
+    assert {len(each) for each in lists} == {3}
+    # The first three of the pool that a request leaves: it takes at most five dimensions away.
+    assert len({prompt for each in lists for prompt in each}) <= 3 + 5
+
+
+def test_a_photographs_placebos_are_spread_over_effects_and_wordings(split):
+    rows = with_placebos(split, n_placebos=3).remove_columns(["image_original"])
+    asked = {
+        effect.prompt(scene, wording=wording): (effect.name, wording)
+        for effect in EFFECTS.values()
+        for scene in SCENES.values()
+        for wording in range(len(effect.requests))
+    }
+    found = {asked[p] for row in rows for p in row["placebos_matched"]}
+    assert {effect for effect, _ in found} == set(EFFECTS)
+    assert {wording for _, wording in found} == set(range(5))

@@ -90,7 +90,7 @@ def _table(source: str) -> tuple[Any, ScoreTable, str]:
 def _scored(pairs: Any, rewards: Sequence[str] = REWARDS) -> ScoreTable:
     from aas_bench.run.score import score
 
-    return score(pairs, list(rewards), progress=False, workers=1)
+    return score(pairs, list(rewards), placebos="none", progress=False, workers=1)
 
 
 def _said(gallery: Gallery, what: str) -> str:

@@ -68,10 +68,20 @@ MissingImages = Annotated[
     typer.Option(help="Images that are not in --images: stop, or go on without their pairs."),
 ]
 Placebos = Annotated[
-    Literal["none", "matched", "foreign", "both"],
-    typer.Option(help="Placebo requests to score beside each pair's own prompts."),
+    Literal["none", "matched", "foreign", "both"] | None,
+    typer.Option(
+        help="Placebo requests to score beside each pair's own prompts; by default matched ones "
+        "where they can be made."
+    ),
 ]
-NPlacebos = Annotated[int, typer.Option(min=1, max=64, help="Placebos of a kind for a pair.")]
+NPlacebos = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        max=64,
+        help="Placebos of a kind for a pair; by default 1 to 8, by what they cost the model.",
+    ),
+]
 Streaming = Annotated[bool, typer.Option("--streaming", help="Read the pairs as a stream.")]
 Prompts = Annotated[
     Literal["both", "distorted"],
@@ -110,8 +120,8 @@ def score(
     missing_images: MissingImages = "raise",
     streaming: Streaming = False,
     prompts: Prompts = "both",
-    placebos: Placebos = "none",
-    n_placebos: NPlacebos = 8,
+    placebos: Placebos = None,
+    n_placebos: NPlacebos = None,
     batch_size: BatchSize = None,
     workers: Workers = None,
     device: Device = None,
@@ -154,8 +164,8 @@ def evaluate(
     images: Images = None,
     missing_images: MissingImages = "raise",
     prompts: Prompts = "both",
-    placebos: Placebos = "none",
-    n_placebos: NPlacebos = 8,
+    placebos: Placebos = None,
+    n_placebos: NPlacebos = None,
     batch_size: BatchSize = None,
     workers: Workers = None,
     device: Device = None,
@@ -375,16 +385,6 @@ def _json(file: Path) -> dict[str, Any] | None:
     return found
 
 
-def _beside_placebos(pairs: Any, placebos: str, n_placebos: int) -> Dataset:
-    """The pairs with placebo requests of the kinds that the command names."""
-    from aas_bench.placebos import KINDS_OF, with_placebos
-
-    for kind in KINDS_OF[placebos]:
-        pairs = with_placebos(pairs, kind, n_placebos=n_placebos)
-    found: Dataset = pairs
-    return found
-
-
 def _score(
     data: str,
     options: dict[str, Any],
@@ -399,13 +399,10 @@ def _score(
     from aas_bench.tables.open import commit_of, without_revision
 
     device, dtype = run.pop("device"), run.pop("dtype")
-    placebos, n_placebos = run.pop("placebos"), run.pop("n_placebos")
     with resumable():
         # The models first: a wrong name must not cost the loading of the pairs.
         models = [load_reward(name, device=device, dtype=dtype) for name in reward]
         pairs = open_pairs(data, options)
-        if placebos != "none":
-            pairs = _beside_placebos(pairs, placebos, n_placebos)
         table = score_pairs(pairs, models, out=out, **run)
     if not Path(data).exists():  # the very commit, of which a later report shows the images
         options = {**options, "revision": commit_of(pairs)}

@@ -401,6 +401,15 @@ MEASURES: Final = Registry(
             compute=_placebo("understood"),
         ),
         Measure(
+            name="understood_shown",
+            label="Net move where the request is shown",
+            formula="u over pairs labelled 1; over all pairs without labels",
+            higher_is_better=True,
+            chance=0.0,
+            unit="net share",
+            compute=_placebo("understood_shown"),
+        ),
+        Measure(
             name="override_rate",
             label="Override rate",
             formula="O = [P(request > placebo, request <= 0) - P(request < placebo, placebo <= 0)]"

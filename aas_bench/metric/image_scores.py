@@ -97,6 +97,7 @@ def score_pairs(
         pairs,
         load_reward(reward_model, device=device, dtype=dtype),
         prompts="distorted" if prompts_original is None else "both",
+        placebos="none",  # a metric takes the four scores, and nothing asks for their dimensions
         batch_size=batch_size,
         accept_prompt_blind=accept_prompt_blind,
         progress=False,

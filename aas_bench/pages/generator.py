@@ -96,9 +96,11 @@ def measure_generator(
     else:
         pairs = generated.pairs()
         out = generated.path / "scores" / _scores_key(generated, rewards)
+        # The question is what a generator makes, not what a reward model reads: no placebos.
         table = score(
             pairs,
             list(rewards),
+            placebos="none",
             out=out,
             progress=progress,
             device=device,

@@ -34,6 +34,8 @@ class CallableReward(RewardModel):
         name: The name to store its scores under; None: the function's own.
     """
 
+    n_placebos = 1
+
     def __init__(self, function: ScoreFunction, *, name: str | None = None) -> None:
         self._function = function
         self._path = _path_of(function)

@@ -37,6 +37,7 @@ class LaionAesthetic(RewardModel):
     """
 
     reads_prompts = False
+    n_placebos = 8
 
     def __init__(
         self,

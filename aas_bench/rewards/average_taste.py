@@ -39,6 +39,7 @@ class AverageTaste(RewardModel):
     """
 
     name = "average-taste"
+    n_placebos = 8
 
     def __init__(self, *, size: int = SIZE) -> None:
         self.match, self.polish = EffectMatch(size=size), Polish(size=size)

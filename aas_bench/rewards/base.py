@@ -53,6 +53,10 @@ class RewardModel(ABC):
         batch_size: Images, and prompts, of one call where the caller sets no other number.
         reads_prompts: Whether the prompt has a say. A run stops at a model that claims it has and
             scores all prompts alike.
+        n_placebos: Placebo requests of a pair that it bears where the caller sets no other number,
+            by what one costs: nothing but its text in a dual encoder or where prompts are not
+            read (8), two more passes of the part that reads image and prompt together in a cross
+            encoder (2), half of what the four scores cost where `combine` does all the work (1).
 
     Example:
         >>> from PIL import Image
@@ -71,6 +75,7 @@ class RewardModel(ABC):
     name: str
     batch_size: int = 32
     reads_prompts: bool = True
+    n_placebos: int = 2
 
     @abstractmethod
     def encode_images(self, images: Sequence[Any]) -> Sequence[Any]:

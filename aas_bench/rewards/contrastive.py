@@ -53,7 +53,7 @@ class ContrastiveReward(RewardModel):
         self.strength = float(strength)
         self.neutral_prompt = neutral_prompt
         self.name = name or f"contrastive:{base.name}@{strength:g}"
-        self.batch_size = base.batch_size
+        self.batch_size, self.n_placebos = base.batch_size, base.n_placebos
         self.reads_prompts = base.reads_prompts
 
     def terms(self, prompt: str, original: str | None) -> tuple[Term, ...]:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from torch.func import functional_call
 
 from aas_bench.rewards.base import CPU_BATCH, RewardModel, Scores
 from aas_bench.rewards.pixels import ImageTransform, LibraryTransform
@@ -47,9 +48,22 @@ class OpenClipTowers:
         return features
 
     def text(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """Projected text embeddings; the tower finds the end of the text by itself."""
-        features: torch.Tensor = self.model.encode_text(ids)
-        return features
+        """Projected text embeddings; the tower finds the end of the text by itself.
+
+        A tower that reads causally and pools at that end gives what lies behind it no say, so the
+        padding behind the longest prompt of the batch is not run, which is more than half of 77.
+        """
+        causal = getattr(self.model, "attn_mask", None)
+        if causal is None or getattr(self.model, "text_pool_type", None) not in ("argmax", "eos"):
+            features: torch.Tensor = self.model.encode_text(ids)
+            return features
+        n = int(mask.sum(dim=1).max())
+        cut = {
+            "model.positional_embedding": self.model.positional_embedding[:n],
+            "model.attn_mask": causal[:n, :n],
+        }
+        shorter: torch.Tensor = functional_call(_TextOf(self.model), cut, (ids[:, :n],))
+        return shorter
 
     def scale_and_bias(self) -> tuple[float, float]:
         """exp(logit_scale) and the bias of sigmoid-trained models."""
@@ -60,6 +74,18 @@ class OpenClipTowers:
     def dtype(self) -> torch.dtype:
         """Of the weights."""
         return _dtype_of(self.model)
+
+
+class _TextOf(torch.nn.Module):  # type: ignore[misc]  # torch is untyped to mypy here
+    """The text tower of an open_clip model as a module's own forward pass."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        features: torch.Tensor = self.model.encode_text(ids)
+        return features
 
 
 @dataclass(frozen=True)
@@ -105,6 +131,8 @@ class DualEncoder(RewardModel):
         device: Where the towers are.
         identity: Of the weights, for the description.
     """
+
+    n_placebos = 8
 
     def __init__(
         self,

@@ -47,6 +47,7 @@ class EffectMatch(RewardModel):
     """
 
     name = "effect-match"
+    n_placebos = 8
 
     def __init__(self, *, size: int = SIZE) -> None:
         self.size = size

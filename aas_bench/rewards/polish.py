@@ -40,6 +40,7 @@ class Polish(RewardModel):
 
     name = "polish"
     reads_prompts = False
+    n_placebos = 8
 
     def __init__(self, *, size: int = SIZE) -> None:
         self.size = size

@@ -26,6 +26,7 @@ class Chance(RewardModel):
     """
 
     name = "random"
+    n_placebos = 8
 
     def __init__(self, *, seed: int = 0) -> None:
         self.seed = seed

@@ -49,6 +49,7 @@ class VqaScore(RewardModel):
     """
 
     batch_size = 8
+    n_placebos = 1
 
     def __init__(
         self, *, name: str, model: Any, processor: Any, device: str, identity: dict[str, Any]

@@ -24,8 +24,10 @@ from aas_bench.tables.schema import (
     IMAGE_ORIGINAL,
     PAIR_COLUMNS,
     PAIR_ID,
+    PLACEBO_CELLS,
     PROMPT_DISTORTED,
     PROMPT_ORIGINAL,
+    placebo_column,
 )
 
 if TYPE_CHECKING:
@@ -100,6 +102,10 @@ class UndecodedPairs:
         self._stream = iter(pairs)
         self._position = 0
         self._columns = list(texts)
+        self._placebos = [
+            column for column in map(placebo_column, PLACEBO_CELLS) if column in texts
+        ]
+        self._identity = [*_IDENTITY, *self._placebos]
         self.schema: pa.Schema = texts.arrow_schema.remove_metadata()
         self.total: int | None = len(pairs) if isinstance(pairs, Dataset) else None
 
@@ -108,20 +114,28 @@ class UndecodedPairs:
 
         Covers every other column, and of every image its file name, its size and 64 bytes from
         its middle and its end: an image that was made anew or saved again differs there, as its
-        compressed bytes do. Of a stream, which must not be read twice, only the columns; its
+        compressed bytes do. Placebos are told apart by a sum of their own: the pairs stay the same
+        under others. Of a stream, which must not be read twice, only the columns; its
         stored parts are compared row by row.
         """
         columns = {field.name: str(field.type) for field in self.schema}
         if self.total is None:
             return {"columns": columns, "streaming": True}
-        digest = hashlib.sha256()
-        texts = self._pairs.select_columns(self._columns).with_format("arrow")
-        for batch in texts.iter(_HASHED_ROWS):
-            digest.update(json.dumps(batch.to_pylist(), default=str).encode())
+        digest = self._digest([name for name in self._columns if name not in self._placebos])
         for column in IMAGE_COLUMNS:
             for sample in _samples(self._pairs, column):
                 digest.update(sample)
-        return {"columns": columns, "n_rows": self.total, "sha256": digest.hexdigest()}
+        found = {"columns": columns, "n_rows": self.total, "sha256": digest.hexdigest()}
+        if self._placebos:
+            found["placebos"] = self._digest(self._placebos).hexdigest()
+        return found
+
+    def _digest(self, columns: list[str]) -> hashlib._Hash:
+        digest = hashlib.sha256()
+        texts = self._pairs.select_columns(columns).with_format("arrow")
+        for batch in texts.iter(_HASHED_ROWS):
+            digest.update(json.dumps(batch.to_pylist(), default=str).encode())
+        return digest
 
     def read(self, start: int, stop: int) -> Iterator[PairRow]:
         """The rows from `start` up to `stop` or the end; a stream is read forward only."""
@@ -146,8 +160,8 @@ class UndecodedPairs:
         """
         if self.total is not None:
             return bool(stored.num_rows == min(stop, self.total) - start)
-        rows = [[row.values[c] for c in _IDENTITY] for row in self.read(start, stop)]
-        if rows != [list(row.values()) for row in stored.select(_IDENTITY).to_pylist()]:
+        rows = [[row.values[c] for c in self._identity] for row in self.read(start, stop)]
+        if rows != [list(row.values()) for row in stored.select(self._identity).to_pylist()]:
             msg = f"rows {start} to {stop} of the stream are not those stored. Start a new run."
             raise StoreError(msg)
         return True

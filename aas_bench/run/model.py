@@ -79,13 +79,20 @@ class ModelRun:
     Args:
         model: The reward model.
         batch_size: Items of one call; halved for good when memory runs out.
+        n_placebos: How many of a pair's placebos of a kind are scored; the first ones.
         cache_bytes: Bound of each of the two memories.
     """
 
     def __init__(
-        self, model: RewardModel, *, batch_size: int, cache_bytes: int = CACHE_BYTES
+        self,
+        model: RewardModel,
+        *,
+        batch_size: int,
+        n_placebos: int = 0,
+        cache_bytes: int = CACHE_BYTES,
     ) -> None:
         self.model = model
+        self.n_placebos = n_placebos
         self.batch_size = batch_size
         self.n_done: Counter[str] = Counter()
         self._prompt_batch_size = batch_size

@@ -7,6 +7,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 
+def say(line: str | None, *, shown: bool) -> None:
+    """A line on stderr, where it is a terminal or not.
+
+    Args:
+        line: What to say; None: nothing.
+        shown: Whether to show anything at all.
+    """
+    if shown and line is not None:
+        print(line, file=sys.stderr)  # noqa: T201 - the one line that no bar can hold
+
+
 @contextmanager
 def progress_bar(
     what: str, *, unit: str, total: int | None, shown: bool

@@ -24,12 +24,13 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar
 from aas_bench.checks.probes import Finding, ScoredCell, quick_check, refuse_unsound
 from aas_bench.errors import BackendError, InputError
 from aas_bench.files import json_bytes
+from aas_bench.placebos import NEEDED, Choice, choose_placebos
 from aas_bench.rewards.base import RewardModel, Term, weighted_sum
 from aas_bench.rewards.catalog import RewardSpec, load_reward
 from aas_bench.run.directory import RunDirectory, open_run, parquet_bytes
 from aas_bench.run.groups import PairRow, RowGroup, UndecodedPairs, prefetch, row_groups
 from aas_bench.run.model import BadImage, ModelRun, call, prepare
-from aas_bench.run.progress import progress_bar
+from aas_bench.run.progress import progress_bar, say
 from aas_bench.run.provenance import provenance, versions
 from aas_bench.tables.open import Source, hub_home, without_revision
 from aas_bench.tables.schema import (
@@ -93,6 +94,8 @@ def score(
     reward_models: RewardSpec | Sequence[RewardSpec],
     *,
     prompts: Prompts = "both",
+    placebos: Choice | None = None,
+    n_placebos: int | None = None,
     out: str | os.PathLike[str] | None = None,
     batch_size: int | None = None,
     workers: int | None = None,
@@ -107,14 +110,20 @@ def score(
 
     Each distinct image is encoded once a part and each distinct prompt once a run, by each model;
     the images are decoded once for all models. Placebo requests (`with_placebos`) are scored
-    beside the pair's own prompts, from the same features. A pair without an original prompt has no
-    `oiop` and no `diop`. An image that cannot be read or prepared leaves its scores missing; the
-    column `error` says why.
+    beside the pair's own prompts, from the same features: a dual encoder pays for each new prompt,
+    a plain function half of what it takes for the four scores for each placebo. A pair without an
+    original prompt has no `oiop` and no `diop`. An image that cannot be read or prepared leaves its
+    scores missing; the column `error` says why.
 
     Args:
         pairs: The pair table, streaming or not, or whatever `load_pairs` takes.
         reward_models: One or several of what `load_reward` takes.
         prompts: "both" scores all four cells, "distorted" only `oidp` and `didp`.
+        placebos: "none", "matched", "foreign" or "both"; None: matched ones where both prompts
+            are scored, for those pairs that can have them, with a warning for others. Those that
+            the pairs bring are taken as they are.
+        n_placebos: How many of a kind for each pair, 1 to 64; None: as many as each reward model
+            bears (`RewardModel.n_placebos`), fewer where few pairs share a caption.
         out: Run directory, which the same call continues after an interruption; None keeps
             nothing but the table.
         batch_size: Images, prompts or cells of one call to a model; None: each model's own.
@@ -152,14 +161,21 @@ def score(
         (array([-128.]), array([127.]))
     """
     opened = _open_pairs(pairs)
-    source = UndecodedPairs(opened)
     models = _load_models(reward_models, device, dtype)
+    beside = choose_placebos(
+        opened,
+        placebos if placebos is not None or prompts == "both" else "none",
+        n_placebos,
+        {model.name: model.n_placebos for model in models},
+    )
+    source = UndecodedPairs(beside.pairs)
     parts = PartScorer(
         source,
         [
             ModelRun(
                 m,
                 batch_size=_size("batch_size", m.batch_size if batch_size is None else batch_size),
+                n_placebos=beside.n_of.get(m.name, 0),
             )
             for m in models
         ],
@@ -173,6 +189,7 @@ def score(
     spec = {
         "pairs": source.fingerprint() | ({"source": str(pairs)} if source.total is None else {}),
         "part_size": part_size,
+        "placebos": beside.n_of,
         "prompts": prompts,
         "rewards": [_described(model) for model in models],
         "versions": versions(),
@@ -180,6 +197,7 @@ def score(
     with ExitStack() as stack:
         root = out if out is not None else stack.enter_context(tempfile.TemporaryDirectory())
         run = stack.enter_context(open_run(root, kind="scores", spec=spec))
+        say(beside.cost(), shown=progress)
         return _run(parts, run, source=_told(pairs, opened), shown=progress)
 
 
@@ -205,6 +223,7 @@ def _run(
         raise InputError(msg)
     table = pa.concat_tables(tables).drop_columns([GROUP])
     n_errors = table.num_rows - table[ERROR].null_count
+    table = _without_lacking_placebos(table, parts)
     path = run.write(SCORES, parquet_bytes(table))
     if parts.n_scored or not (run.path / RUN).exists():
         seconds = time.monotonic() - started
@@ -212,6 +231,7 @@ def _run(
             "checks": {name: [f.to_dict() for f in each] for name, each in parts.checks.items()},
             "n_errors": n_errors,
             "n_pairs": table.num_rows,
+            "n_placebos": {r.model.name: r.n_placebos for r in parts.runs},
             "n_scored_by_this_command": parts.n_scored,
             "rewards": {r.model.name: r.to_dict() for r in parts.runs},
             "seconds": round(seconds, 3),
@@ -225,6 +245,26 @@ def _run(
     columns = dict(zip(table.column_names, table.columns, strict=True))
     names = [r.model.name for r in parts.runs]
     return ScoreTable.from_columns(columns, rewards=names, source=str(path))
+
+
+def _without_lacking_placebos(table: pa.Table, parts: PartScorer) -> pa.Table:
+    """The table without the kinds of placebo that no pair has; says how many pairs lack them."""
+    import pyarrow.compute as pc
+
+    for kind, cells in PLACEBO_CELLS.items():
+        if (column := placebo_column(kind)) not in table.column_names:
+            continue
+        n = pc.sum(pc.equal(pc.fill_null(pc.list_value_length(table[column]), 0), 0)).as_py()
+        if n:
+            _log.warning(
+                "%d of %d pairs have no %s placebos, for which %s; there the original prompt is "
+                "the only one.",
+                *(n, table.num_rows, kind, NEEDED[kind]),
+            )
+        if n == table.num_rows:
+            names = [score_column(r.model.name, cell) for r in parts.runs for cell in cells]
+            table = table.drop_columns([column, *names])
+    return table
 
 
 def _open_pairs(pairs: Any) -> Dataset | IterableDataset:
@@ -460,7 +500,7 @@ class PartScorer:
         self, run: ModelRun, scored: Sequence[_ScoredRow], prepared: Mapping[str, Any]
     ) -> None:
         self._plan_prompts(run, [row.pair.values for row in scored])
-        planned = [list(self._planned(run.model, row.pair)) for row in scored]
+        planned = [list(self._planned(run, row.pair)) for row in scored]
         found = run.scores(
             ((cell.key, term.prompt) for cells in planned for cell in cells for term in cell.terms),
             prepared,
@@ -501,7 +541,8 @@ class PartScorer:
                     score=score,
                 )
 
-    def _planned(self, model: RewardModel, pair: PairRow) -> Iterator[_Cell]:
+    def _planned(self, run: ModelRun, pair: PairRow) -> Iterator[_Cell]:
+        model = run.model
         images = {IMAGE_ORIGINAL: pair.original, IMAGE_DISTORTED: pair.distorted}
         for name in self._cells:
             prompt, image = pair.values[_PROMPT_OF[name]], images[_IMAGE_OF[name]]
@@ -509,7 +550,7 @@ class PartScorer:
                 terms = model.terms(prompt, pair.values[PROMPT_ORIGINAL])
                 yield _Cell(name=name, image=_IMAGE_OF[name], key=image.key, terms=terms)
         for column, names in self._placebos.items():
-            for at, prompt in enumerate(pair.values[column] or ()):
+            for at, prompt in enumerate((pair.values[column] or ())[: run.n_placebos]):
                 terms = model.terms(prompt, pair.values[PROMPT_ORIGINAL])
                 for name, (of, image) in zip(names, images.items(), strict=True):
                     if image.struct is not None:
@@ -520,7 +561,8 @@ class PartScorer:
         asked: list[str] = []
         for row in rows:
             prompts = [row[name] for name in self._prompts if row[name] is not None]
-            prompts += [prompt for column in self._placebos for prompt in row[column] or ()]
+            for column in self._placebos:
+                prompts += (row[column] or ())[: run.n_placebos]
             for prompt in prompts:
                 terms = call(run.model, "terms", prompt, row[PROMPT_ORIGINAL])
                 asked += [prompt, *(term.prompt for term in terms)]

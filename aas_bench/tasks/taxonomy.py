@@ -7,6 +7,7 @@ those of the paper's photograph, emotion and critical-comparison sets.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from types import MappingProxyType
 from typing import Final
 
@@ -27,6 +28,28 @@ DIMENSIONS: Final = MappingProxyType(
     }
 )
 """The eleven VisionReward dimensions that the paper used, and symmetry."""
+
+_NEAR: Final = (
+    ("clarity", "detail refinement", "detail realism"),
+    ("color brightness", "color aesthetic"),
+    ("color brightness", "lighting distinction", "emotion"),
+    ("background", "main object", "richness"),
+    ("background", "object pairing", "richness"),
+    ("main object", "symmetry"),
+)
+"""Dimensions of which one request often brings, or undoes, another: dim light is dark colour and
+gloom, an empty picture has no backdrop, a cluttered one is its opposite."""
+
+_SHOWS: Final = MappingProxyType(
+    {
+        "clarity_and_focus": ("clarity", "detail refinement"),
+        "color_and_tone": ("color brightness", "color aesthetic"),
+        "lighting_and_exposure": ("color brightness", "lighting distinction"),
+        "composition_and_structure": ("main object", "symmetry"),
+        "emotion_and_subject": ("emotion", "main object", "object pairing"),
+    }
+)
+"""Photo category -> dimensions that its elements change."""
 
 PHOTO_ELEMENTS: Final = MappingProxyType(
     {
@@ -108,6 +131,38 @@ AUTHORS_TOPICS: Final = MappingProxyType(
     {"censorship": "freedom of expression", "tech-overuse": "digital overload"}
 )
 """The authors' word for a topic -> ours, where the two differ."""
+
+
+def near_dimensions(names: Collection[str]) -> frozenset[str] | None:
+    """The dimensions that a request for `names` may show in an image, or undo there.
+
+    Args:
+        names: Dimensions, photo elements or emotions.
+
+    Returns:
+        Those themselves and their neighbours; None where there is no name, or an unknown one.
+
+    Example:
+        >>> sorted(near_dimensions(["symmetry"]))
+        ['main object', 'symmetry']
+        >>> sorted(near_dimensions(["sad"]))
+        ['color brightness', 'emotion', 'lighting distinction']
+        >>> near_dimensions(["anti-war"]) is None
+        True
+    """
+    asked: set[str] = set()
+    for name in names:
+        category = name.partition(".")[0]
+        if name in DIMENSIONS:
+            asked.add(name)
+        elif name in EMOTIONS:
+            asked.add("emotion")
+        elif category in _SHOWS:
+            asked.update(_SHOWS[category])
+        else:
+            return None
+    near = (group for group in _NEAR if not asked.isdisjoint(group))
+    return frozenset(asked.union(*near)) if asked else None
 
 
 def elements() -> tuple[str, ...]:

@@ -84,7 +84,8 @@ def test_the_first_sentence_is_the_finding_with_its_interval(board):
 
 def test_who_overrides_most_and_how_sure_stands_beside_the_chart(board):
     (said,) = reward_models(board).lede
-    rate = 0.55 / (0.35 + 0.55)
+    # 90 % moved of which 55 lost, 10 % did not of which 5 lost: the balance of both by that of all.
+    rate = (0.55 - 0.05) / (0.90 - 0.10)
     assert "Gamma overrides most: where the request moved its score" in said
     assert f"the polished image won all the same in {100 * rate:.1f}" in said
     assert f"95 % interval {100 * (rate - 0.03):.1f} to {100 * (rate + 0.03):.1f}" in said

@@ -1,5 +1,6 @@
 """`score` as a user sees it."""
 
+import json
 import os
 import subprocess
 import sys
@@ -19,6 +20,27 @@ def test_no_library_draws_its_own_bars(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "2 pairs, 0 with errors" in done.stdout
     assert "examples/s" not in done.stderr
+
+
+def test_a_run_tells_which_placebos_it_scored(run, tmp_path):
+    pairs = toy_pairs.dataset(toy_pairs.rows(n_prompts=2, generators=("one",)))
+    pairs.map(lambda row: {"dimensions": ["emotion"]}).to_parquet(tmp_path / "two.parquet")
+
+    def scored(out, *options):
+        data = ("--data", tmp_path / "two.parquet", "--reward", "polish")
+        return run("score", *data, "--out", tmp_path / out, *options)
+
+    assert "matched placebos: 2 a pair for polish (4 more scores); " in scored("run").err
+    about = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert about["n_placebos"] == {"polish": 2}
+    other = scored("run", "--n-placebos", "3")
+    assert other.code == 1
+    assert "placebos.polish was 2, is 3" in other.err
+    assert "placebos" not in scored("without", "--placebos", "none").err
+    # Each asks for the same dimension: there is no foreign request.
+    refused = scored("foreign", "--placebos", "foreign")
+    assert (refused.code, len(refused.err.splitlines())) == (2, 1)
+    assert "no pair can have foreign placebos" in refused.err
 
 
 def test_evaluate_opens_the_pairs_once(run, tmp_path, monkeypatch):

@@ -102,6 +102,13 @@ def test_open_clip_is_open_clips_logits(tmp_path, tiny_architecture):
     model = load_reward(spec, device="cpu", weights=tmp_path / "tiny.pt")
     np.testing.assert_allclose(table(model, made.images()), expected, atol=1e-4)
     assert model.name == spec
+    lengths = []  # of what the text tower reads: no padding behind the longest prompt
+    model._towers.model.transformer.register_forward_pre_hook(
+        lambda _, args: lengths.append(args[0].shape[1])
+    )
+    model.encode_prompts(PROMPTS[:1])
+    model.encode_prompts(PROMPTS[:2])
+    assert lengths == [2 + 3, 2 + 5]  # start, end and the words of the longest prompt
     # the same weights in CLIP-H's row, which takes its own preprocessing
     np.testing.assert_allclose(
         table(TINY["clip-h"](tmp_path, "safetensors"), made.images()), expected, atol=1e-4

@@ -60,10 +60,12 @@ def reward(key, name, *, accuracy, overridden=None, coverage=1.0, status="measur
         shares = {"followed": value - 0.05, "overridden": overridden, "lucky": 0.05}
         shares["missed"] = 1 - sum(shares.values())
         found += [figure(n, share, share - 0.02, share + 0.02) for n, share in shares.items()]
-        understood = shares["followed"] + overridden
-        found.append(figure("understood", understood, understood - 0.03, understood + 0.03))
-        rate = overridden / understood
-        found.append(figure("override_rate", rate, rate - 0.03, rate + 0.03))
+        # Net shares by the swap: what was not moved stands on the other side.
+        net = 2 * (shares["followed"] + overridden) - 1
+        for share in ("understood", "understood_shown"):
+            found.append(figure(share, net, net - 0.03, net + 0.03))
+        rate = (overridden - shares["missed"]) / net
+        found.append(figure("override_rate", rate, max(0.0, rate - 0.03), rate + 0.03))
         found.append(figure("chosen", value, low, high))
         for at in (0.0, 0.5, 1.0, 1.5):
             point = value + 0.1 * at

@@ -214,11 +214,11 @@ def headline(results: Results) -> str:
 
 
 def _moved(of: Lookup) -> bool:
-    """Whether a real model's scores follow the request clearly more often than chance would."""
-    share = of.get("understood")
+    """Whether a real model's scores follow the requests that images show more than by chance."""
+    share = of.get("understood_shown")
     if share is None or share.value is None:
         return False
-    chance = MEASURES["understood"].chance or 0.0
+    chance = MEASURES["understood_shown"].chance or 0.0
     return (share.value if share.low is None else share.low) > chance
 
 
