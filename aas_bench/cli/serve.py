@@ -8,8 +8,9 @@ import typer
 
 from aas_bench.cli.scoring import Device, Dtype, Rewards
 
-Host = Annotated[str, typer.Option(help="Address to listen at; others than this machine's need "
-                                   "AAS_BENCH_TOKEN.")]
+Host = Annotated[
+    str, typer.Option(help="Address to listen at; others than this machine's need AAS_BENCH_TOKEN.")
+]
 Port = Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")]
 Queue = Annotated[
     int, typer.Option(min=1, help="Images that wait for a model; beyond, clients come back later.")

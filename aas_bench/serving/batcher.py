@@ -13,6 +13,7 @@ import time
 from collections import deque
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, Final
 
 from aas_bench.errors import BackendError, InputError
@@ -71,10 +72,8 @@ class _Job:
         self._settle(self.future.set_exception, error)
 
     def _settle(self, setter: Any, value: Any) -> None:
-        try:
+        with suppress(InvalidStateError):  # whoever asked may have left
             setter(value)
-        except InvalidStateError:
-            pass  # whoever asked has left
 
 
 class Batcher:

@@ -175,7 +175,7 @@ def _decoded(i: int, text: Any) -> bytes:
 def _picture(i: int, data: bytes, bounds: Bounds) -> Picture:
     Image.init()
     try:
-        formats = [each for each in FORMATS if each in Image.OPEN]
+        formats: list[str] = [each for each in FORMATS if each in Image.OPEN]
         with Image.open(io.BytesIO(data), formats=formats) as image:
             pixels = image.width * image.height
     except Exception as error:

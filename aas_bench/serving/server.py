@@ -62,9 +62,7 @@ class RewardServer:
         shown = f"[{host}]" if ":" in host else host
         self.url = f"http://{shown}:{self._socket.getsockname()[1]}"
         facts = {n: asdict(REWARDS[n]) for n in self._names if n in REWARDS}
-        self._app = RewardApp(
-            self._names, facts=facts, token=token, bounds=bounds, threads=threads
-        )
+        self._app = RewardApp(self._names, facts=facts, token=token, bounds=bounds, threads=threads)
         self._server = uvicorn.Server(
             uvicorn.Config(
                 self._app.build(),
@@ -122,7 +120,7 @@ def check_token(token: str | None, host: str) -> None:
     """
     if token is None and not is_loopback(host):
         msg = (
-            f"host {host} (--host {host}) can be reached from other machines. "
+            f"host={host} (--host {host}) can be reached from other machines. "
             f"Set the environment variable {TOKEN} to a long secret, or listen at 127.0.0.1."
         )
         raise InputError(msg)
@@ -151,7 +149,7 @@ def _listening(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=512)
     except (OSError, OverflowError) as error:
-        told = getattr(error, "strerror", None) or error
+        told = getattr(error, "strerror", error)
         msg = f"cannot listen at {host}:{port} ({told}). Give another --host or --port."
         raise InputError(msg) from error
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final, TypeVar
@@ -45,7 +45,9 @@ OWN_PATHS: Final = ("health",)
 LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
 
 
-def described(model: RewardModel, facts: Mapping[str, Any] | None, bounds: Bounds) -> dict[str, Any]:
+def described(
+    model: RewardModel, facts: Mapping[str, Any] | None, bounds: Bounds
+) -> dict[str, Any]:
     """What `GET /NAME` tells of a reward model: JSON values.
 
     Raises:
@@ -164,7 +166,7 @@ class RewardApp:
         return name
 
     @contextmanager
-    def _holding(self) -> Any:
+    def _holding(self) -> Iterator[Callable[[int], None]]:
         """Counts the bytes of a request until it is answered."""
         held = 0
 
@@ -191,7 +193,9 @@ class RewardApp:
         try:
             body = await asyncio.wait_for(self._body(request, hold), self._bounds.body_seconds)
         except asyncio.TimeoutError as error:
-            msg = f"the request was not whole after {self._bounds.body_seconds:g} s. Send it faster."
+            msg = (
+                f"the request was not whole after {self._bounds.body_seconds:g} s. Send it faster."
+            )
             raise HTTPException(408, msg) from error
         except ClientDisconnect as error:
             raise HTTPException(400, "the client left.") from error
@@ -225,8 +229,8 @@ class RewardApp:
 
 async def _or_gone(request: Request, future: Future[list[float]]) -> list[float]:
     """The scores; where the client leaves before, they are not made."""
-    scores = asyncio.ensure_future(asyncio.wrap_future(future))
-    gone = asyncio.ensure_future(_disconnected(request))
+    scores: asyncio.Future[Any] = asyncio.wrap_future(future)
+    gone: asyncio.Future[Any] = asyncio.ensure_future(_disconnected(request))
     try:
         await asyncio.wait({scores, gone}, return_when=asyncio.FIRST_COMPLETED)
         if not scores.done():

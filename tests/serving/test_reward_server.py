@@ -235,7 +235,9 @@ def test_a_request_that_fails_takes_no_other_with_it():
         gate.open.clear()
         first = pool.submit(post, "first")
         assert gate.begun.wait(10)
-        others = [pool.submit(post, *p) for p in (("ab", "nan"), ("abc",), ("raise", "a"), ("abcd",))]
+        others = [
+            pool.submit(post, *p) for p in (("ab", "nan"), ("abc",), ("raise", "a"), ("abcd",))
+        ]
         while httpx.get(f"{server.url}/gate").json()["waiting"] < 6:
             time.sleep(0.01)
         gate.open.set()
@@ -358,7 +360,7 @@ def test_where_nothing_listens_the_way_to_start_is_told():
 
 
 def test_a_server_of_several_wants_a_name(toys):
-    with pytest.raises(InputError, match="serves a/cross, average-taste, dual. Name one"):
+    with pytest.raises(InputError, match=r"serves a/cross, average-taste, dual\. Name one"):
         RemoteReward(toys.url)
     with pytest.raises(InputError, match="no reward 'x' is served"):
         RemoteReward(f"{toys.url}/x")
@@ -407,7 +409,9 @@ def test_nothing_here_can_read_a_pickle():
     assert len(files) == 7
     for file in files:
         tree = ast.walk(ast.parse(file.read_text(encoding="utf-8")))
-        names = {a.name for n in tree if isinstance(n, ast.Import | ast.ImportFrom) for a in n.names}
+        names = {
+            a.name for n in tree if isinstance(n, ast.Import | ast.ImportFrom) for a in n.names
+        }
         assert not names & {"pickle", "cloudpickle", "dill", "joblib", "marshal", "torch"}
 
 
@@ -445,7 +449,7 @@ def test_the_command_refuses_a_public_address_without_a_token():
     process = command("-r", "random", "--host", "0.0.0.0", AAS_BENCH_TOKEN="")
     _, error = process.communicate(timeout=60)
     assert process.returncode == 2
-    assert error.startswith("aas-bench: host 0.0.0.0 can be reached") or "--host" in error
+    assert error.startswith("aas-bench: --host 0.0.0.0 can be reached")
     assert error.count("\n") == 1
 
 
