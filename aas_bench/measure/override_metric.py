@@ -131,7 +131,8 @@ class OverrideMetric(Base):  # type: ignore[misc]
             [pair[image] for image, _ in cells for pair in images],
             [pair[prompt] for _, prompt in cells for pair in prompts],
         )
-        self.update(*scores.reshape(len(cells), len(images)), clusters)
+        oiop, oidp, diop, didp = scores.reshape(len(cells), len(images))
+        self.update(oiop, oidp, diop, didp, clusters)
 
     def compute(self) -> dict[str, float | None]:
         """`n`, and of each of `SHARES` the value and its interval, `_low` and `_high`.

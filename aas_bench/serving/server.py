@@ -124,7 +124,7 @@ def check_token(token: str | None, host: str) -> None:
             f"Set the environment variable {TOKEN} to a long secret, or listen at 127.0.0.1."
         )
         raise InputError(msg)
-    if token is not None and not (token.isascii() and token.isprintable() and " " not in token):
+    if not (token is None or (token.isascii() and token.isprintable() and " " not in token)):
         msg = f"{TOKEN} holds characters that no token has. Use letters and digits."
         raise InputError(msg)
 

@@ -229,10 +229,11 @@ class RewardApp:
 
 async def _or_gone(request: Request, future: Future[list[float]]) -> list[float]:
     """The scores; where the client leaves before, they are not made."""
-    scores: asyncio.Future[Any] = asyncio.wrap_future(future)
-    gone: asyncio.Future[Any] = asyncio.ensure_future(_disconnected(request))
+    scores = asyncio.wrap_future(future)
+    gone = asyncio.ensure_future(_disconnected(request))
+    both: set[asyncio.Future[Any]] = {scores, gone}
     try:
-        await asyncio.wait({scores, gone}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
         if not scores.done():
             raise HTTPException(400, "the client left.")
         return scores.result()
