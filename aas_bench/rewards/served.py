@@ -74,22 +74,19 @@ class RemoteReward(RewardModel):
         token: str | None = None,
         timeout: float = 300.0,
     ) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
-            msg = f"{url!r:.200} is no address of a reward model. Write http://HOST:PORT/NAME."
-            raise InputError(msg)
+        host, base, name_there = _taken_apart(url)
         secret = token if token is not None else os.environ.get(TOKEN, "").strip()
         limits = Limits(timeout=timeout)
         self._timeout = timeout
         self._http = httpx.Client(
-            base_url=f"{parts.scheme}://{parts.netloc}",
+            base_url=base,
             headers={"Authorization": f"Bearer {secret}"} if secret else {},
             # A proxy of the environment does not reach this machine's own servers.
-            trust_env=parts.hostname not in ("127.0.0.1", "localhost", "::1"),
+            trust_env=host not in ("127.0.0.1", "localhost", "::1"),
             **limits.bind(),
         )
         self._pool = ThreadPoolExecutor(_REQUESTS, thread_name_prefix="ask")
-        served = unquote(parts.path.strip("/")) or self._only_one(url)
+        served = name_there or self._only_one(url)
         self._path = "/" + quote(served)
         self._told = self._first("GET", self._path, url)
         self._limits: dict[str, int] = self._told["limits"]
@@ -215,3 +212,22 @@ class RemoteReward(RewardModel):
             msg = "the answer is no JSON object, so no reward server gave it. Check the address."
             raise ServiceError(msg)
         return found
+
+
+def _taken_apart(url: str) -> tuple[str, str, str]:
+    """Host, address of the server, and the name that its path is."""
+    try:
+        parts = urlsplit(url)
+        name = unquote(parts.path.strip("/"))
+        name.encode()
+        base = f"{parts.scheme}://{parts.netloc}"
+        httpx.URL(base)
+        good = parts.scheme in ("http", "https") and "@" not in parts.netloc and parts.port != 0
+        host = parts.hostname if good else None
+    except (ValueError, httpx.InvalidURL):
+        base = name = ""
+        host = None
+    if not host:
+        msg = f"{url!r:.200} is no address of a reward model. Write http://HOST:PORT/NAME."
+        raise InputError(msg)
+    return host, base, name

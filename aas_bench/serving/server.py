@@ -179,7 +179,7 @@ def _protocol(seconds: float) -> type[H11Protocol]:
             self._alarm = self.loop.call_later(after, self._drop_if_idle)
 
         def _drop_if_idle(self) -> None:
-            if self.cycle is None or self.cycle.response_complete:
+            if getattr(self.cycle, "response_complete", True):  # None before the first request
                 self.transport.abort()
 
     return PunctualProtocol

@@ -346,7 +346,9 @@ def test_another_model_at_the_same_address_is_noticed():
         thread.join()
 
 
-@pytest.mark.parametrize("url", ["ftp://a/b", "http:///x", "http://me:word@127.0.0.1/x", "x"])
+@pytest.mark.parametrize(
+    "url", ["ftp://a/b", "http:///x", "http://me:word@127.0.0.1/x", "x", "http://[", "http://a:x/b"]
+)
 def test_an_address_of_another_form_is_refused(url):
     with pytest.raises(InputError, match="Write http://HOST:PORT/NAME"):
         RemoteReward(url)
