@@ -76,6 +76,9 @@ class RemoteReward(RewardModel):
     ) -> None:
         host, base, name_there = _taken_apart(url)
         secret = token if token is not None else os.environ.get(TOKEN, "").strip()
+        if not (secret.isascii() and secret.isprintable()):
+            msg = f"the token holds characters that no token has. Correct {TOKEN}."
+            raise InputError(msg)
         limits = Limits(timeout=timeout)
         self._timeout = timeout
         self._http = httpx.Client(
@@ -83,12 +86,13 @@ class RemoteReward(RewardModel):
             headers={"Authorization": f"Bearer {secret}"} if secret else {},
             # A proxy of the environment does not reach this machine's own servers.
             trust_env=host not in ("127.0.0.1", "localhost", "::1"),
+            verify=base.startswith("https"),  # where nothing is encrypted, certificates cost time
             **limits.bind(),
         )
         self._pool = ThreadPoolExecutor(_REQUESTS, thread_name_prefix="ask")
         served = name_there or self._only_one(url)
         self._path = "/" + quote(served)
-        self._told = self._first("GET", self._path, url)
+        self._told = self._first(self._path, url, ("description", "limits", "sha256"))
         self._limits: dict[str, int] = self._told["limits"]
         self.name = name or served
 
@@ -160,16 +164,16 @@ class RemoteReward(RewardModel):
         return scores
 
     def _only_one(self, url: str) -> str:
-        names: list[str] = self._first("GET", "/", url)["rewards"]
+        names: list[str] = self._first("/", url, ("rewards",))["rewards"]
         if len(names) != 1:
             msg = f"{url} serves {', '.join(names)}. Name one: {url.rstrip('/')}/{names[0]}."
             raise InputError(msg)
         return names[0]
 
-    def _first(self, method: str, path: str, url: str) -> dict[str, Any]:
+    def _first(self, path: str, url: str, keys: Sequence[str]) -> dict[str, Any]:
         """The first answer of a server: what fails now is for the caller to mend."""
         try:
-            return self._once(method, path)
+            found = self._once("GET", path)
         except ServiceError as error:
             if error.status == httpx.codes.NOT_FOUND:
                 raise InputError(str(error)) from error
@@ -177,6 +181,10 @@ class RemoteReward(RewardModel):
                 raise
             msg = f"no reward server answers at {url}: start one with aas-bench serve. ({error})"
             raise BackendError(msg, retryable=True) from error
+        if not found.keys() >= {*keys}:
+            msg = f"what answers at {url} is no reward server of ours. Check the address."
+            raise InputError(msg)
+        return found
 
     def _asked(self, method: str, path: str, **content: Any) -> dict[str, Any]:
         """The answer to a request that is sent again while that helps."""

@@ -162,6 +162,24 @@ def test_an_image_beyond_the_bounds_is_not_decoded():
             remote.score(IMAGES, PROMPTS)
 
 
+def test_64_clients_get_the_scores_that_score_gives(toys):
+    pairs = dataset(rows(n_prompts=32, generators=("one", "two")))
+    cells = score(pairs, ToyCross("a/cross"), progress=False).cells("a/cross")
+    with httpx.Client(limits=httpx.Limits(max_connections=64), timeout=60) as http:
+
+        def one(row):
+            images = [row["image_original"], row["image_distorted"]]
+            prompts = [row["prompt_original"], row["prompt_distorted"]]
+            body = asked(images, prompts, cells=[[0, 0], [0, 1], [1, 0], [1, 1]])
+            return http.post(f"{toys.url}/a%2Fcross", json=body).json()["scores"]
+
+        with ThreadPoolExecutor(64) as pool:
+            found = np.array(list(pool.map(one, pairs)))
+    assert len(found) == 64
+    want = np.stack([cells.oiop, cells.oidp, cells.diop, cells.didp], axis=1)
+    assert np.array_equal(found, want)
+
+
 def test_no_client_harms_another():
     """Good clients go on scoring while each kind of bad one is answered or dropped."""
     gate = Gate()
@@ -359,6 +377,16 @@ def test_where_nothing_listens_the_way_to_start_is_told():
         url = server.url
     with pytest.raises(BackendError, match="start one with aas-bench serve"):
         RemoteReward(url)
+
+
+def test_another_kind_of_server_is_told_from_ours(toys):
+    with pytest.raises(InputError, match="no reward server of ours"):
+        RemoteReward(f"{toys.url}/health")
+
+
+def test_a_token_that_cannot_be_sent_is_refused(toys):
+    with pytest.raises(InputError, match="characters that no token has"):
+        RemoteReward(f"{toys.url}/dual", token="é")
 
 
 def test_a_server_of_several_wants_a_name(toys):
