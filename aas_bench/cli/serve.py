@@ -47,6 +47,14 @@ def serve(
         token_from_environment,
     )
 
+    body = max_body * 2**20
+    bounds = Bounds(
+        queue=queue,
+        body=body,
+        bodies=max(Bounds.bodies, body),
+        pixels=max_pixels,
+        seconds=timeout,
+    )
     token = token_from_environment()
     check_token(token, host)
     for spec in reward:
@@ -56,7 +64,7 @@ def serve(
         host=host,
         port=port,
         token=token,
-        bounds=Bounds(queue=queue, body=max_body * 2**20, pixels=max_pixels, seconds=timeout),
+        bounds=bounds,
         threads=threads,
     )
     for url in server.urls:

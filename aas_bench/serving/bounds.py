@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 
 from aas_bench.errors import InputError
@@ -38,6 +39,9 @@ class Bounds:
     def __post_init__(self) -> None:
         for each in fields(self):
             value = getattr(self, each.name)
-            if not value > 0:
+            if not 0 < value < math.inf:
                 msg = f"{each.name} is {value!r}. Give a number above 0."
                 raise InputError(msg)
+        if self.body > self.bodies:
+            msg = f"body is {self.body}, more than bodies, {self.bodies}. Raise bodies."
+            raise InputError(msg)

@@ -428,9 +428,12 @@ def test_names_must_be_addresses(names):
         RewardServer([ToyDual(name) for name in names], port=0)
 
 
-def test_bounds_are_above_zero():
-    with pytest.raises(InputError, match="queue is 0"):
-        Bounds(queue=0)
+@pytest.mark.parametrize(
+    "wrong", [{"queue": 0}, {"seconds": float("nan")}, {"seconds": float("inf")}, {"bodies": 1}]
+)
+def test_bounds_that_bound_nothing_are_refused(wrong):
+    with pytest.raises(InputError, match=next(iter(wrong))):
+        Bounds(**wrong)
 
 
 def test_nothing_here_can_read_a_pickle():
