@@ -17,7 +17,9 @@ Queue = Annotated[
 ]
 MaxBody = Annotated[int, typer.Option(min=1, help="Largest request, in MiB.")]
 MaxPixels = Annotated[int, typer.Option(min=1, help="Largest image, in pixels.")]
-Timeout = Annotated[float, typer.Option(help="Seconds until a request is answered or given up.")]
+Timeout = Annotated[
+    float, typer.Option(min=0.1, help="Seconds until a request is answered or given up.")
+]
 Threads = Annotated[int, typer.Option(min=1, help="Threads of each model that decode images.")]
 
 

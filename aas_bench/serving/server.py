@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import os
 import signal
 import socket
@@ -20,7 +19,7 @@ from aas_bench.rewards.base import RewardModel
 from aas_bench.rewards.catalog import REWARDS
 from aas_bench.rewards.served import TOKEN
 from aas_bench.serving.bounds import Bounds
-from aas_bench.serving.web import OWN_PATHS, RewardApp
+from aas_bench.serving.web import OWN_PATHS, RewardApp, is_loopback
 
 KEEP_ALIVE: Final = 75
 _GRACE: Final = 30
@@ -102,14 +101,6 @@ def serve_until_stopped(server: RewardServer) -> None:
 def token_from_environment() -> str | None:
     """The token in AAS_BENCH_TOKEN; None where it is unset or empty."""
     return os.environ.get(TOKEN, "").strip() or None
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches an address."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def check_token(token: str | None, host: str) -> None:

@@ -6,8 +6,8 @@ GET  /NAME     what is served under the name: description, its SHA-256, facts, l
 POST /NAME     {"images", "prompts"} -> {"scores", "sha256"}; prompts alone -> {"truncated"}
 
 An error is {"error": {"message"}}, and its connection is closed, so that what a client still sends
-is not read: 401 token, 404 name, 408 too slow, 413 too large, 415 kind of body, 422 what was sent
-or what the model made of it, 503 too busy (with Retry-After), 504 not answered in time.
+is not read: 400 host, 401 token, 404 name, 408 too slow, 413 too large, 415 kind of body, 422 what
+was sent or what the model made of it, 503 too busy (with Retry-After), 504 not answered in time.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+import ipaddress
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager
@@ -23,8 +24,6 @@ from typing import Any, Final, TypeVar
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -42,7 +41,13 @@ T = TypeVar("T")
 OWN_PATHS: Final = ("health",)
 """Names that no reward model can be served under."""
 
-LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
+
+def is_loopback(host: str | None) -> bool:
+    """Whether only this machine reaches an address."""
+    try:
+        return ipaddress.ip_address(host or "").is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def described(
@@ -101,8 +106,6 @@ class RewardApp:
             yield
             await run_in_threadpool(self.close)
 
-        # A page in a browser could otherwise reach a loopback server by a name of its own.
-        own = [] if self._token else [Middleware(TrustedHostMiddleware, allowed_hosts=LOOPBACK)]
         return Starlette(
             routes=[
                 Route("/health", self._health),
@@ -110,7 +113,6 @@ class RewardApp:
                 Route("/{name:path}", self._describe, methods=["GET"]),
                 Route("/{name:path}", self._score, methods=["POST"]),
             ],
-            middleware=own,
             exception_handlers={HTTPException: _told_as_json, Exception: _told_as_json},
             lifespan=lifespan,
         )
@@ -150,6 +152,10 @@ class RewardApp:
 
     def _admit(self, request: Request) -> None:
         if self._token is None:
+            # A page in a browser could otherwise reach a loopback server by a name of its own.
+            if not is_loopback(_hostname(request)):
+                msg = "ask by a loopback address, or start the server with a token."
+                raise HTTPException(400, msg)
             return
         kind, _, given = request.headers.get("authorization", "").partition(" ")
         right = hmac.compare_digest(given.strip().encode(), self._token)
@@ -225,6 +231,13 @@ class RewardApp:
         except asyncio.TimeoutError as error:
             msg = f"no scores after {self._bounds.seconds:g} s. Send less at once, or ask later."
             raise HTTPException(504, msg) from error
+
+
+def _hostname(request: Request) -> str | None:
+    try:
+        return request.url.hostname
+    except ValueError:  # no address at all
+        return None
 
 
 async def _or_gone(request: Request, future: Future[list[float]]) -> list[float]:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -148,8 +149,27 @@ def test_pickles_and_unknown_names_are_refused(toys):
     assert "There are: a/cross, average-taste, dual" in message(answer)
 
 
-def test_a_page_cannot_reach_the_server_by_another_name(toys):
-    assert httpx.get(toys.url, headers={"Host": "evil.example"}).status_code == 400
+@pytest.mark.parametrize(
+    ("host", "code"),
+    [
+        ("evil.example", 400),
+        ("127.0.0.1.evil.example:80", 400),
+        ("localhost:80", 200),
+        ("[::1]:80", 200),
+        ("127.0.0.9", 200),
+    ],
+)
+def test_a_page_cannot_reach_the_server_by_a_name_of_its_own(toys, host, code):
+    assert httpx.get(toys.url, headers={"Host": host}).status_code == code
+
+
+def test_a_server_listens_at_the_other_loopback_address():
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    with serving(ToyDual(), host="::1") as server:
+        assert RemoteReward(server.url).score(IMAGES, PROMPTS).shape == (5,)
 
 
 def test_an_image_beyond_the_bounds_is_not_decoded():
