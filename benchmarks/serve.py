@@ -7,6 +7,7 @@ killed client, a wrong token, a damaged image, 10,000 prompts. Images are PNG by
 that both decode.
 
     python benchmarks/serve.py --threads 1
+    python benchmarks/serve.py --model random --side 64      what the server itself takes
     python benchmarks/serve.py --device cuda --dtype bfloat16
 
 On a machine that others use too, read the ratio of processor seconds: engine over server, both of
@@ -127,6 +128,7 @@ def measure(args: argparse.Namespace) -> None:
     import torch
     from rewards import dual, synthetic_pairs
 
+    from aas_bench.rewards.catalog import REWARDS, load_reward
     from aas_bench.run.score import score
     from aas_bench.serving.bounds import Bounds
     from aas_bench.serving.server import RewardServer
@@ -134,9 +136,12 @@ def measure(args: argparse.Namespace) -> None:
     torch.manual_seed(0)
     if args.threads:
         torch.set_num_threads(args.threads)
-    model, _ = dual(args.model)(args.device, getattr(torch, args.dtype))
-    model.name = NAME
-    pairs = synthetic_pairs(args.pairs)
+    if args.model in REWARDS:
+        model = load_reward(args.model, name=NAME, device=args.device)
+    else:
+        model, _ = dual(args.model)(args.device, getattr(torch, args.dtype))
+        model.name = NAME
+    pairs = synthetic_pairs(args.pairs, side=args.side)
     started, used = time.perf_counter(), time.process_time()
     table = score(pairs, model, progress=False).cells(NAME)
     engine_wall, engine = time.perf_counter() - started, time.process_time() - used
@@ -198,8 +203,11 @@ def write(pairs: Any, folder: Path) -> list[dict[str, Any]]:
 def main() -> None:
     """Read the options and measure."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", default="ViT-B-32", help="an architecture of open_clip")
+    parser.add_argument(
+        "--model", default="ViT-B-32", help="an architecture of open_clip, or a reward's name"
+    )
     parser.add_argument("--pairs", type=int, default=1000)
+    parser.add_argument("--side", type=int, default=512, help="of the images, in pixels")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--dtype", default="float32")
     parser.add_argument("--threads", type=int, default=0)
