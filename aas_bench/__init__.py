@@ -13,7 +13,7 @@ from aas_bench.version import __version__
 
 if TYPE_CHECKING:
     from aas_bench.checks.check_reward import check_reward as check_reward
-    from aas_bench.measure.override_metric import OverrideMetric as OverrideMetric
+    from aas_bench.measure.held_back import OverrideMetric as OverrideMetric
     from aas_bench.measure.summary import Summary as Summary
     from aas_bench.measure.summary import summarise as summarise
     from aas_bench.metric import metric_path as metric_path
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from aas_bench.tables.scores import load_scores as load_scores
 
 _PUBLIC = {
-    "OverrideMetric": "aas_bench.measure.override_metric",
+    "OverrideMetric": "aas_bench.measure.held_back",
     "RemoteReward": "aas_bench.rewards.served",
     "RewardModel": "aas_bench.rewards.base",
     "ScoreTable": "aas_bench.tables.scores",

@@ -26,6 +26,9 @@ from aas_bench.tables.images import png_bytes
 TOKEN: Final = "AAS_BENCH_TOKEN"  # noqa: S105 - the variable's name
 """Environment variable of the token that a reward server and its clients share."""
 
+KEYS: Final = ("description", "limits", "reads_prompts", "sha256")
+"""Of a server's description, what a client needs."""
+
 _CELLS: Final = 16
 _REQUESTS: Final = 4
 _FORM_BYTES: Final = 400
@@ -92,9 +95,10 @@ class RemoteReward(RewardModel):
         self._pool = ThreadPoolExecutor(_REQUESTS, thread_name_prefix="ask")
         served = name_there or self._only_one(url)
         self._path = "/" + quote(served)
-        self._told = self._first(self._path, url, ("description", "limits", "sha256"))
+        self._told = self._first(self._path, url, KEYS)
         self._limits: dict[str, int] = self._told["limits"]
         self.name = name or served
+        self.reads_prompts = self._told["reads_prompts"]
 
     def preprocess(self, image: Image.Image) -> bytes:
         """The image as PNG.

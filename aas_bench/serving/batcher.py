@@ -16,7 +16,7 @@ from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, Final
 
-from aas_bench.errors import BackendError, InputError
+from aas_bench.errors import AasBenchError, BackendError, InputError
 from aas_bench.rewards.base import RewardModel, Term, weighted_sum
 from aas_bench.rewards.contrastive import ContrastiveReward
 from aas_bench.run.model import BadImage, ModelRun, one_line, prepare
@@ -215,8 +215,10 @@ class Batcher:
         except Exception as error:  # whatever a model raises is the fault of a request
             self._renew()
             if len(jobs) == 1:
-                told = f"reward model {self.model.name!r}: {one_line(error)}"
-                jobs[0].failed(BackendError(told))
+                ours = isinstance(error, AasBenchError)
+                jobs[0].failed(
+                    error if ours else BackendError(f"{self.model.name!r}: {one_line(error)}")
+                )
             else:
                 for job in jobs:
                     self._score([cell for cell in batch if cell[0] is job])

@@ -66,6 +66,7 @@ def described(
         "device": own.get("device"),
         "dtype": own.get("dtype"),
         "facts": facts,
+        "reads_prompts": model.reads_prompts,
         "batch_size": model.batch_size,
         "limits": {"cells": bounds.cells, "body": bounds.body, "pixels": bounds.pixels},
         "version": __version__,
