@@ -13,6 +13,7 @@ from aas_bench.version import __version__
 
 if TYPE_CHECKING:
     from aas_bench.checks.check_reward import check_reward as check_reward
+    from aas_bench.measure.held_back import OverrideMetric as OverrideMetric
     from aas_bench.measure.summary import Summary as Summary
     from aas_bench.measure.summary import summarise as summarise
     from aas_bench.metric import metric_path as metric_path
@@ -21,12 +22,15 @@ if TYPE_CHECKING:
     from aas_bench.placebos import with_placebos as with_placebos
     from aas_bench.rewards.base import RewardModel as RewardModel
     from aas_bench.rewards.catalog import load_reward as load_reward
+    from aas_bench.rewards.served import RemoteReward as RemoteReward
     from aas_bench.run.score import score as score
     from aas_bench.tables.pairs import load_pairs as load_pairs
     from aas_bench.tables.scores import ScoreTable as ScoreTable
     from aas_bench.tables.scores import load_scores as load_scores
 
 _PUBLIC = {
+    "OverrideMetric": "aas_bench.measure.held_back",
+    "RemoteReward": "aas_bench.rewards.served",
     "RewardModel": "aas_bench.rewards.base",
     "ScoreTable": "aas_bench.tables.scores",
     "Summary": "aas_bench.measure.summary",

@@ -155,13 +155,13 @@ CASES = {
 }
 
 
-def synthetic_pairs(n_pairs: int) -> Dataset:
-    """512 x 512 images in PNG, smooth with some grain; every prompt drawn by every generator."""
+def synthetic_pairs(n_pairs: int, *, side: int = 512) -> Dataset:
+    """Square images in PNG, smooth with some grain; every prompt drawn by every generator."""
     random = np.random.default_rng(0)
 
     def png() -> dict[str, Any]:
         coarse = Image.fromarray(random.integers(0, 256, (8, 8, 3), dtype=np.uint8))
-        smooth = np.asarray(coarse.resize((512, 512), Image.Resampling.BICUBIC), dtype=np.int16)
+        smooth = np.asarray(coarse.resize((side, side), Image.Resampling.BICUBIC), dtype=np.int16)
         grain = random.integers(-8, 9, smooth.shape)
         file = io.BytesIO()
         Image.fromarray(np.clip(smooth + grain, 0, 255).astype(np.uint8)).save(file, "PNG")

@@ -39,6 +39,7 @@ LAYERS = {
     "placebos": 6,
     "run": 7,
     "measure": 8,
+    "serving": 8,
     "metric": 8,
     "records": 9,
     "pages": 10,

@@ -301,7 +301,8 @@ def test_another_number_of_placebos_does_not_mix_with_a_run(stream, tmp_path):
 def test_one_pair_and_a_model_that_ties_everything_have_no_rate():
     pairs = asking(toy_pairs.dataset(toy_pairs.rows(n_prompts=8, generators=("one",))))
     for some in (pairs, pairs.select([0])):
-        table = aas_bench.score(some, lambda i, p: [0.0] * len(p), progress=False)
+        constant = {"accept_prompt_blind": True, "progress": False}
+        table = aas_bench.score(some, lambda i, p: [0.0] * len(p), **constant)
         (reward,) = aas_bench.summarise(table).rewards.values()
         assert (reward.placebo.kind, reward.placebo.reading) == ("matched", "unclear")
         assert (reward.placebo.understood.value, reward.placebo.override_rate.value) == (0, None)

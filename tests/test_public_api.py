@@ -10,6 +10,8 @@ import aas_bench
 
 def test_public_names_are_pinned():
     assert sorted(aas_bench.__all__) == [
+        "OverrideMetric",
+        "RemoteReward",
         "RewardModel",
         "ScoreTable",
         "Summary",

@@ -9,6 +9,7 @@ import typer
 from aas_bench.cli import analyse, demo, leaderboard, listing, publish, scoring
 from aas_bench.cli.records import results
 from aas_bench.cli.reproduce import reproduce
+from aas_bench.cli.serve import serve
 from aas_bench.errors import told_in_one_line
 from aas_bench.files import quiet_when_piped
 from aas_bench.version import __version__
@@ -49,6 +50,7 @@ app.command("analyse")(analyse.analyse)
 app.command("compare")(analyse.compare)
 app.command("report")(analyse.report)
 app.command("reproduce")(reproduce)
+app.command("serve")(serve)
 app.command("list")(listing.list_names)
 app.command("install-metric")(listing.install_metric)
 app.add_typer(leaderboard.app)

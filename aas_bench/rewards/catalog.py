@@ -161,7 +161,7 @@ def load_reward(
         spec: A RewardModel; a callable (list of RGB images, list of prompts) -> scores; or the
             name of one, in the grammar of `docs/reward-models.md`: `NAME`, `NAME:PATH_OR_REPO`,
             `hf:FOLDER_OR_REPO`, `open_clip:ARCH/TAG`, `contrastive:SPEC@STRENGTH`,
-            `module:factory`, a path; each also as `LABEL=SPEC`.
+            `module:factory`, a path, `http://HOST:PORT/NAME`; each also as `LABEL=SPEC`.
         name: The name to store its scores under, instead of its own or its label.
         device: Where it runs, as torch spells it; None: "cuda" where there is one, else "cpu".
             Without effect on what holds no weights of ours.
@@ -226,6 +226,9 @@ def _resolve(
             return _load_variant(REWARDS[spec.head], spec, device, dtype)
         if spec.kind == "path":
             return _load_path(spec, device, dtype)
+        if spec.kind == "served":
+            served: RewardModel = import_object("aas_bench.rewards.served:RemoteReward")(spec.head)
+            return served
         return _load_factory(spec)
     if weights is not None:
         msg = f"{spec!r} loads no weights of its own. Leave weights out."

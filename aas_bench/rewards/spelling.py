@@ -6,6 +6,7 @@ MODEL       = NAME                           a row of the catalogue, its officia
             | NAME ":" OWNER/REPO ["@" REV]  its code, the weights of another repository
             | PREFIX ":" ARGUMENT            "hf", "open_clip", "contrastive": see `PREFIXES`
             | MODULE ":" FACTORY             your code
+            | "http://" HOST "/" NAME        a reward model that `aas-bench serve` serves
             | PATH                           a folder, as "hf:" reads it
 """
 
@@ -21,7 +22,7 @@ from typing import Final, Literal, TypeAlias
 
 from aas_bench.errors import InputError, UnknownNameError
 
-Kind: TypeAlias = Literal["row", "prefix", "factory", "path"]
+Kind: TypeAlias = Literal["row", "prefix", "factory", "path", "served"]
 
 WEIGHTS_SUFFIXES: Final = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
 REPOSITORY: Final = re.compile(r"([\w.-]+/[\w.-]+)(?:@([\w./-]+))?", re.ASCII)
@@ -41,7 +42,7 @@ class Spelled:
         text: The spec without its label.
         label: The name to store scores under; None: none was given.
         kind: What `head` is.
-        head: Name of a row or prefix, `module:factory`, or a path.
+        head: Name of a row or prefix, `module:factory`, a path, or an address.
         argument: What stands behind a row's or prefix's colon; "" where nothing does.
     """
 
@@ -78,6 +79,8 @@ def parse(spec: str, *, rows: Iterable[str], prefixes: Iterable[str]) -> Spelled
 
     if colon and head in prefixes:
         return spelled("prefix", head, argument)
+    if text.startswith(("http://", "https://")):
+        return spelled("served", text)
     if head in rows:
         if colon and not argument:
             msg = f"{text} ends in a colon. Write {head}, {head}:./weights or {head}:OWNER/NAME."

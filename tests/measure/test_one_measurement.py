@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from aas_bench.board.entries import lookups
-from aas_bench.board.tabs.generator_shift import generators
-from aas_bench.board.tabs.reward_models import reward_models
+from aas_bench.board.tabs.self_test import self_test
 from aas_bench.cli import main
 from aas_bench.records.collection import load_results
 from aas_bench.records.make_records import add_run
@@ -61,11 +60,9 @@ def test_a_generators_run_is_told_alike_everywhere(monkeypatch, capsys, tmp_path
     assert len(result) > 100
     assert keyed(record.measurements) == result
     assert keyed(report["measurements"]).items() >= result.items()
-    rows = {
-        row.facets["reward"]: row.entries for row in generators(load_results(folder)).table.rows
-    }
-    table = generators(load_results(folder)).table
-    (figures,) = lookups(load_results(folder))
+    table = next(t for t in self_test(load_results(folder)).more if "self-test-gen" in t.name)
+    rows = {row.facets["reward"]: row.entries for row in table.rows}
+    (figures,) = lookups(load_results(folder), built_in=True)
     for reward in ("effect-match", "average-taste"):
         nested = report["rewards"][reward]
         for name, told in (
@@ -101,6 +98,6 @@ def test_a_reward_models_run_is_told_alike_everywhere(monkeypatch, capsys, tmp_p
     assert told.items() >= found.items()
     accuracy = found["accuracy", None, None, None, None]
     assert all(text in stdout for text in printed(*accuracy))
-    table = reward_models(load_results(folder)).table
+    table = self_test(load_results(folder)).table
     cell = table.rows[0].entries[table.place("accuracy")]
     assert (cell.value, cell.low, cell.high) == accuracy[:3]

@@ -221,7 +221,8 @@ MISSPELT = [
     ("hf:./none", "there is no file or folder none"),
     ("contrastive:toy", "names no strength"),
     ("contrastive:toyy@0.8", "Did you mean toy"),
-    ("http://127.0.0.1:8000", "no reward model is called 'http'"),
+    ("http://127.0.0.1:80000/toy", r"is no address .* Write http://HOST:PORT/NAME"),
+    ("contrastive:http://me@127.0.0.1/toy@0.5", r"is no address .* Write http://HOST:PORT/NAME"),
 ]
 
 
@@ -260,6 +261,10 @@ ENDS = st.one_of(st.text(max_size=12), st.sampled_from(["./none", "/", "a.b:c", 
 @example("open_clip", ":", "ViT-B-32:\0")
 @example("open_clip", ":", "ViT-B-32//none.pt")
 @example("pickscore", ":", "/\0.pt")
+@example("http", ":", "//[")
+@example("http", ":", "//127.0.0.1:1/" + "x" * 5000)
+@example("http", ":", "//127.0.0.1:1/\ud800")
+@example("http", ":", "//127.0.0.1\0:1/x")
 def test_no_spec_ends_in_a_traceback(head, colon, end):
     pytest.importorskip("open_clip")
     with pytest.MonkeyPatch.context() as patch:

@@ -1,0 +1,1 @@
+"""A reward service for training loops: images and prompts in over HTTP, scores out."""
