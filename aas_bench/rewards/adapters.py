@@ -19,6 +19,7 @@ from aas_bench.files import file_sha256
 from aas_bench.registry import import_object
 from aas_bench.rewards.base import RewardModel, Scores
 from aas_bench.rewards.spelling import local
+from aas_bench.tables.authors import plain
 
 ScoreFunction: TypeAlias = Callable[[list[Image.Image], list[str]], Sequence[float]]
 
@@ -66,7 +67,7 @@ class CallableReward(RewardModel):
         if isinstance(answer, tuple) and len(answer) == 2 and isinstance(answer[1], Mapping):
             answer = answer[0]  # (scores, what else is to be told), the habit of training code
         try:
-            scores = np.asarray(_plain(answer), dtype=np.float64)
+            scores = np.asarray(plain(answer), dtype=np.float64)
         except (TypeError, ValueError) as error:
             msg = (
                 f"reward model {self.name!r} returned {answer!r:.80}. Return one number per image."
@@ -77,7 +78,7 @@ class CallableReward(RewardModel):
         if scores.shape != (len(images),):
             msg = (
                 f"reward model {self.name!r} returned shape {scores.shape} for {len(images)} "
-                f"images. Return one number per image."
+                f"images. Return one number per image{_hint(scores)}."
             )
             raise InputError(msg)
         if not np.isfinite(scores).all():
@@ -196,10 +197,6 @@ def _path_of(function: Any) -> str:
     return f"{named.__module__}:{named.__qualname__}"
 
 
-def _plain(answer: Any) -> Any:
-    """Tensors, on any device and of any dtype, as what numpy can read."""
-    if hasattr(answer, "detach"):
-        return answer.detach().double().cpu().numpy()
-    if isinstance(answer, (list, tuple)):
-        return [_plain(item) for item in answer]
-    return answer
+def _hint(scores: np.ndarray[Any, Any]) -> str:
+    """What to do with columns: a model with two outputs often gives a mean and a spread."""
+    return ", the first column: scores[:, 0]" if scores.ndim == 2 and scores.shape[1] == 2 else ""

@@ -128,13 +128,15 @@ def _tidy_score(name: str) -> str:
 
 
 def score_renames(columns: Collection[str]) -> dict[str, str]:
-    """Which columns hold scores under another name, and to what to rename them."""
+    """Which columns hold scores under another name, and to what to rename them.
+
+    Names that only end like a score (`blip_score_original`) count where no column is a score.
+    """
     found: dict[str, str] = {}
+    alone = not any(map(is_cell, columns))
     for theirs in columns:
-        if is_cell(theirs):
-            continue
         end = next((e for e in _SCORES if theirs == e or theirs.endswith(f"_{e}")), None)
-        if end is None:
+        if end is None or is_cell(theirs) or (theirs != end and not alone):
             continue
         ours = score_column(theirs.removesuffix(end).rstrip("_") or UNNAMED, _SCORES[end])
         if ours not in columns and ours not in found.values():
@@ -348,8 +350,8 @@ def read_whole(value: Any) -> int:
         text = value.strip()
         value = int(text) if re.fullmatch(r"[+-]?\d{1,40}", text) else _float(text)
     if isinstance(value, (float, np.floating)) and value == np.floor(value):
-        if abs(value) > 2**53:
-            msg = f"{shown(value)} came as a float, which is exact up to 2**53 only"
+        if abs(value) >= 2**53:
+            msg = f"{shown(value)} came as a float, which is exact below 2**53 only"
             raise SchemaError(msg)
         value = int(value)
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):

@@ -8,7 +8,7 @@ from itertools import product
 from typing import Any, Final
 
 from aas_bench.errors import SchemaError, raise_faults
-from aas_bench.tables.authors import UNNAMED, is_null, shown, split_score
+from aas_bench.tables.authors import UNNAMED, is_null, shown
 from aas_bench.tables.schema import CELLS, INDEX, MODEL, PAIR_ID, Columns, score_column, values
 
 _SCORE: Final = ("score", "value", "reward_score")
@@ -47,9 +47,10 @@ def pivoted(columns: Columns, source: str) -> Columns:
     rows = {name: values(column) for name, column in columns.items()}
     n = len(rows[score])
     scorers = [UNNAMED if reward is None else str(v) for v in rows.get(reward or "", [None] * n)]
-    names: Sequence[Any] = rows[pair] if pair else [_named_pair(v) for v in rows.get(image or "", [None] * n)]
+    images = rows.get(image or "", [None] * n)
+    names: Sequence[Any] = rows[pair] if pair else list(map(_named_pair, images))
     faults = [
-        f"row {i}: the pair of {shown(rows[image][i] if image else None)} is not said"
+        f"row {i}: the pair of {shown(images[i])} is not said"
         for i, name in enumerate(names)
         if is_null(name)
     ]
@@ -58,9 +59,9 @@ def pivoted(columns: Columns, source: str) -> Columns:
         placed = [str(v).strip().lower() for v in rows[cell]]
     else:
         roles = _prompt_roles(rows[prompt or ""], list(names), source)
-        placed = [f"{_image_role(v)}i{r}p" for v, r in zip(rows[image or ""], roles, strict=True)]
+        placed = [f"{_image_role(v)}i{r}p" for v, r in zip(images, roles, strict=True)]
     faults = [
-        f"row {i}: {shown(rows[cell or image or ''][i])} does not say whether the image is original or distorted"
+        f"row {i}: {shown(rows[cell or image or ''][i])} is not the original or distorted image"
         for i, each in enumerate(placed)
         if each not in CELLS
     ]

@@ -148,3 +148,11 @@ def repeated_pair_id(pair_ids: Iterable[Any]) -> list[str]:
             return [f"{PAIR_ID} {pair_id!r} stands in rows {seen[pair_id]} and {row}"]
         seen[pair_id] = row
     return []
+
+
+def repeated_columns(names: Iterable[str]) -> list[str]:
+    """What is wrong with the names of columns: each that stands twice."""
+    given = list(names)
+    return [
+        f"two columns are called {n!r}" for n in sorted({n for n in given if given.count(n) > 1})
+    ]

@@ -316,9 +316,10 @@ def _canonical(
     Columns of one type are checked and converted whole; only those that mix types, or that are at
     fault, are looked at value by value.
     """
-    for names in (authors.tidied, authors.renames, authors.score_renames):
+    for names in (authors.tidied, authors.renames):
         columns = _renamed(columns, names(columns))
     columns, faults = _flattened(columns)
+    columns = _renamed(columns, authors.score_renames(columns))
     found = detect_rewards(columns)
     if not found:
         from aas_bench.tables.long_form import pivoted
