@@ -29,6 +29,8 @@ from aas_bench.tables.schema import (
     PAIR_COLUMNS,
     PAIR_ID,
     PLACEBO_CELLS,
+    PROMPT_DISTORTED,
+    PROMPT_ORIGINAL,
     UNKNOWN_MODEL,
     Columns,
     n_rows,
@@ -36,6 +38,7 @@ from aas_bench.tables.schema import (
     repeated_pair_id,
     score_column,
     series,
+    tell_equal_prompts,
     values,
 )
 
@@ -340,6 +343,9 @@ def _canonical(
             faults += bad
     mend = "Mend these cells; leave a missing score empty." if faults else "Mend these cells."
     raise_faults(source, [*in_pairs, *faults], mend)
+    if PROMPT_ORIGINAL in columns and PROMPT_DISTORTED in columns:
+        prompts = (columns[PROMPT_ORIGINAL], columns[PROMPT_DISTORTED])
+        tell_equal_prompts(source, *prompts)
     order = [n for n in PAIR_COLUMNS if n in columns]
     return {n: columns[n] for n in dict.fromkeys([*order, *columns])}, chosen
 
