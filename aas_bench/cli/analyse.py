@@ -9,6 +9,7 @@ import typer
 
 from aas_bench.cli.options import (
     By,
+    ColumnNames,
     Confidence,
     Generators,
     Json,
@@ -19,6 +20,7 @@ from aas_bench.cli.options import (
     Seed,
     TaskName,
     Ties,
+    column_names,
     command_line,
     emit,
     now,
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from aas_bench.tables.scores import ScoreTable
 
 Table = Annotated[
-    Path, typer.Argument(help="Score table: Parquet, JSONL or CSV, or a run directory.")
+    Path, typer.Argument(help="Score table: Parquet, CSV, JSON, ... or a run directory.")
 ]
 
 
@@ -45,13 +47,14 @@ def analyse(
     confidence: Confidence = 0.95,
     ties: Ties = "original",
     on_missing: OnMissing = "raise",
+    columns: ColumnNames = None,
     as_json: Json = False,
 ) -> None:
     """Preference, override analysis, strength curve and task report of the scores in TABLE."""
     from aas_bench.cli.scoring import stored_task
     from aas_bench.measure.summary import summarise
 
-    path, scores = _read(table, reward)
+    path, scores = _read(table, reward, columns)
     summary = summarise(
         scores,
         by=by,
@@ -83,6 +86,7 @@ def compare(
     confidence: Confidence = 0.95,
     ties: Ties = "original",
     on_missing: OnMissing = "raise",
+    columns: ColumnNames = None,
     as_json: Json = False,
 ) -> None:
     """Compare two reward models on the same pairs (paired intervals, sign flips by prompt)."""
@@ -92,7 +96,7 @@ def compare(
     from aas_bench.measure.compare import match_rewards
     from aas_bench.stats.analysis import Analysis
 
-    _, scores = _read(table, [a, b])
+    _, scores = _read(table, [a, b], columns)
     analysis = Analysis(
         confidence_level=confidence,
         ties=ties,
@@ -126,6 +130,7 @@ def report(
     confidence: Confidence = 0.95,
     ties: Ties = "original",
     on_missing: OnMissing = "drop",
+    columns: ColumnNames = None,
     as_json: Json = False,
 ) -> None:
     """Write the HTML report of a run directory or a score table to a folder."""
@@ -133,7 +138,7 @@ def report(
     from aas_bench.measure.summary import summarise
     from aas_bench.pages.report import write_report
 
-    path, scores = _read(run, reward)
+    path, scores = _read(run, reward, columns)
     pairs = open_pairs(data, {}) if data else stored_pairs(run)
     summary = summarise(
         scores,
@@ -156,8 +161,10 @@ def report(
         typer.echo(f"report: {index}")
 
 
-def _read(source: Path, rewards: list[str] | None) -> tuple[Path, ScoreTable]:
+def _read(
+    source: Path, rewards: list[str] | None, columns: list[str] | None
+) -> tuple[Path, ScoreTable]:
     from aas_bench.tables.scores import load_scores
 
     path = source / "scores.parquet" if source.is_dir() else source
-    return path, load_scores(path, rewards=rewards)
+    return path, load_scores(path, rewards=rewards, columns=column_names(columns))

@@ -10,6 +10,7 @@ import typer
 
 from aas_bench.cli.options import (
     By,
+    ColumnNames,
     Confidence,
     Generators,
     Json,
@@ -19,6 +20,7 @@ from aas_bench.cli.options import (
     Seed,
     TaskName,
     Ties,
+    column_names,
     command_line,
     emit,
     now,
@@ -99,12 +101,13 @@ def score(
     device: Device = None,
     dtype: Dtype = None,
     on_error: OnError = "record",
+    columns: ColumnNames = None,
     as_json: Json = False,
 ) -> None:
     """Score the pairs with one or several reward models; the same command continues a run."""
     options = {"config": config, "split": split, "revision": revision, "limit": limit}
     options |= {"streaming": streaming}
-    options |= own_images(images, missing_images)
+    options |= own_images(images, missing_images) | named_columns(columns)
     run: dict[str, Any] = {
         "prompts": prompts,
         "placebos": placebos,
@@ -149,6 +152,7 @@ def evaluate(
     confidence: Confidence = 0.95,
     ties: Ties = "original",
     on_missing: OnMissing = "drop",
+    columns: ColumnNames = None,
     as_json: Json = False,
 ) -> None:
     """Score the pairs, analyse the scores and write the report to OUT/report."""
@@ -157,7 +161,7 @@ def evaluate(
     from aas_bench.pages.report import write_report
 
     options = {"config": config, "split": split, "revision": revision, "limit": limit}
-    options |= own_images(images, missing_images)
+    options |= own_images(images, missing_images) | named_columns(columns)
     run: dict[str, Any] = {
         "prompts": prompts,
         "placebos": placebos,
@@ -194,6 +198,12 @@ def evaluate(
 def own_images(images: Path | None, on_missing: str) -> dict[str, Any]:
     """The arguments of `load_pairs` that complete pairs from the reader's own copy."""
     return {} if images is None else {"images": str(images), "on_missing": on_missing}
+
+
+def named_columns(columns: list[str] | None) -> dict[str, Any]:
+    """The argument of `load_pairs` that says what the columns are."""
+    named = column_names(columns)
+    return {} if named is None else {"columns": named}
 
 
 def open_pairs(data: str, options: dict[str, Any]) -> Dataset | IterableDataset:

@@ -175,9 +175,8 @@ def _encoding(file: Path, head: bytes) -> str:
         return found
     if b"\0" in head:
         odd, even = head[1:400:2].count(0), head[:400:2].count(0)
-        half = len(head[:400]) // 4
-        if max(odd, even) > half:
-            return "utf-16-le" if odd > even else "utf-16-be"
+        if not min(odd, even) and max(odd, even) > len(head[:400]) // 4:
+            return "utf-16-le" if odd else "utf-16-be"
         msg = f"{file}: holds NUL bytes: it is no text table. Save it as text in UTF-8."
         raise InputError(msg)
     return "utf-8"
@@ -213,19 +212,21 @@ def _read_csv(file: Path) -> Columns:
     told = re.match(r"sep=(.)\r?\n", sample)  # as Excel writes it
     sample = sample[told.end() :] if told else sample
     mark = told[1] if told else _delimiter(sample, len(head) == _SAMPLE)
-    header = next(csv.reader(io.StringIO(sample), delimiter=mark), [])
+    header = _rows(sample, mark, 1)
     # Arrow, because its floats are exact in every version; those of pandas are not.
     cells = arrow.ConvertOptions(
         null_values=[""],
         strings_can_be_null=True,
-        column_types={n: pa.string() for n in header if n.strip().lower() in _TEXT_COLUMNS},
+        column_types={
+            n: pa.string() for row in header for n in row if n.strip().lower() in _TEXT_COLUMNS
+        },
     )
     try:
         with _opened(file) as raw:
             same = encoding in ("utf-8", "utf-8-sig")
             table = arrow.read_csv(
                 raw if same else io.BytesIO(_decoded(file, raw.read()).encode()),
-                read_options=arrow.ReadOptions(block_size=MAX_ROW, skip_rows=1 if told else 0),
+                read_options=arrow.ReadOptions(block_size=MAX_ROW // 2, skip_rows=1 if told else 0),
                 parse_options=arrow.ParseOptions(delimiter=mark, newlines_in_values=True),
                 convert_options=cells,
             )
@@ -270,10 +271,7 @@ def _delimiter(sample: str, cut: bool) -> str:  # noqa: FBT001 - private
     found: dict[str, int] = {}
     in_header: dict[str, int] = {}
     for mark in _DELIMITERS:
-        try:
-            rows = list(islice(csv.reader(io.StringIO(sample), delimiter=mark), _SAMPLE_ROWS))
-        except csv.Error:
-            continue
+        rows = _rows(sample, mark, _SAMPLE_ROWS)
         full = [row for row in rows if row]
         in_header[mark] = len(full[0]) if full else 0
         if cut and len(rows) < _SAMPLE_ROWS:
@@ -282,6 +280,14 @@ def _delimiter(sample: str, cut: bool) -> str:  # noqa: FBT001 - private
             found[mark] = len(full[0])
     most = found or in_header
     return max(most, key=lambda mark: most[mark], default=",")
+
+
+def _rows(sample: str, mark: str, most: int) -> list[list[str]]:
+    """The first rows of a sample; none where a cell is too large for the module."""
+    try:
+        return list(islice(csv.reader(io.StringIO(sample), delimiter=mark), most))
+    except csv.Error:
+        return []
 
 
 def _as_text(column: Any) -> Any:
@@ -354,7 +360,7 @@ def _from_document(document: Any) -> Columns | None:
         rows = [dict(zip(names, row, strict=False)) for row in held]
         return _columns(rows)
     if isinstance(held, list) and held and all(isinstance(row, dict) for row in held):
-        return _columns(row.get("row", row) for row in held)
+        return _columns([row.get("row", row) for row in held])
     parts = list(document.values())
     if all(isinstance(part, list) for part in parts):
         return dict(document) if len({len(part) for part in parts}) == 1 else None
