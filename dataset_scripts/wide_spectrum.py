@@ -121,7 +121,7 @@ class PromptConfig(BenchConfig):
     """Where captions come from and who rewrites them."""
 
     source: tuple[str, ...] = option(
-        (), "COCO's captions (JSON), a list of prompts (.txt, .tsv, JSON), or a table of prompts."
+        (), "COCO's captions (JSON), a list of prompts, or a table of prompts."
     )
     captions: int = option(N_CAPTIONS, "How many captions or rows to take.")
     seed: int = option(0, "Chooses captions, dimensions and wordings.")

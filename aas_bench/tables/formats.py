@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,6 +25,8 @@ TABLE_SUFFIXES: Final = (
 )
 PACKED: Final = (".gz", ".bz2", ".xz", ".zst", ".zip")
 """What may follow the suffix of a text table."""
+
+_ARCHIVES: Final = (".zip", ".tar", ".tgz", ".7z", ".rar")
 
 MAX_CELL: Final = 16 * 2**20
 """Bytes of a cell of a binary table, in the mean of its column."""
@@ -50,6 +53,9 @@ def table_path(path: str | os.PathLike[str]) -> Path:
         raise InputError(msg)
     if not file.exists():
         msg = f"{file}: there is no such file. Check the path."
+        raise InputError(msg)
+    if file.suffix.lower() in _ARCHIVES and table_kind(file) is None:
+        msg = f"{file}: is an archive. Unpack it, and give the folder or the table in it."
         raise InputError(msg)
     if table_kind(file) is None:
         msg = f"{file}: cannot read {file.suffix or 'a file without suffix'!r}. Give {kinds}."
@@ -114,9 +120,9 @@ def _read_parquet(file: Path) -> Columns:
 
     try:
         with pq.ParquetFile(file) as opened:
-            _refuse_large_cells(file, opened)
             schema = opened.schema_arrow
-        names = [f.name for f in schema if not is_image_type(f.type)]
+            names = [f.name for f in schema if not is_image_type(f.type)]
+            _refuse_large_cells(file, opened, names)
         table = pq.read_table(file, columns=list(dict.fromkeys(names)))
     except pa.ArrowException as error:
         msg = f"{file}: is not readable Parquet ({_first_line(error)}). Write it again."
@@ -124,16 +130,14 @@ def _read_parquet(file: Path) -> Columns:
     return _arrow_columns(file, table, schema)
 
 
-def _refuse_large_cells(file: Path, parquet: Any) -> None:
-    """Before anything is read: no column that has more than `MAX_CELL` a row on average."""
+def _refuse_large_cells(file: Path, parquet: Any, names: Collection[str]) -> None:
+    """Before anything is read: none of these columns may hold more than `MAX_CELL` a row."""
     for group in range(parquet.num_row_groups):
         rows = parquet.metadata.row_group(group)
-        for at in range(rows.num_columns):
-            column = rows.column(at)
+        for column in map(rows.column, range(rows.num_columns)):
             large = column.total_uncompressed_size > MAX_CELL * max(rows.num_rows, 1)
-            # Images are left out when the table is read, so they may be of any size.
-            if large and not column.path_in_schema.endswith("bytes"):
-                name = column.path_in_schema
+            name = column.path_in_schema.partition(".")[0]
+            if large and name in names:
                 msg = f"{file}: cells of {name!r} exceed {MAX_CELL:,} bytes. Leave the column out."
                 raise InputError(msg)
 

@@ -212,14 +212,11 @@ def _read_csv(file: Path) -> Columns:
     told = re.match(r"sep=(.)\r?\n", sample)  # as Excel writes it
     sample = sample[told.end() :] if told else sample
     mark = told[1] if told else _delimiter(sample, len(head) == _SAMPLE)
-    header = _rows(sample, mark, 1)
     # Arrow, because its floats are exact in every version; those of pandas are not.
     cells = arrow.ConvertOptions(
         null_values=[""],
         strings_can_be_null=True,
-        column_types={
-            n: pa.string() for row in header for n in row if n.strip().lower() in _TEXT_COLUMNS
-        },
+        column_types=dict.fromkeys(_text_columns(sample, mark), pa.string()),
     )
     try:
         with _opened(file) as raw:
@@ -280,6 +277,12 @@ def _delimiter(sample: str, cut: bool) -> str:  # noqa: FBT001 - private
             found[mark] = len(full[0])
     most = found or in_header
     return max(most, key=lambda mark: most[mark], default=",")
+
+
+def _text_columns(sample: str, mark: str) -> list[str]:
+    """The columns that hold text even where a cell looks like a number."""
+    names = [name for row in _rows(sample, mark, 1) for name in row]
+    return [name for name in names if name.strip().lower() in _TEXT_COLUMNS]
 
 
 def _rows(sample: str, mark: str, most: int) -> list[list[str]]:

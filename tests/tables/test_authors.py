@@ -47,7 +47,16 @@ def test_label_is_the_value_of_more_than_half_of_the_votes(given_votes):
 
 
 @pytest.mark.parametrize(
-    ("vote", "label"), [("distorted", 1), ("Original", 0), ("tie", -1), ("1", 1), (True, 1), (0.5, -1), ([1, 0, 1], 1)]
+    ("vote", "label"),
+    [
+        ("distorted", 1),
+        ("Original", 0),
+        ("tie", -1),
+        ("1", 1),
+        (True, 1),
+        (0.5, -1),
+        ([1, 0, 1], 1),
+    ],
 )
 def test_votes_may_be_names(vote, label):
     assert authors.label_value([vote]) == label
