@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from aas_bench.errors import InputError, SchemaError
-from aas_bench.stats.inputs import read_labels, read_scores
-from aas_bench.tables.authors import label_value, plain, read_number, read_prompt
+from aas_bench.stats.inputs import read_scores
+from aas_bench.tables.authors import is_null, label_value, plain, read_number, read_prompt
 from aas_bench.tables.images import inline_image, to_rgb
 
 
@@ -37,11 +37,8 @@ def score_rows(values: Iterable[Any], widths: tuple[int, ...]) -> list[Any]:
     given: Any = values if isinstance(values, np.ndarray) else plain(_listed(values))
     if len(given) == 0:
         return []
-    try:
-        rows = np.asarray(given)
-    except (TypeError, ValueError) as error:  # rows of several lengths, or no numbers at all
-        raise InputError(_mixed(given, widths) or _no_form(given, widths)) from error
-    if rows.dtype.kind not in "iuf":
+    rows = given if isinstance(given, np.ndarray) else _whole(given)
+    if rows is None or rows.dtype.kind not in "iuf" or rows.ndim > 2:
         rows = _read_each(given, widths)
     width = 1 if rows.ndim == 1 else rows.shape[-1]
     if rows.ndim not in (1, 2) or width not in widths:
@@ -56,13 +53,29 @@ def _listed(values: Iterable[Any]) -> Any:
     return values if hasattr(values, "detach") else list(values)
 
 
-def _read_each(given: Iterable[Any], widths: tuple[int, ...]) -> NDArray[np.float64]:
-    """Rows that are not all plain numbers, each as a table reads it: text, None, booleans."""
+def _whole(given: list[Any]) -> NDArray[Any] | None:
+    """Plain numbers as one array; None where each row must be looked at."""
+    if any(isinstance(cell, bool) for row in given for cell in _cells(row)):
+        return None
+    try:
+        return np.asarray(given)
+    except (TypeError, ValueError):  # rows of several lengths, or no numbers at all
+        return None
+
+
+def _cells(row: Any) -> Sequence[Any]:
+    return row if isinstance(row, (list, tuple, np.ndarray)) else (row,)
+
+
+def _read_each(given: Sequence[Any], widths: tuple[int, ...]) -> NDArray[np.float64]:
+    """Rows that are not all plain numbers, each as a table reads it: text, None, lists of one."""
+    mixed = _mixed(given, widths)
+    if mixed is not None:
+        raise InputError(mixed)
     rows: list[Any] = []
     for number, row in enumerate(given):
-        cells = row if isinstance(row, (list, tuple, np.ndarray)) else None
         try:
-            rows.append(read_number(row) if cells is None else [read_number(c) for c in cells])
+            rows.append([read_number(cell) for cell in _cells(row)])
         except SchemaError as error:
             msg = f"predictions, row {number}: {error}. Give every pair {_allowed(widths)}."
             raise InputError(msg) from error
@@ -92,7 +105,8 @@ def _width(given: Sequence[Any]) -> int:
 def _form(row: Any) -> str:
     if hasattr(row, "__len__") and not isinstance(row, str):
         return f"a list of {len(row)}"
-    return "one number" if isinstance(row, Number) else f"a {type(row).__name__}"
+    single = isinstance(row, (Number, str, type(None))) or is_null(row)
+    return "one number" if single else f"a {type(row).__name__}"
 
 
 def _allowed(widths: tuple[int, ...]) -> str:
@@ -107,8 +121,8 @@ def _allowed(widths: tuple[int, ...]) -> str:
 def labels(values: Iterable[Any]) -> list[int]:
     """References as integers in {1, 0, -1}; a name, a tie of 0.5 and a list of votes are read."""
     given = list(values)
-    if {type(value) for value in given} <= {int, np.int8, np.int64}:
-        return list(read_labels(given).tolist())
+    if {type(value) for value in given} <= {int, np.int8, np.int64} and set(given) <= {1, 0, -1}:
+        return list(map(int, given))
     return list(_read_rows("references", given, lambda value: label_value([value])))
 
 

@@ -19,7 +19,7 @@ from aas_bench.files import file_sha256
 from aas_bench.registry import import_object
 from aas_bench.rewards.base import RewardModel, Scores
 from aas_bench.rewards.spelling import local
-from aas_bench.tables.authors import plain
+from aas_bench.tables.authors import plain, read_number
 
 ScoreFunction: TypeAlias = Callable[[list[Image.Image], list[str]], Sequence[float]]
 
@@ -67,14 +67,14 @@ class CallableReward(RewardModel):
         if isinstance(answer, tuple) and len(answer) == 2 and isinstance(answer[1], Mapping):
             answer = answer[0]  # (scores, what else is to be told), the habit of training code
         try:
-            scores = np.asarray(plain(answer), dtype=np.float64)
+            scores = _numbers(plain(answer))
         except (TypeError, ValueError) as error:
             msg = (
                 f"reward model {self.name!r} returned {answer!r:.80}. Return one number per image."
             )
             raise InputError(msg) from error
-        if scores.shape == (len(images), 1):
-            scores = scores[:, 0]
+        if scores.shape[:1] == (len(images),) and scores.size == len(images):
+            scores = scores.ravel()  # (n, 1)
         if scores.shape != (len(images),):
             msg = (
                 f"reward model {self.name!r} returned shape {scores.shape} for {len(images)} "
@@ -195,6 +195,14 @@ def _told(error: Exception) -> str:
 def _path_of(function: Any) -> str:
     named = function if hasattr(function, "__qualname__") else type(function)
     return f"{named.__module__}:{named.__qualname__}"
+
+
+def _numbers(answer: Any) -> Scores:
+    """An answer as numbers; what is no plain number is read as a table would read it."""
+    scores = np.asarray(answer)
+    if scores.dtype.kind in "iuf" and not any(isinstance(each, bool) for each in answer):
+        return scores.astype(np.float64)
+    return np.array([read_number(each) for each in answer], dtype=np.float64)
 
 
 def _hint(scores: np.ndarray[Any, Any]) -> str:
