@@ -41,7 +41,7 @@ def summary_table(summary: Summary, *, groups: bool = False) -> None:
         found = reward.placebo
         grid.add_row(
             printable(name),
-            f"{reward.headline.n:,}" if reward.headline else "",
+            f"{reward.headline.n:,}",
             stacked(reward.headline),
             stacked(found.understood if found else None),
             stacked(found.override_rate if found else None),

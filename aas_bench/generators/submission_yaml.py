@@ -55,7 +55,7 @@ def _number(loader: _Loader, node: yaml.ScalarNode) -> Any:
         raise _Refused(None, None, msg, node.start_mark)
     whole = node.tag.endswith("int")
     construct = loader.construct_yaml_int if whole else loader.construct_yaml_float
-    return construct(node)  # type: ignore[no-untyped-call]
+    return construct(node)
 
 
 for _kind in ("int", "float"):

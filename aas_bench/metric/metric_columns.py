@@ -18,7 +18,7 @@ from PIL import Image
 
 from aas_bench.errors import InputError, SchemaError
 from aas_bench.stats.inputs import read_scores
-from aas_bench.tables.authors import is_null, label_value, plain, read_number, read_prompt
+from aas_bench.tables.authors import label_value, plain, read_number, read_prompt
 from aas_bench.tables.images import inline_image, to_rgb
 
 
@@ -63,7 +63,7 @@ def _whole(given: list[Any]) -> NDArray[Any] | None:
         return None
 
 
-def _cells(row: Any) -> Sequence[Any]:
+def _cells(row: Any) -> Iterable[Any]:
     return row if isinstance(row, (list, tuple, np.ndarray)) else (row,)
 
 
@@ -83,30 +83,30 @@ def _read_each(given: Sequence[Any], widths: tuple[int, ...]) -> NDArray[np.floa
 
 
 def _mixed(given: Sequence[Any], widths: tuple[int, ...]) -> str | None:
-    forms = [_form(row) for row in given]
-    row = next((k for k, form in enumerate(forms) if form != forms[0]), None)
+    widths_given = [_width(row) for row in given]
+    row = next((k for k, width in enumerate(widths_given) if width != widths_given[0]), None)
     if row is None:
         return None
     return (
-        f"predictions mix forms: row 0 is {forms[0]}, row {row} is {forms[row]}. "
+        f"predictions mix forms: row 0 is {_form(given[0])}, row {row} is {_form(given[row])}. "
         f"Give every pair {_allowed(widths)}."
     )
 
 
 def _no_form(given: Sequence[Any], widths: tuple[int, ...]) -> str:
-    spread = " Of a mean and its spread, take the first column." if _width(given) == 2 else ""
+    spread = " Of a mean and its spread, take the first column." if _width(given[0]) == 2 else ""
     return f"a row of predictions is {_form(given[0])}. Give every pair {_allowed(widths)}.{spread}"
 
 
-def _width(given: Sequence[Any]) -> int:
-    return len(given[0]) if hasattr(given[0], "__len__") and not isinstance(given[0], str) else 0
+def _width(row: Any) -> int:
+    """How many numbers a row has; 0 where it is one by itself."""
+    return len(row) if hasattr(row, "__len__") and not isinstance(row, str) else 0
 
 
 def _form(row: Any) -> str:
     if hasattr(row, "__len__") and not isinstance(row, str):
         return f"a list of {len(row)}"
-    single = isinstance(row, (Number, str, type(None))) or is_null(row)
-    return "one number" if single else f"a {type(row).__name__}"
+    return "one number" if isinstance(row, Number) else f"a {type(row).__name__}"
 
 
 def _allowed(widths: tuple[int, ...]) -> str:

@@ -380,13 +380,10 @@ def _recognised(
 
 def _renamed(data: Any, asked: Mapping[str, str] | None) -> Any:
     """The table with the names that the caller gives, then without odd case and padding."""
-    for find in (
-        lambda columns: authors.named(columns, asked),
-        lambda columns: authors.tidied(columns, known_columns()),
-    ):
-        names = find(list(data.features))
-        data = data.rename_columns(names) if names else data
-    return data
+    said = authors.named(list(data.features), asked)
+    data = data.rename_columns(said) if said else data
+    tidy = authors.tidied(list(data.features), known_columns())
+    return data.rename_columns(tidy) if tidy else data
 
 
 def _trusted(opened: Opened) -> TrustedPaths:

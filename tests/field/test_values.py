@@ -160,7 +160,7 @@ def test_a_label_means_the_same_at_every_door(tmp_path, value, expected):
 
     for door in (lambda: metric_columns.labels([value])[0], frame_label, pair_label):
         if expected is InputError:
-            with pytest.raises(InputError, match="row 0.* is not 1, 0 or -1"):
+            with pytest.raises(InputError, match=r"row 0.* is not 1, 0 or -1"):
                 door()
         else:
             assert door() == expected
@@ -275,7 +275,7 @@ def test_a_list_in_text_is_a_list(text):
 )
 def test_a_list_that_would_be_joined_or_guessed_is_refused(text):
     frame = pd.DataFrame({"r_didp": [1.0], "dimensions": [text]})
-    with pytest.raises(InputError, match="row 0: dimensions: .* is not a list of dimension names"):
+    with pytest.raises(InputError, match=r"row 0: dimensions: .* is not a list of dimension names"):
         ScoreTable.from_frame(frame)
 
 

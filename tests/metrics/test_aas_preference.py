@@ -165,7 +165,7 @@ FAULTS = [
         "predictions holds 1 infinite.*NaN or None stands for",
     ),
     ({"predictions": [1.0, -math.inf]}, "predictions holds 1 infinite.*-inf.*Give finite scores"),
-    ({"references": [1, 2]}, "not 1, 0 or -1 .found 2.. Use 1 where"),
+    ({"references": [1, 2]}, "references, row 1: 2 is not 1, 0 or -1"),
     ({"references": [1, 0.25]}, "references, row 1: 0.25 is not 1, 0 or -1"),
     ({"references": [1, "yes"]}, "references, row 1: 'yes' is not 1, 0 or -1"),
     ({"predictions": [[1.0, 2.0], 1.0]}, "mix forms: row 0 is a list of 2, row 1 is one number"),
