@@ -41,7 +41,7 @@ def test_a_prompt_list_is_read_and_rewritten(tmp_path, name, content):
 
 def test_a_blank_prompt_of_a_list_is_named_and_other_tables_are_no_lists(tmp_path):
     (tmp_path / "t.json").write_text('["a cat", "\\u200b"]')
-    with pytest.raises(InputError, match="prompt 1 .* is blank"):
+    with pytest.raises(InputError, match=r"prompt 1 .* is blank"):
         prompt_list(tmp_path / "t.json")
     (tmp_path / "pairs.csv").write_text("prompt,image_original\nx,a.png\n")
     (tmp_path / "both.csv").write_text("prompt_original,prompt_distorted\nx,y\n")
@@ -72,12 +72,12 @@ def test_a_rating_off_the_scale_is_refused_by_its_row(tmp_path, rating):
 @pytest.mark.parametrize("written", ["1:30", "030", "-1:30", "1:30.5"])
 def test_a_number_that_yaml_would_turn_into_another_is_refused(tmp_path, written):
     (tmp_path / "s.yaml").write_text(f"both: {{num_inference_steps: {written}}}\n")
-    with pytest.raises(SpecError, match="line 1: .*is not a plain number; write it without"):
+    with pytest.raises(SpecError, match=r"line 1: .*is not a plain number; write it without"):
         read_mapping(tmp_path / "s.yaml")
 
 
 def test_plain_numbers_of_yaml_stay(tmp_path):
-    (tmp_path / "s.yaml").write_text("a: 30\nb: 0\nc: 0.5\nd: -3\ne: 1_000\nf: '1:30'\ng: 1.0e3\n")
+    (tmp_path / "s.yaml").write_text("a: 30\nb: 0\nc: 0.5\nd: -3\ne: 1_000\nf: '1:30'\ng: 1.0e+3\n")
     assert list(read_mapping(tmp_path / "s.yaml").values()) == [30, 0, 0.5, -3, 1000, "1:30", 1e3]
 
 
