@@ -12,6 +12,7 @@ from aas_bench.sources.coco import Caption
 from aas_bench.tables.authors import read_prompt, tidied
 from aas_bench.tables.formats import read_columns, table_kind
 from aas_bench.tables.schema import PROMPT_DISTORTED, PROMPT_ORIGINAL, values
+from aas_bench.tables.text_tables import read_lines
 
 _COLUMNS: Final = (PROMPT_ORIGINAL, "prompt", "caption", "text")
 _MEND: Final = "Mend these lines, or leave them out."
@@ -33,14 +34,17 @@ def prompt_list(path: Path) -> list[Caption] | None:
     if path.suffix.lower() == ".json" and path.is_file():
         texts = _texts_in(path)
         return None if texts is None else _numbered(path, texts)
-    if table_kind(path) in (None, ".parquet", ".feather", ".arrow") or not path.is_file():
+    kind = table_kind(path)
+    if kind in (None, ".parquet", ".feather", ".arrow") or not path.is_file():
         return None
-    columns = read_columns(path)
+    lines = kind in (".jsonl", ".ndjson")
+    columns, broken = read_lines(path) if lines else (read_columns(path), {})
     names = tidied(columns, _COLUMNS)
     ours = {names.get(name, name): column for name, column in columns.items()}
     column = next((name for name in _COLUMNS if name in ours), None)
     if column is None or any(n == PROMPT_DISTORTED or "image" in n.lower() for n in ours):
         return None
+    raise_faults(path, [f"line {number} {fault}" for number, fault in broken.items()], _MEND)
     return _numbered(path, values(ours[column]))
 
 

@@ -26,6 +26,7 @@ from aas_bench.tables.user_images import SUFFIXES
 
 _METADATA: Final = tuple(f"metadata{suffix}" for suffix in TABLE_SUFFIXES)
 _BINARY: Final = (".parquet", ".feather", ".arrow")
+_ABOUT: Final = ("croissant.json", "dataset_info.json", "dataset_infos.json")
 _ARCHIVES: Final = (".zip", ".tar", ".tar.gz", ".tgz")
 _ROLES: Final = ("original", "distorted")
 _ROLE_AT_END: Final = re.compile(r"(?P<id>.+)[_.-](?P<role>original|distorted)", re.IGNORECASE)
@@ -58,15 +59,21 @@ def folder_table(folder: Path) -> tuple[Columns, Path] | None:
     if metadata is not None:
         return with_images(read_columns(metadata)), metadata
     files = [f for f in sorted(folder.iterdir()) if f.is_file()]
-    tables = [f for f in files if table_kind(f)]
-    pairs = _pairs(folder) if not any(table_kind(f) in _BINARY for f in tables) else {}
-    if pairs and (len(tables) != 1 or not _names_images(tables[0], folder)):
+    if any(table_kind(f) in _BINARY for f in _below(folder)):
+        return None
+    tables = [f for f in files if table_kind(f) and f.name not in _ABOUT]
+    pairs = _pairs(folder)
+    if pairs and (len(tables) != 1 or not _names_images(tables[0])):
         return _joined(folder, pairs, tables)
-    if len(tables) == 1 and table_kind(tables[0]) not in _BINARY:
-        columns = with_images(read_columns(tables[0]))
-        return columns, tables[0]
+    if len(tables) == 1:
+        return with_images(read_columns(tables[0])), tables[0]
     _refuse_unpaired(folder, files)
     return None
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    for root, _, names in os.walk(folder):  # does not follow links to folders
+        yield from (Path(root, name) for name in names)
 
 
 def _metadata_names() -> Iterator[str]:
@@ -88,7 +95,7 @@ def _image_name(name: str, columns: Mapping[str, Any]) -> str:
     return name
 
 
-def _names_images(table: Path, folder: Path) -> bool:
+def _names_images(table: Path) -> bool:
     """Whether a table names files of both images itself."""
     columns = with_images(read_columns(table))
     return {IMAGE_ORIGINAL, IMAGE_DISTORTED} <= {n.strip().lower() for n in columns}
@@ -236,8 +243,7 @@ def _refuse_unpaired(folder: Path, files: Sequence[Path]) -> None:
     image = next(_images(folder), None)
     if image is None:
         return
-    below = [Path(root, n) for root, _, names in os.walk(folder) for n in names]
-    tables = [f for f in below if table_kind(f)]
+    tables = [f for f in _below(folder) if table_kind(f)]
     lone = all(f.parent != folder and (f.parent / "samples").is_dir() for f in tables)  # GenEval's
     if lone:
         msg = f"{folder}: nothing pairs its images ({image}, ...). {_LAYOUT}"
