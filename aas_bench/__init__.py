@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 from aas_bench.version import __version__
 
 if TYPE_CHECKING:
+    from aas_bench.checks.check_reward import check_reward as check_reward
     from aas_bench.measure.summary import Summary as Summary
     from aas_bench.measure.summary import summarise as summarise
     from aas_bench.metric import metric_path as metric_path
+    from aas_bench.metric.in_memory import load_metric as load_metric
     from aas_bench.pages.report import write_report as write_report
     from aas_bench.placebos import with_placebos as with_placebos
     from aas_bench.rewards.base import RewardModel as RewardModel
@@ -28,6 +30,8 @@ _PUBLIC = {
     "RewardModel": "aas_bench.rewards.base",
     "ScoreTable": "aas_bench.tables.scores",
     "Summary": "aas_bench.measure.summary",
+    "check_reward": "aas_bench.checks.check_reward",
+    "load_metric": "aas_bench.metric.in_memory",
     "load_pairs": "aas_bench.tables.pairs",
     "load_reward": "aas_bench.rewards.catalog",
     "load_scores": "aas_bench.tables.scores",

@@ -6,6 +6,7 @@ import hashlib
 import json
 import logging
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,9 @@ from aas_bench.errors import InputError
 
 ASIDE: Final = ".aside-"
 """How the names of files begin that are still being written, or were when their process died."""
+
+_BARS: Final = {"HF_DATASETS": "datasets", "HF_HUB": "huggingface_hub.utils"}
+"""How variables of a library begin -> the module that switches its progress bars off."""
 
 
 @contextmanager
@@ -89,3 +93,16 @@ def silence_loggers(*libraries: str) -> Iterator[None]:
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
+
+
+def quiet_when_piped() -> None:
+    """Let no progress bar of the Hub's libraries into a pipe or a file: they ask for no terminal.
+
+    Their variables are read on import, so a library that is there already is told besides.
+    """
+    if sys.stderr.isatty():
+        return
+    for library, module in _BARS.items():
+        os.environ.setdefault(f"{library}_DISABLE_PROGRESS_BARS", "1")
+        if module in sys.modules:
+            sys.modules[module].disable_progress_bars()

@@ -10,6 +10,22 @@ UNDEFINED: Final = "–"
 NO_INTERVAL: Final = "no interval"
 _NARROW_SPACE: Final = "\N{NARROW NO-BREAK SPACE}"
 _TOO_LONG: Final = 1e9
+_LATEX: Final = {
+    "\\": r"\textbackslash{}",
+    **{mark: f"\\{mark}" for mark in "&%$#_{}"},
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': r"\textquotedbl{}",
+    "−": "$-$",
+    "–": "--",
+    "Δ": r"$\Delta$",
+    "κ": r"$\kappa$",
+    "λ": r"$\lambda$",
+    _NARROW_SPACE: r"\,",
+}
 
 
 class Bounded(Protocol):
@@ -167,3 +183,11 @@ def listing(items: Iterable[str], *, most: int | None = None) -> str:
         return f"{', '.join(names[:most])} and {len(names) - most} more"
     *rest, last = names
     return f"{', '.join(rest)} and {last}" if rest else last
+
+
+def latex(text: str) -> str:
+    """Text for LaTeX, where no mark of it acts; quotation marks need textcomp and T1.
+
+    Line breaks and other control characters become spaces.
+    """
+    return "".join(_LATEX.get(mark, mark if mark.isprintable() else " ") for mark in text)

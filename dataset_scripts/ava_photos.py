@@ -14,10 +14,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import datasets
-from datasets import ClassLabel, Features, Image, List, Value
+from datasets import Features, Image, List, Value
 
 from aas_bench.errors import InputError
 from aas_bench.files import file_sha256
@@ -25,13 +25,15 @@ from aas_bench.publish.builder import BadItem, BenchBuilder, BenchConfig, for_vi
 from aas_bench.publish.command import command
 from aas_bench.sources.clean_images import CleanImages, NoCleanImageError
 from aas_bench.sources.curation import Commit, SourceFault
-from aas_bench.sources.photographs import KNOWN, Photograph, Photographs, read_photographs
+from aas_bench.sources.photographs import Photograph, Photographs, read_photographs
 from aas_bench.tables.images import centre_square, open_image, pixels_sha256, png_bytes
 from aas_bench.tables.schema import CROP_BOX, FILE_NAME, FILE_SHA256, Label
 from aas_bench.tables.user_images import ImageFolder
 from aas_bench.tasks.catalog import TASKS
 
-_ELEMENT: Final = ClassLabel(names=list(KNOWN))
+if TYPE_CHECKING:
+    import pandas as pd
+
 _TEXTS: Final = List(Value("string"))
 _CAPTION_FILES: Final = ("captions", "pairs.jsonl", "pairs.parquet")
 _CURATION_FILES: Final = ("curation.json", "dataset.json")
@@ -39,8 +41,8 @@ _CURATION_FILES: Final = ("curation.json", "dataset.json")
 _PHOTO: Final = {
     "prompt_distorted": Value("string"),
     "prompt_original": Value("string"),
-    "dimensions": List(_ELEMENT),
-    "category": _ELEMENT,
+    "dimensions": _TEXTS,
+    "category": Value("string"),
     "human_score": Value("float64"),
     "human_score_sd": Value("float64"),
     "n_ratings": Value("int32"),
@@ -99,12 +101,9 @@ class _Ava(BenchBuilder):
     def book(self) -> Photographs:
         """All sources, joined; no pixel is read."""
         options = self.config
-        captions = options.captions or [
-            path for name in _CAPTION_FILES if (path := options.find(None, name)) is not None
-        ]
         return read_photographs(
             curation=options.find(options.curation, *_CURATION_FILES),
-            captions=captions,
+            captions=self._caption_files,
             votes=options.find(options.ava, "AVA.txt"),
         )
 
@@ -119,9 +118,25 @@ class _Ava(BenchBuilder):
         """The photographs by their number in AVA."""
         return {photo.ava_id: photo for photo in self.book.photographs}
 
-    def facts(self) -> dict[str, Any]:
-        """What the card must know: whether the photographs are there."""
-        return {"with_images": self.config.with_images}
+    def facts(self, rows: pd.DataFrame) -> dict[str, Any]:
+        """What the card must know: which of the sources were at hand."""
+        return {"with_images": self.config.with_images, "rated": self.book.rated}
+
+    def origins(self) -> list[str]:
+        """The files that were joined."""
+        options = self.config
+        found = (
+            options.find(options.curation, *_CURATION_FILES),
+            *self._caption_files,
+            options.find(options.ava, "AVA.txt"),
+        )
+        return [path.name for path in found if path is not None]
+
+    @property
+    def _caption_files(self) -> Sequence[Path]:
+        return self.config.captions or [
+            path for name in _CAPTION_FILES if (path := self.config.find(None, name)) is not None
+        ]
 
     def _describe(self, features: Mapping[str, Any]) -> datasets.DatasetInfo:
         return datasets.DatasetInfo(
@@ -208,6 +223,15 @@ class AvaPairs(_Ava):
         """The clean images; None where there are none."""
         folder = self.config.find(self.config.clean, "clean", ".")
         return None if folder is None else CleanImages(folder, model=self.config.model)
+
+    def facts(self, rows: pd.DataFrame) -> dict[str, Any]:
+        """Also who drew the clean images, from which captions, and who scored the pairs."""
+        cells = [name for name in rows if name.endswith("_didp") and rows[name].notna().any()]
+        return super().facts(rows) | {
+            "rewards": [name.removesuffix("_didp") for name in cells],
+            "models": [str(name) for name in rows["model"].unique()],
+            "from_objective": bool((rows["prompt_original_source"] == "objective_caption").any()),
+        }
 
     def unavailable(self) -> str | None:
         """Why there are no pairs; None: there are."""

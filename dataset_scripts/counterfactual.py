@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import datasets
 
@@ -29,6 +29,9 @@ from aas_bench.counterfactual.split import (
 from aas_bench.publish.builder import BenchBuilder, BenchConfig, for_viewer, option
 from aas_bench.publish.command import command
 from aas_bench.tasks.catalog import TASKS
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass
@@ -85,10 +88,17 @@ class Counterfactual(BenchBuilder):
         options = self.config.options() | {"scenes": [scene], "effects": [effect]}
         return encoded_rows(options, split_revision())
 
-    def facts(self) -> dict[str, Any]:
-        """The photographs and their terms."""
-        scenes = [SCENES[name] for name in self.config.scenes]
-        return {"scenes": scenes, "n_scenes": len(scenes)}
+    def facts(self, rows: pd.DataFrame) -> dict[str, Any]:
+        """The photographs and their terms, the effects, and how they were asked for."""
+        scenes = [SCENES[name] for name in rows["scene"].unique()]
+        wordings = rows.groupby("dose")["wording"].nunique()
+        return {
+            "scenes": scenes,
+            "n_scenes": len(scenes),
+            "effects": [EFFECTS[name].dimension for name in rows["effect"].unique()],
+            "wordings": [(f"{dose:g}", int(n)) for dose, n in wordings.items()],
+            "unlabelled": bool((rows["label"] < 0).any()),
+        }
 
     def fingerprint(self, items: Sequence[Any]) -> str:
         """Covers the code of the effects too."""

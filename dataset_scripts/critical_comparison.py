@@ -15,10 +15,10 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import datasets
-from datasets import ClassLabel, Features, List, Value
+from datasets import Features, List, Value
 
 from aas_bench.errors import InputError
 from aas_bench.publish.builder import BenchBuilder, BenchConfig, for_viewer, option
@@ -52,8 +52,10 @@ from aas_bench.tables.schema import (
 from aas_bench.tasks.catalog import TASKS
 from aas_bench.tasks.taxonomy import AUTHORS_TOPICS, TOPICS
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 TOPIC: Final = "topic"
-_TOPIC: Final = ClassLabel(names=list(TOPICS))
 
 
 class CriticalPrompts(BenchBuilder):
@@ -67,8 +69,8 @@ class CriticalPrompts(BenchBuilder):
         features = {
             PROMPT_DISTORTED: Value("string"),
             PROMPT_ORIGINAL: Value("string"),
-            TOPIC: _TOPIC,
-            DIMENSIONS: List(_TOPIC),
+            TOPIC: Value("string"),
+            DIMENSIONS: List(Value("string")),
             "n_words": Value("int32"),
             INDEX: Value("int64"),
         }
@@ -77,6 +79,10 @@ class CriticalPrompts(BenchBuilder):
             features=for_viewer(Features(features)),
             license=self.TASK.licence,
         )
+
+    def facts(self, rows: pd.DataFrame) -> dict[str, Any]:
+        """The topics."""
+        return {"topics": _topics(rows)}
 
     def items(self) -> Sequence[CriticalPrompt]:
         """The prompts, topic after topic."""
@@ -129,6 +135,11 @@ class ComparedRuns:
         }
         more = {LABEL_SOURCE: Value("string"), TOPIC: Value("string")}
         return Features({**pair_features(), **more, **scores})
+
+    @property
+    def about(self) -> str:
+        """The two generators."""
+        return f"runs of the generators {self.free.name} and {self.aligned.name}"
 
     def items(self) -> list[str]:
         """The prompts that one of the runs, at least, was asked for."""
@@ -211,14 +222,22 @@ class CriticalPairs(PairBuilder):
             return None
         return "give --source, or --less-aligned and --aligned."
 
+    def facts(self, rows: pd.DataFrame) -> dict[str, Any]:
+        """Also the topics."""
+        return {**super().facts(rows), "topics": _topics(rows)}
+
     def columns(self, source: PairSource) -> dict[str, Any]:
         """The topic is also a column of its own, by which the viewer can filter."""
-        return {**source.features, TOPIC: _TOPIC}
+        return {**source.features, TOPIC: Value("string")}
 
     def finished(self, pair: dict[str, Any]) -> dict[str, Any]:
         """The pair with its topic, under our name."""
         asked = [AUTHORS_TOPICS.get(name, name) for name in pair[DIMENSIONS]]
         return {**pair, DIMENSIONS: asked, TOPIC: asked[0] if len(asked) == 1 else None}
+
+
+def _topics(rows: pd.DataFrame) -> list[str]:
+    return [str(name) for name in rows[TOPIC].dropna().unique()]
 
 
 main = command(CriticalPairs, CriticalPrompts)

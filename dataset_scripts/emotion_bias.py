@@ -16,7 +16,7 @@ from functools import cached_property
 from typing import Any, ClassVar, Final
 
 import datasets
-from datasets import ClassLabel, Features, Image, List, Value
+from datasets import Features, Image, List, Value
 
 from aas_bench.errors import AasBenchError, SchemaError
 from aas_bench.publish.builder import BadItem, BenchBuilder, BenchConfig, for_viewer, option
@@ -44,7 +44,6 @@ from aas_bench.tasks.catalog import TASKS
 from aas_bench.tasks.taxonomy import EMOTIONS, HAPPY
 
 TEMPLATE: Final = "template"
-_EMOTION: Final = ClassLabel(names=list(EMOTIONS))
 
 
 class EmotionPrompts(BenchBuilder):
@@ -58,8 +57,8 @@ class EmotionPrompts(BenchBuilder):
         features = {
             PROMPT_DISTORTED: Value("string"),
             PROMPT_ORIGINAL: Value("string"),
-            "emotion": _EMOTION,
-            DIMENSIONS: List(_EMOTION),
+            "emotion": Value("string"),
+            DIMENSIONS: List(Value("string")),
             TEMPLATE: Value("string"),
             "template_index": Value("int64"),
             INDEX: Value("int64"),
@@ -116,6 +115,10 @@ class EmotionFaces(BenchBuilder):
     def unavailable(self) -> str | None:
         """Without sources there are no faces."""
         return None if self.config.source else "give --source, a table of faces or a run."
+
+    def origins(self) -> list[str]:
+        """The sources."""
+        return [source.about for source in self._sources]
 
     def _info(self) -> datasets.DatasetInfo:
         types: Row = {FACES[emotion]: Image() for emotion in EMOTIONS}

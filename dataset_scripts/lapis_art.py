@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import datasets
 from datasets import Features, Image, Value
@@ -29,6 +29,9 @@ from aas_bench.tables.images import open_image
 from aas_bench.tables.schema import DIDP, FILE_NAME, FILE_SHA256, score_column
 from aas_bench.tables.user_images import ImageFolder
 from aas_bench.tasks.catalog import TASKS
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _CAPTION_FILES = ("art.jsonl", "captions.jsonl", "captions.csv", "captions.parquet")
 _ANNOTATION_FILES = ("LAPIS.csv", "LAPIS.parquet", "annotations.csv")
@@ -96,12 +99,20 @@ class LapisArt(BenchBuilder):
             license=self.TASK.licence,
         )
 
-    def facts(self) -> dict[str, Any]:
-        """What the card must know: whether the paintings are there, and how many were not named."""
+    def facts(self, rows: pd.DataFrame) -> dict[str, Any]:
+        """What the card must know: what is there, and how many paintings were not named."""
+        cells = [name for name in rows if name.endswith(f"_{DIDP}") and rows[name].notna().any()]
         return {
             "with_images": self.config.with_images,
             "n_uncaptioned": self.book.n_uncaptioned,
+            "rewards": [name.removesuffix(f"_{DIDP}") for name in cells],
+            "rated": bool(rows["human_score"].notna().any()),
         }
+
+    def origins(self) -> list[str]:
+        """The files that were joined."""
+        annotations = self.config.find(self.config.annotations, *_ANNOTATION_FILES)
+        return [path.name for path in (self._captions, annotations) if path is not None]
 
     def unavailable(self) -> str | None:
         """Why there is nothing to build; None: there is."""

@@ -15,16 +15,16 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeAlias
 
 import datasets
-from datasets import ClassLabel, Features, List, Value
+from datasets import Features, List, Value
 
 from aas_bench.errors import InputError, SchemaError
 from aas_bench.publish.builder import BadItem, BenchBuilder, BenchConfig, for_viewer, option
 from aas_bench.publish.command import command
 from aas_bench.publish.pair_builder import PairBuilder, PairConfig
-from aas_bench.publish.pair_sources import PairSource, open_pairs_source
+from aas_bench.publish.pair_sources import PairSource, open_pairs_source, public_name
 from aas_bench.rewriters.assign import assign_dimensions
 from aas_bench.rewriters.base import MAX_WORDS, Rewriter, RewriteRequest, n_words
 from aas_bench.rewriters.catalog import load_rewriter
@@ -35,9 +35,18 @@ from aas_bench.tables import authors
 from aas_bench.tables.images import is_image
 from aas_bench.tables.open import open_rows
 from aas_bench.tables.reader import cell, class_labels
-from aas_bench.tables.schema import DIMENSIONS, INDEX, PROMPT_DISTORTED, PROMPT_ORIGINAL
+from aas_bench.tables.schema import (
+    DIMENSIONS,
+    INDEX,
+    PROMPT_DISTORTED,
+    PROMPT_ORIGINAL,
+    published_feature,
+)
 from aas_bench.tasks.catalog import TASKS
 from aas_bench.tasks.taxonomy import DIMENSIONS as ASKED
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Kind: TypeAlias = Literal["captions", "prompts", "pairs"]
 
@@ -48,7 +57,7 @@ _HOW: Final = ("base_url", "cache", "timeout", "concurrency")
 _PROMPTS: Final = {
     PROMPT_DISTORTED: Value("string"),
     PROMPT_ORIGINAL: Value("string"),
-    DIMENSIONS: List(ClassLabel(names=list(ASKED))),
+    DIMENSIONS: List(Value("string")),
     "n_words": Value("int32"),
     INDEX: Value("int64"),
     "coco_image_id": Value("int64"),
@@ -162,6 +171,21 @@ class WideSpectrumPrompts(BenchBuilder):
             license=self.TASK.licence,
         )
 
+    def origins(self) -> list[str]:
+        """The sources of texts."""
+        said = {"captions": "captions of COCO", "prompts": "a table of prompts"}
+        return [f"{public_name(name)}, {said[kind]}" for name, kind in self._texts.items()]
+
+    def facts(self, rows: pd.DataFrame) -> dict[str, Any]:
+        """How many captions were drawn and rewritten here, by what, and how many were not."""
+        drawn = int(rows["coco_caption_id"].notna().sum())
+        return {
+            "n_drawn": drawn,
+            "n_taken": len(rows) - drawn,
+            "seed": self.config.seed,
+            "rewriters": [str(name) for name in rows["rewriter"].dropna().unique()],
+        }
+
     @cached_property
     def _texts(self) -> dict[str, Kind]:
         """The sources of texts, and what they are."""
@@ -264,7 +288,9 @@ def _extras(source: str) -> dict[str, Any]:
     """The columns of a table of prompts that have no other name here."""
     features = open_rows(source)[0].data.features
     ours = authors.renames(features)
-    return {n: f for n, f in features.items() if ours.get(n, n) not in _PROMPTS}
+    return {
+        n: published_feature(n) or f for n, f in features.items() if ours.get(n, n) not in _PROMPTS
+    }
 
 
 def _table_items(source: str) -> Iterator[PromptItem]:

@@ -47,13 +47,16 @@ def serve(
     from aas_bench.board.page import build_app
     from aas_bench.board.page import serve as listen
     from aas_bench.board.site import Site
+    from aas_bench.records.address import send_to
 
+    address = send_to()  # a wrong setting is told at once
     site = Site(results, gallery=gallery)
     page = build_app(site)
     site.warm()
     # A Space is reached from outside its container; anywhere else only this machine is served.
     host = host or ("0.0.0.0" if os.environ.get("SPACE_ID") else "127.0.0.1")  # noqa: S104
     typer.echo(f"{len(site.results.records)} results on http://{host}:{port}", err=True)
+    typer.echo(f"new results are sent to {address}", err=True)
     listen(page, host=host, port=port)
 
 

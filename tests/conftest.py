@@ -99,6 +99,12 @@ def _no_network(monkeypatch, request):
         assert not attempts, f"the test tried to reach {attempts}"
 
 
+@pytest.fixture
+def unchecked(monkeypatch):
+    """Runs without the check of a model's first scores, for tests that count its calls."""
+    monkeypatch.setattr("aas_bench.run.score.quick_check", lambda *_, **__: ())
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder of the authors' data; skips where it is not at hand."""

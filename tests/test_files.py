@@ -1,5 +1,7 @@
 import hashlib
 import stat
+import subprocess
+import sys
 
 import pytest
 
@@ -52,3 +54,16 @@ def test_equal_values_are_equal_json_and_nan_is_none():
     assert json_bytes({"a": "é"}) == '{\n  "a": "é"\n}\n'.encode()
     with pytest.raises(InputError, match=r"cannot be stored as JSON: .* Use strings, finite"):
         json_bytes({"a": float("nan")})
+
+
+@pytest.mark.parametrize("first", ["", "import datasets, huggingface_hub\n"])
+def test_no_progress_bar_goes_into_a_pipe(first):
+    code = (
+        f"{first}from aas_bench.files import quiet_when_piped\nquiet_when_piped()\n"
+        "from datasets import Dataset\n"
+        "Dataset.from_generator(lambda: iter([{'a': 1}]))\n"
+        "from huggingface_hub.utils import are_progress_bars_disabled\n"
+        "assert are_progress_bars_disabled()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

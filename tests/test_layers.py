@@ -15,10 +15,11 @@ from aas_bench.tasks.catalog import TASKS
 
 PACKAGE = Path(__file__).parents[1] / "aas_bench"
 DOORS = ("dataset_scripts", "leaderboard")
-"""Folders of programs outside the package; `metrics/` may use the statistics, these may not."""
+"""Folders of programs outside the package that compute nothing themselves."""
 
 LAYERS = {
     "errors": 0,
+    "bodies": 0,
     "evidence": 0,
     "version": 0,
     "files": 1,
@@ -35,21 +36,20 @@ LAYERS = {
     "rewriters": 5,
     "judges": 5,
     "placebos": 6,
-    "run": 6,
-    "measure": 7,
-    "metric": 7,
-    "records": 8,
-    "pages": 9,
-    "paper": 10,
-    "publish": 11,
-    "board": 11,
-    "cli": 12,
-    "__main__": 13,
+    "checks": 6,
+    "run": 7,
+    "measure": 8,
+    "metric": 8,
+    "records": 9,
+    "pages": 10,
+    "paper": 11,
+    "publish": 12,
+    "board": 12,
+    "cli": 13,
+    "__main__": 14,
 }
 FORBIDDEN_BESIDE_LOWER = {("tables", "stats"), ("tasks", "stats")}
-MAY_USE_STATISTICS = {"stats", "measure", "evidence"}
-# What the metric scripts share checks what `evaluate` hands over, and computes nothing.
-CHECKS = {"read_labels", "read_scores", "read_groups"}
+MAY_USE_STATISTICS = {"stats", "measure", "evidence", "metric"}
 MAY_SHARE_A_NAME = {"__init__", "base", "catalog"}
 
 
@@ -119,7 +119,7 @@ def statistics_used(files, known):
     """
     for path in files:
         for target, name in imported(path, known):
-            if layer_of(target) != "stats" or (path.parent.name == "metric" and name in CHECKS):
+            if layer_of(target) != "stats":
                 continue
             if name is None or inspect.isroutine(getattr(importlib.import_module(target), name)):
                 yield f"{path.parent.name}/{path.name} imports {target}" + (

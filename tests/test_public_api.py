@@ -14,6 +14,8 @@ def test_public_names_are_pinned():
         "ScoreTable",
         "Summary",
         "__version__",
+        "check_reward",
+        "load_metric",
         "load_pairs",
         "load_reward",
         "load_scores",

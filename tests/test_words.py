@@ -85,3 +85,10 @@ def test_a_rank_says_what_its_interval_leaves_open():
 def test_long_lists_are_cut_only_where_that_makes_them_shorter():
     assert words.listing(list("abcd"), most=3) == "a, b, c and d"
     assert words.listing(list("abcde"), most=3) == "a, b, c and 2 more"
+
+
+def test_no_mark_of_a_text_acts_in_latex():
+    assert words.latex("50 % of a_b & c\n#1 {x} ~^ \\ <b> −1") == (
+        r"50 \% of a\_b \& c \#1 \{x\} \textasciitilde{}\textasciicircum{} \textbackslash{} "
+        r"\textless{}b\textgreater{} $-$1"
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, Final
 
@@ -18,6 +19,10 @@ from aas_bench.tasks.task import Shelf
 from aas_bench.words import SHARE, UNDEFINED, percent
 
 SELF_TEST: Final = "self-test, synthetic"
+MODEL_PAGES: Final = "model"
+"""Folder of the pages of single results."""
+ABOUT: Final = "about "
+"""How the reason of a figure begins that its source gives roughly: `about 8, as published`."""
 
 
 class Lookup:
@@ -65,15 +70,23 @@ class Lookup:
         return next(filter(None, (self.get(name, reward=reward) for name in measures)), None)
 
 
-def lookups(results: Results, **wanted: Any) -> list[Lookup]:
-    """The records of `Results.of`, each with its flag."""
+def lookups(results: Results, *, built_in: bool = False, **wanted: Any) -> list[Lookup]:
+    """The records of `Results.of`, each with its flag.
+
+    Args:
+        results: The records.
+        built_in: Whether those of the built-in subjects are wanted, or all the others: what tests
+            us and what is measured never stand in one table, count or headline.
+        wanted: As `Results.of` takes it.
+    """
     flags = results.flags()
-    return [Lookup(record, flags.get(record.id)) for record in results.of(**wanted)]
+    found = (Lookup(record, flags.get(record.id)) for record in results.of(**wanted))
+    return [each for each in found if each.self_test == built_in]
 
 
-def on_shelf(results: Results, shelf: Shelf) -> list[Lookup]:
-    """The reward models' records on tasks that one of our tables shows."""
-    found = lookups(results, kind="reward_model")
+def on_shelf(results: Results, shelf: Shelf, *, built_in: bool = False) -> list[Lookup]:
+    """The reward models' records on tasks that one of our tables shows; see `lookups`."""
+    found = lookups(results, built_in=built_in, kind="reward_model")
     return [each for each in found if TASKS[each.record.task].shelf == shelf]
 
 
@@ -81,7 +94,9 @@ def measured(found: Measurement | None, *, axis: Axis | None = None) -> Entry:
     """The entry of a measurement; a dash with the reason where it is undefined or absent."""
     if found is None:
         return Entry(text=UNDEFINED)
-    return estimate_entry(found, MEASURES[found.measure].spelling, axis=axis)
+    entry = estimate_entry(found, MEASURES[found.measure].spelling, axis=axis)
+    about = (found.reason or "").partition(",")[0]
+    return replace(entry, text=about) if about.startswith(ABOUT) else entry
 
 
 def measured_column(
@@ -146,10 +161,19 @@ def coverage_entry(found: Measurement | None) -> Entry:
     return number_entry(SHARE.value(found.coverage), found.coverage)
 
 
+def address(record: Record) -> str:
+    """Where the page of a result stands, relative to the leaderboard's first page."""
+    return f"{MODEL_PAGES}/{record.id}.html"
+
+
 def name_entry(of: Lookup) -> Entry:
-    """The subject's name; below it, where it can be found, or that it tests us."""
+    """The subject's name, which leads to its page; below it its home, or that it tests us."""
     subject = of.record.subject
-    return Entry(text=subject.name, sub=SELF_TEST if of.self_test else subject.repo or "")
+    tag = of.record.id.rpartition("/")[2]
+    own = tag if tag not in ("measured", "published", "pending") else ""
+    home = SELF_TEST if of.self_test else subject.repo or ""
+    sub = ", ".join(filter(None, (home, own)))
+    return Entry(text=subject.name, sub=sub, href=address(of.record))
 
 
 def shared_ranks(estimates: Mapping[str, Measurement], *, higher_is_better: bool) -> dict[str, int]:

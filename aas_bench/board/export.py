@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from aas_bench.pages.kit import Column, Entry, Table
 from aas_bench.stats.override import OUTCOMES
+from aas_bench.words import latex
 
 FORMS: Final[Mapping[str, str]] = {
     "csv": "text/csv; charset=utf-8",
@@ -18,22 +19,6 @@ FORMS: Final[Mapping[str, str]] = {
 """Suffix -> media type."""
 
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
-_TEX: Final = {
-    "\\": r"\textbackslash{}",
-    **{mark: f"\\{mark}" for mark in "&%$#_{}"},
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    '"': r"\textquotedbl{}",
-    "−": "$-$",
-    "–": "--",
-    "Δ": r"$\Delta$",
-    "κ": r"$\kappa$",
-    "λ": r"$\lambda$",
-    "\N{NARROW NO-BREAK SPACE}": r"\,",
-}
 
 
 def export(table: Table, form: str) -> bytes:
@@ -90,12 +75,12 @@ def to_parquet(table: Table) -> bytes:
 
 def to_latex(table: Table) -> bytes:
     """A tabular with the texts of the page; needs textcomp and T1 for quotation marks."""
-    head = " & ".join(_tex(column.label) for column in table.columns)
+    head = " & ".join(latex(column.label) for column in table.columns)
     align = "".join("r" if column.numeric else "l" for column in table.columns)
     lines = [f"% {_comment(table.caption)}", rf"\begin{{tabular}}{{{align}}}", r"\hline"]
     lines += [rf"{head} \\", r"\hline"]
     for row in table.rows:
-        texts = [_tex(_shown(entry)) for entry in row.entries]
+        texts = [latex(_shown(entry)) for entry in row.entries]
         if row.flag is not None:
             texts[0] += r"\,$^\dagger$"
         lines.append(" & ".join(texts) + r" \\")
@@ -135,10 +120,6 @@ def _guarded(value: Any) -> Any:
     if isinstance(value, str) and value.startswith(_FORMULA):
         return f"'{value}"
     return value
-
-
-def _tex(text: str) -> str:
-    return "".join(_TEX.get(mark, mark) for mark in text)
 
 
 def _comment(text: str) -> str:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import socket
 from typing import TYPE_CHECKING, Any, Final
 
+from aas_bench.board.current import Current
+from aas_bench.board.link_preview import LinkPreview
 from aas_bench.board.site import TABS, Site
 from aas_bench.board.submit import answer
+from aas_bench.bodies import BoundedBodies
 from aas_bench.errors import InputError
 from aas_bench.pages.live import html, load_gradio, look
 from aas_bench.pages.render import SCRIPT
@@ -17,8 +20,10 @@ if TYPE_CHECKING:
 TITLE: Final = "aas-bench leaderboard"
 SHEETS: Final = ("board/board.css",)
 LARGEST_FILE: Final = "64kb"
+LARGEST_BODY: Final = 256 * 1024
 _HEAD: Final = f'<script src="{SCRIPT}" defer></script>'
 _BOARD: Final = '<aas-board name="{0}" src="view/{0}"></aas-board>'
+_FRAME: Final = '<aas-board class="frame" name="{0}" src="view/{0}">{1}</aas-board>'
 _TEMPLATE: Final = """\
 # yaml-language-server: $schema=schema.json
 id: my_model
@@ -41,14 +46,17 @@ contact: you@example.org
 def build_app(site: Site) -> FastAPI:
     """The whole application: the page at `/`, its fragments beside it.
 
+    It follows the folder of the results, and refuses a body above `LARGEST_BODY` before it is held.
+
     Raises:
         MissingExtraError: gradio is not installed.
     """
     gr = load_gradio("the leaderboard's page")
     from aas_bench.board.routes import api
 
+    current = Current(site)
     app: FastAPI = gr.mount_gradio_app(
-        api(site),
+        api(current),
         build_blocks(site),
         path="/",
         **look(*SHEETS, head=_HEAD),
@@ -57,6 +65,8 @@ def build_app(site: Site) -> FastAPI:
         max_file_size=LARGEST_FILE,
         show_error=False,
     )
+    app.add_middleware(LinkPreview, current=current, title=TITLE)
+    app.add_middleware(BoundedBodies, most=LARGEST_BODY)
     return app
 
 
@@ -65,7 +75,7 @@ def build_blocks(site: Site) -> Any:
     import gradio as gr
 
     with gr.Blocks(title=TITLE, analytics_enabled=False) as blocks:
-        html(site.head())
+        html(_FRAME.format("head", site.head()))
         with gr.Tabs(overflow_behavior="wrap", elem_id="tabs"):
             for name, title in TABS.items():
                 with gr.Tab(title, id=name, elem_id=f"tab-{name}"):
@@ -73,7 +83,7 @@ def build_blocks(site: Site) -> Any:
                         _submit()
                     else:
                         html(_BOARD.format(name))
-        html(site.foot())
+        html(_FRAME.format("foot", site.foot()))
     return blocks
 
 

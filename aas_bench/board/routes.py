@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from aas_bench.board.export import FORMS
@@ -20,8 +21,8 @@ _HEADERS: Final = {
 _COMPRESSED_ENOUGH: Final = 1024
 
 
-def api(site: Site) -> FastAPI:
-    """An application that answers with what the site has computed.
+def api(current: Callable[[], Site]) -> FastAPI:
+    """An application that answers with what the current site has computed.
 
     Ready pages are sent as stored bytes, compressed once, and only a change of the results sends
     them again (ETag).
@@ -47,9 +48,9 @@ def api(site: Site) -> FastAPI:
         if tab == "compare-two":
             query = request.query_params
             a, b = query.get("a", ""), query.get("b", "")
-            return send(await run_in_threadpool(site.compared, a, b), request)
+            return send(await run_in_threadpool(current().compared, a, b), request)
         try:
-            page = await _page(site, tab)
+            page = await _page(current(), tab)
         except KeyError:
             raise HTTPException(404, "There is no such tab.") from None
         except AasBenchError as error:
@@ -59,6 +60,7 @@ def api(site: Site) -> FastAPI:
     async def table(request: Any) -> Any:
         file = request.path_params["file"]
         name, _, form = file.rpartition(".")
+        site = current()
         try:
             if file == "records.parquet":
                 body = await run_in_threadpool(lambda: site.collected)
@@ -70,13 +72,35 @@ def api(site: Site) -> FastAPI:
         headers = {**_HEADERS, "Content-Disposition": f'attachment; filename="{file}"'}
         return Response(body, media_type=FORMS[form], headers=headers)
 
+    async def rows(request: Any) -> Any:
+        name, query = request.path_params["table"], dict(request.query_params)
+        try:
+            page = await run_in_threadpool(current().rows, name, query)
+        except KeyError:
+            raise HTTPException(404, "There is no such table.") from None
+        return send(page, request)
+
+    async def model(request: Any) -> Any:
+        try:
+            kind, body = await run_in_threadpool(current().model, request.path_params["name"])
+        except KeyError:
+            raise HTTPException(404, "There is no such result.") from None
+        return Response(body, media_type=kind, headers=_HEADERS)
+
+    async def picture(_: Any) -> Any:
+        body = await run_in_threadpool(lambda: current().picture)
+        return Response(body, media_type="image/png", headers=_HEADERS)
+
     async def script(_: Any) -> Any:
         return Response(asset(SCRIPT), media_type="text/javascript", headers=_HEADERS)
 
     app.add_route("/view/{tab}", fragment, methods=["GET"])
     app.add_route("/table/{file}", table, methods=["GET"])
+    app.add_route("/preview.png", picture, methods=["GET"])
+    app.add_route("/rows/{table}", rows, methods=["GET"])
+    app.add_route("/model/{name:path}", model, methods=["GET"])
     app.add_route(f"/{SCRIPT}", script, methods=["GET"])
-    app.mount("/gallery", StaticFiles(directory=site.images / "gallery", check_dir=False))
+    app.mount("/gallery", StaticFiles(directory=current().images / "gallery", check_dir=False))
     return app
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 from aas_bench.board.entries import Lookup
 from aas_bench.measure.measures import MEASURES
@@ -11,6 +12,8 @@ from aas_bench.records.record import Measurement
 from aas_bench.words import NO_INTERVAL, count, listing
 
 STATUSES = ("measured", "published", "pending")
+SAME_MODEL: Final = {"hpsv2": "hpsv2.1", "blip": "blip-l-itm"}
+"""What the source calls by two names and docs/results.md takes for one."""
 
 
 def statuses(found: Iterable[Lookup]) -> str:
@@ -40,8 +43,9 @@ def sure(found: Measurement) -> str:
 
 
 def subjects(found: Iterable[Lookup], one: str) -> str:
-    """How many different subjects, as text."""
-    return count(len({each.record.subject.id for each in found}), one)
+    """How many different subjects, as text; a model under two names counts once."""
+    names = {each.record.subject.id for each in found}
+    return count(len({SAME_MODEL.get(name, name) for name in names}), one)
 
 
 def _overlap(a: Measurement, b: Measurement) -> bool:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import shutil
 import tempfile
 import threading
-import weakref
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Final, Literal
 
-from aas_bench.board.entries import Lookup
+from aas_bench.board.entries import Lookup, on_shelf
 from aas_bench.board.export import export
+from aas_bench.board.lead import marks
+from aas_bench.board.model_page import badge, model_page, preview, preview_of
 from aas_bench.board.paired import ScoreFiles
 from aas_bench.board.showcase import make_showcase
 from aas_bench.board.side_by_side import Comparison, choices, compare, default_pair
@@ -24,12 +24,14 @@ from aas_bench.board.tabs.alignment_tax import alignment_tax
 from aas_bench.board.tabs.generator_shift import generators
 from aas_bench.board.tabs.real_images import real_images
 from aas_bench.board.tabs.reward_models import headline, reward_models
+from aas_bench.board.tabs.self_test import self_test
 from aas_bench.board.tabs.tab import Tab
 from aas_bench.measure.measures import MEASURES
 from aas_bench.pages.gallery import Gallery
 from aas_bench.pages.kit import Table
 from aas_bench.pages.render import render
-from aas_bench.records.collection import Results, collect, load_results
+from aas_bench.records.accept import accepted
+from aas_bench.records.collection import Results, collect
 
 TABS: Final[Mapping[str, str]] = {
     "reward-models": "Reward models",
@@ -38,10 +40,17 @@ TABS: Final[Mapping[str, str]] = {
     "real-photographs-and-art": "Real photographs and art",
     "gallery": "Gallery",
     "compare-two": "Compare two",
+    "self-test": "Self-test",
     "submit": "Submit",
     "about": "About",
 }
 """Tabs in their order, by their name in addresses."""
+
+
+WINDOW: Final = 200
+"""Rows that the live page holds of a table at first; a longer one is filtered by the server."""
+MOST_ROWS: Final = 2000
+"""Rows that the live page ever holds of a table."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,21 +75,31 @@ class Site:
     Args:
         folder: The folder of the records.
         gallery: What the gallery shows; see `make_showcase`.
+        results: The records to show; None for those of the folder that are accepted.
+        images: Where the gallery's images lie; None makes such a folder.
 
     Raises:
         InputError: There is no such folder.
     """
 
-    def __init__(self, folder: str | Path, *, gallery: str | None = None) -> None:
+    def __init__(
+        self,
+        folder: str | Path,
+        *,
+        gallery: str | None = None,
+        results: Results | None = None,
+        images: tempfile.TemporaryDirectory[str] | None = None,
+    ) -> None:
         self.folder = Path(folder)
-        self.results: Results = load_results(self.folder)
+        self.results: Results = accepted(self.folder) if results is None else results
         self.scores = ScoreFiles(folder=self.folder)
         self._gallery_source = gallery
         self._lock = threading.RLock()
         self._pages: dict[str, Page] = {}
-        self.images = Path(tempfile.mkdtemp(prefix="aas-gallery-"))
-        weakref.finalize(self, shutil.rmtree, self.images, ignore_errors=True)
+        self._images = images or tempfile.TemporaryDirectory(prefix="aas-gallery-")
+        self.images = Path(self._images.name)
         self._compared = lru_cache(maxsize=256)(self._compare)
+        self.model = lru_cache(maxsize=256)(self._model)
 
     @cached_property
     def revision(self) -> str:
@@ -100,6 +119,7 @@ class Site:
             generators(self.results),
             alignment_tax(self.results, self.scores),
             real_images(self.results),
+            self_test(self.results),
         )
         return {tab.name: tab for tab in made}
 
@@ -116,9 +136,17 @@ class Site:
 
     def warm(self) -> None:
         """Compute every tab but the gallery, so that no reader waits for it."""
-        for tab in TABS:
-            if tab in self.tabs or tab == "about":
+        for tab in ("head", "foot", *TABS):
+            if tab in self.tabs or tab in ("head", "foot", "about"):
                 self.page(tab)
+
+    def renewed(self) -> Site:
+        """The leaderboard of the folder as it is now, with the gallery that is drawn already."""
+        fresh = Site(self.folder, gallery=self._gallery_source, images=self._images)
+        if "shown" in vars(self):
+            vars(fresh)["shown"] = self.shown
+        fresh.warm()
+        return fresh
 
     def page(self, tab: str) -> Page:
         """The fragment of a tab.
@@ -156,9 +184,20 @@ class Site:
         with tempfile.TemporaryDirectory() as folder:
             return collect(self.results, Path(folder) / "records.parquet").read_bytes()
 
+    @cached_property
+    def answer(self) -> str:
+        """The finding, in a sentence."""
+        return headline(self.results)
+
+    @cached_property
+    def picture(self) -> bytes:
+        """A PNG to show beside a link to the page: of the model that the answer is about."""
+        found = marks(on_shelf(self.results, "pairs"))
+        return preview(found[0].of) if found else preview_of("aas-bench", self.answer, "", "")
+
     def head(self) -> str:
         """Title and answer, above the tabs."""
-        return render("board/head.html.j2", answer=headline(self.results))
+        return render("board/head.html.j2", answer=self.answer)
 
     def foot(self) -> str:
         """What was refused and flagged, below the tabs."""
@@ -170,6 +209,30 @@ class Site:
             revision=self.revision,
         )
 
+    def _model(self, name: str, *, home: str = "") -> tuple[str, bytes]:
+        """The page of a result (`.html`), its badge (`.svg`) or its preview (`.png`).
+
+        Args:
+            name: The record's id and one of these endings.
+            home: File of the leaderboard's first page; "" where a server finds it.
+
+        Returns:
+            Media type and content.
+
+        Raises:
+            KeyError: There is no such result, or no such ending.
+        """
+        id_, _, ending = name.rpartition(".")
+        of = self._records[id_]
+        if ending == "html":
+            page = model_page(of, self.scores, root="../" * (id_.count("/") + 1) + home)
+            return "text/html; charset=utf-8", page.encode()
+        if ending == "svg":
+            return "image/svg+xml", badge(of).encode()
+        if ending == "png":
+            return "image/png", preview(of)
+        raise KeyError(name)
+
     def comparison(self, a: str, b: str) -> Comparison | None:
         """Two records; None where either is not there."""
         known = self._figures
@@ -178,9 +241,13 @@ class Site:
         return compare(known[a], known[b], self.scores)
 
     @cached_property
-    def _figures(self) -> Mapping[str, Lookup]:
+    def _records(self) -> Mapping[str, Lookup]:
         flags = self.results.flags()
-        return {r.id: Lookup(r, flags.get(r.id)) for r in self.results.records if r.measurements}
+        return {r.id: Lookup(r, flags.get(r.id)) for r in self.results.records}
+
+    @cached_property
+    def _figures(self) -> Mapping[str, Lookup]:
+        return {id_: of for id_, of in self._records.items() if of.record.measurements}
 
     def _compare(self, a: str, b: str) -> Page:
         text = render(
@@ -195,7 +262,12 @@ class Site:
     def _fragment(self, tab: str) -> str:
         if tab in self.tabs:
             return self.tab(tab)
-        makers: Mapping[str, Callable[[], str]] = {"gallery": self.gallery, "about": about}
+        makers: Mapping[str, Callable[[], str]] = {
+            "gallery": self.gallery,
+            "about": about,
+            "head": self.head,
+            "foot": self.foot,
+        }
         return makers[tab]()
 
     def tab(self, name: str, *, exports: Literal["view", "table"] = "view") -> str:
@@ -205,12 +277,42 @@ class Site:
             name: The tab.
             exports: Whether downloads hold what the reader sees or the whole table.
         """
-        return render("board/tab.html.j2", tab=self.tabs[name], exports=exports)
+        tab = self.tabs[name]
+        if exports == "view":
+            tab = replace(tab, table=first_rows(tab.table))
+        return render("board/tab.html.j2", tab=tab, exports=exports)
+
+    def rows(self, name: str, query: Mapping[str, str]) -> Page:
+        """The first rows of a table as the address describes it, for a page that holds not all.
+
+        Args:
+            name: The table.
+            query: As `exported`; `n`: how many rows.
+
+        Raises:
+            KeyError: There is no such table.
+        """
+        table = self.tables[name]
+        wanted = query.get("n", "")
+        most = min(int(wanted), MOST_ROWS) if wanted.isdigit() else WINDOW
+        state = State.read({key: value for key, value in query.items() if key != "n"})
+        found = apply(table, replace(state, columns=tuple(c.key for c in table.columns)))
+        shown = replace(found, rows=found.rows[:most])
+        return Page.of(render("board/rows.html.j2", t=shown, matching=len(found.rows)))
 
     def gallery(self) -> str:
         """The fragment of the gallery."""
         shown, sentence = self.shown
         return render("board/gallery.html.j2", shown=shown, sentence=sentence)
+
+
+def first_rows(table: Table) -> Table:
+    """The table as the live page first holds it."""
+    if len(table.rows) <= WINDOW:
+        return table
+    state = State(columns=tuple(column.key for column in table.columns))
+    found = apply(table, state).rows
+    return replace(table, rows=found[:WINDOW], total=len(table.rows), matching=len(found))
 
 
 def about() -> str:

@@ -9,6 +9,7 @@ from typing import Final
 
 from markupsafe import Markup
 
+from aas_bench.board.entries import MODEL_PAGES
 from aas_bench.board.export import FORMS, export
 from aas_bench.board.side_by_side import comparable, record_name
 from aas_bench.board.site import TABS, Site, about
@@ -23,7 +24,7 @@ MOST_PAIRS: Final = 300
 
 
 def write_static(site: Site, out: str | Path) -> Path:
-    """Write `index.html`, one page for each further tab, `table/` and `gallery/`.
+    """Write `index.html`, one page for each further tab, `model/`, `table/` and `gallery/`.
 
     The folder is built aside and then put in place, so that it is whole or absent.
 
@@ -52,6 +53,11 @@ def _fill(site: Site, folder: Path) -> None:
     for tab in TABS:
         file = "index" if tab == next(iter(TABS)) else tab
         write_text(folder / f"{file}.html", _page(site, tab))
+    for record in site.results.records:
+        for ending in ("html", "svg", "png"):
+            page = folder / MODEL_PAGES / f"{record.id}.{ending}"
+            page.parent.mkdir(parents=True, exist_ok=True)
+            page.write_bytes(site.model(f"{record.id}.{ending}", home="index.html")[1])
     shutil.copytree(site.images, folder, dirs_exist_ok=True)
 
 

@@ -90,8 +90,9 @@ def check(text: str) -> Checked:
     return Checked(lines=lines, submission=submission, price=price, pending=pending)
 
 
-def answer(text: str) -> str:
-    """The answer as HTML."""
+def answer(text: str | None) -> str:
+    """The answer as HTML; what a program sends in place of text counts as no text."""
+    text = text if isinstance(text, str) else ""
     checked = check(text)
     source = base64.b64encode(text.encode("utf-8", errors="replace")).decode()
     return render(

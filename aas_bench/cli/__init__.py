@@ -10,6 +10,7 @@ from aas_bench.cli import analyse, demo, leaderboard, listing, publish, scoring
 from aas_bench.cli.records import results
 from aas_bench.cli.reproduce import reproduce
 from aas_bench.errors import told_in_one_line
+from aas_bench.files import quiet_when_piped
 from aas_bench.version import __version__
 
 app = typer.Typer(
@@ -43,6 +44,7 @@ def _root(
 app.command("demo")(demo.demo)
 app.command("score")(scoring.score)
 app.command("evaluate")(scoring.evaluate)
+app.command("check-reward")(scoring.check_reward)
 app.command("analyse")(analyse.analyse)
 app.command("compare")(analyse.compare)
 app.command("report")(analyse.report)
@@ -56,5 +58,6 @@ app.add_typer(publish.app)
 
 def main() -> None:
     """Run the command line; an error raised on purpose is one line on stderr and its exit code."""
+    quiet_when_piped()
     with told_in_one_line("aas-bench"):
         raise SystemExit(app(prog_name="aas-bench", standalone_mode=False))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,13 +12,16 @@ from aas_bench.cli.options import (
     By,
     ColumnNames,
     Confidence,
+    Config,
     Generators,
     Json,
     OnMissing,
     Out,
     Resamples,
+    Revision,
     Rewards,
     Seed,
+    Split,
     TaskName,
     Ties,
     column_names,
@@ -29,9 +33,13 @@ from aas_bench.errors import InputError
 
 if TYPE_CHECKING:
     from aas_bench.tables.scores import ScoreTable
+    from aas_bench.tables.without_images import StoredColumns
 
 Table = Annotated[
-    Path, typer.Argument(help="Score table: Parquet, CSV, JSON, ... or a run directory.")
+    str,
+    typer.Argument(
+        help="Score table, run directory, build, task, Hub id, also id@revision, or hf://..."
+    ),
 ]
 
 
@@ -39,6 +47,9 @@ def analyse(
     table: Table,
     *,
     reward: Rewards = None,
+    config: Config = None,
+    split: Split = None,
+    revision: Revision = None,
     by: By = None,
     task: TaskName = None,
     generators: Generators = None,
@@ -54,18 +65,19 @@ def analyse(
     from aas_bench.cli.scoring import stored_task
     from aas_bench.measure.summary import summarise
 
-    path, scores = _read(table, reward, columns)
+    stored, scores = _read(table, reward, columns, config, split, revision)
     summary = summarise(
         scores,
         by=by,
-        task=task or stored_task(table),
+        task=task or stored_task(Path(table)),
         generators=generators,
         n_resamples=resamples,
         seed=seed,
         confidence_level=confidence,
         ties=ties,
         on_missing=on_missing,
-        source=path,
+        source=stored.file or stored.name,
+        revision=stored.commit,
         command=command_line(),
     )
     if as_json:
@@ -81,6 +93,9 @@ def compare(
     a: Annotated[str, typer.Argument(help="One reward model.")],
     b: Annotated[str, typer.Argument(help="The other reward model.")],
     *,
+    config: Config = None,
+    split: Split = None,
+    revision: Revision = None,
     resamples: Resamples = 1000,
     seed: Seed = 0,
     confidence: Confidence = 0.95,
@@ -96,7 +111,7 @@ def compare(
     from aas_bench.measure.compare import match_rewards
     from aas_bench.stats.analysis import Analysis
 
-    _, scores = _read(table, [a, b], columns)
+    stored, scores = _read(table, [a, b], columns, config, split, revision)
     analysis = Analysis(
         confidence_level=confidence,
         ties=ties,
@@ -107,7 +122,8 @@ def compare(
     match = match_rewards(scores, scores, a, b, analysis)
     assert match is not None  # a table shares its pairs with itself
     if as_json:
-        emit({"a": a, "b": b, "measure": match.measure, **match.comparison.to_dict()})
+        told = {"a": a, "b": b, "measure": match.measure, "revision": stored.commit}
+        emit({**told, **match.comparison.to_dict()})
         return
     from aas_bench.cli.text import comparison_table
 
@@ -134,25 +150,27 @@ def report(
     as_json: Json = False,
 ) -> None:
     """Write the HTML report of a run directory or a score table to a folder."""
-    from aas_bench.cli.scoring import open_pairs, stored_pairs, stored_task
+    from aas_bench.cli.scoring import open_pairs, stored_pairs, stored_run, stored_task
     from aas_bench.measure.summary import summarise
     from aas_bench.pages.report import write_report
 
-    path, scores = _read(run, reward, columns)
-    pairs = open_pairs(data, {}) if data else stored_pairs(run)
+    stored, scores = _read(run, reward, columns)
+    pairs = open_pairs(data, {}) if data else stored_pairs(Path(run))
     summary = summarise(
         scores,
         by=by,
-        task=task or stored_task(run),
+        task=task or stored_task(Path(run)),
         generators=generators,
         n_resamples=resamples,
         seed=seed,
         confidence_level=confidence,
         ties=ties,
         on_missing=on_missing,
-        source=path,
+        source=stored.file or stored.name,
+        revision=stored.commit,
         command=command_line(),
         created=now(),
+        run=stored_run(Path(run)),
     )
     index = write_report(summary, scores, pairs=pairs, out=out)
     if as_json:
@@ -162,9 +180,22 @@ def report(
 
 
 def _read(
-    source: Path, rewards: list[str] | None, columns: list[str] | None
-) -> tuple[Path, ScoreTable]:
-    from aas_bench.tables.scores import load_scores
+    source: str,
+    rewards: list[str] | None,
+    columns: list[str] | None,
+    config: str | None = None,
+    split: str | None = None,
+    revision: str | None = None,
+) -> tuple[StoredColumns, ScoreTable]:
+    """The table as it is stored, with the commit of its pairs, and its scores."""
+    from aas_bench.cli.scoring import stored_revision
+    from aas_bench.tables.open import Options
+    from aas_bench.tables.scores import ScoreTable, named_columns
+    from aas_bench.tables.without_images import read_without_images
 
-    path = source / "scores.parquet" if source.is_dir() else source
-    return path, load_scores(path, rewards=rewards, columns=column_names(columns))
+    options = Options(config=config, split=split, streaming=False, revision=revision)
+    stored = read_without_images(source, options)
+    stored = replace(stored, commit=stored.commit or stored_revision(Path(source)))
+    name = str(stored.file or stored.name)
+    found = named_columns(stored.columns, column_names(columns))
+    return stored, ScoreTable.from_columns(found, rewards=rewards, source=name)

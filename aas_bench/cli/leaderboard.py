@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import typer
 
@@ -81,6 +81,17 @@ def run(
     rewards: Annotated[
         list[str] | None, typer.Option("--rewards", "-r", help="Reward model; repeat for several.")
     ] = None,
+    reward_dtype: Annotated[
+        Literal["float32", "bfloat16", "float16"] | None,
+        typer.Option(help="Number format of the reward models; by default the official one."),
+    ] = None,
+    reward_batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Items of one call to a reward model.")
+    ] = None,
+    accept_prompt_blind: Annotated[
+        bool,
+        typer.Option("--accept-prompt-blind", help="Go on with rewards that no prompt moves."),
+    ] = False,
     preset: Preset = "default",
     seed: Annotated[int, typer.Option(min=0, help="Fixes the starting noise.")] = 0,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Images at once.")] = None,
@@ -139,7 +150,13 @@ def run(
             )
             results.append(
                 measure_generator(
-                    generated, rewards or REWARDS, device=device, progress=not as_json
+                    generated,
+                    rewards or REWARDS,
+                    device=device,
+                    dtype=reward_dtype,
+                    batch_size=reward_batch_size,
+                    accept_prompt_blind=accept_prompt_blind,
+                    progress=not as_json,
                 )
             )
         tax = alignment_tax([r.made for r in results if r.made is not None], STANDARD)

@@ -33,7 +33,8 @@ def list_names(
     width = max(len(row["name"]) for row in rows) + 2
     for row in rows:
         mark = "Self-test, synthetic: " if row.get("synthetic") else ""
-        line = f"{row['name']:<{width}}{mark}{row['summary']}"
+        difference = f" Difference: {row['difference']}." if row.get("difference") else ""
+        line = f"{row['name']:<{width}}{mark}{row['summary']}{difference}"
         typer.echo(textwrap.fill(line, COLUMNS, subsequent_indent=" " * width))
 
 

@@ -42,8 +42,8 @@ OnMissing = Annotated[
     typer.Option(help="Missing scores: stop, or drop the pairs and report the coverage."),
 ]
 Ties = Annotated[
-    Literal["original", "half"],
-    typer.Option(help="A reward tie counts for the original image, or half right."),
+    Literal["original", "half", "distorted"],
+    typer.Option(help="Whom a tie of the reward counts for: one image, or half for either."),
 ]
 ColumnNames = Annotated[
     list[str] | None,
@@ -51,6 +51,9 @@ ColumnNames = Annotated[
         "--columns", help="What your columns are, e.g. score_a=oidp,score_b=didp; may be repeated."
     ),
 ]
+Config = Annotated[str | None, typer.Option(help="Configuration of a Hub dataset.")]
+Split = Annotated[str | None, typer.Option(help="Split of the pairs.")]
+Revision = Annotated[str | None, typer.Option(help="Revision of a Hub dataset.")]
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")]
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from aas_bench.cli.options import Json, emit
 from aas_bench.errors import InputError
+
+if TYPE_CHECKING:
+    from aas_bench.publish.spaces import PublishedSpace
 
 app = typer.Typer(
     name="publish",
@@ -42,20 +46,73 @@ def metrics(
     as_json: Json = False,
 ) -> None:
     """Push the metrics as Spaces, for evaluate.load("NAMESPACE/aas_preference")."""
-    from aas_bench.publish.spaces import publish_metrics, write_metrics
+    from aas_bench.metric.install import NAMES
+    from aas_bench.publish.spaces import metric_files, publish_metrics, write_spaces
 
     if dry_run is not None:
-        if create_pr or private:
-            msg = "--dry-run pushes nothing. Leave out --create-pr and --private."
-            raise InputError(msg)
-        folders = write_metrics(dry_run)
-        if as_json:
-            emit({"written": [str(folder) for folder in folders]})
-            return
-        for folder in folders:
-            typer.echo(f"written {folder}")
+        _refuse_with_dry_run(create_pr=create_pr, private=private)
+        spaces = {name: metric_files(name, namespace=repo_namespace) for name in NAMES}
+        _tell_written(write_spaces(dry_run, spaces), as_json=as_json)
         return
     published = publish_metrics(namespace=repo_namespace, create_pr=create_pr, private=private)
+    _tell_published(published, as_json=as_json)
+
+
+@app.command()
+def leaderboard(
+    folder: Annotated[Path, typer.Argument(help="The leaderboard's folder.")] = Path("leaderboard"),
+    *,
+    push: Annotated[str | None, typer.Option(help="Push to this Space, owner/name.")] = None,
+    dry_run: Annotated[
+        Path | None, typer.Option("--dry-run", help="Write to this folder; push nothing.")
+    ] = None,
+    send_to: Annotated[
+        str | None,
+        typer.Option(help="Where readers send results: owner/name, https://... or mailto:..."),
+    ] = None,
+    create_pr: Annotated[
+        bool, typer.Option("--create-pr", help="Open a pull request instead of pushing.")
+    ] = False,
+    private: Annotated[
+        bool, typer.Option("--private", help="A Space that is new becomes private.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Push the leaderboard as a Space with the wheel that it runs."""
+    from aas_bench.publish.spaces import leaderboard_files, publish_space, write_spaces
+    from aas_bench.publish.sync import Target, check_access
+
+    if (dry_run is None) == (push is None):
+        msg = "give either --dry-run FOLDER or --push SPACE."
+        raise InputError(msg)
+    if push is None:
+        assert dry_run is not None
+        _refuse_with_dry_run(create_pr=create_pr, private=private)
+        files = leaderboard_files(folder, send_to=send_to)
+        _tell_written(write_spaces(dry_run, {"leaderboard": files}), as_json=as_json)
+        return
+    target = Target(repo=push, kind="space", create_pr=create_pr, private=private)
+    files = leaderboard_files(folder, send_to=send_to)
+    check_access(target)
+    published = publish_space(target, files)
+    _tell_published([published], as_json=as_json)
+
+
+def _refuse_with_dry_run(*, create_pr: bool, private: bool) -> None:
+    if create_pr or private:
+        msg = "--dry-run pushes nothing. Leave out --create-pr and --private."
+        raise InputError(msg)
+
+
+def _tell_written(folders: Sequence[Path], *, as_json: bool) -> None:
+    if as_json:
+        emit({"written": [str(folder) for folder in folders]})
+        return
+    for folder in folders:
+        typer.echo(f"written {folder}")
+
+
+def _tell_published(published: Sequence[PublishedSpace], *, as_json: bool) -> None:
     if as_json:
         emit({"published": [asdict(space) for space in published]})
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -121,6 +122,52 @@ def collect(
     for refused in loaded.refused:
         typer.echo(f"refused: {refused.file}: {refused.reason}", err=True)
     typer.echo(f"{len(loaded.records)} records: {out}")
+
+
+@results.command()
+def snapshot(
+    folder: Annotated[Path, typer.Argument(help="A folder of records.")],
+    *,
+    to: Annotated[Path, typer.Option("--to", help="Where snapshots are kept.")],
+    version: Annotated[
+        str | None, typer.Option(help="Name of the snapshot; left out, today's date.")
+    ] = None,
+) -> None:
+    """Freeze the accepted records as a dated table that can be cited."""
+    from aas_bench.records.accept import accepted
+    from aas_bench.records.snapshot import freeze
+
+    today = date.fromisoformat(now()[:10])
+    results = accepted(folder)
+    place = freeze(results, to, version=version or today.isoformat(), today=today)
+    for refused in results.refused:
+        typer.echo(_plain(f"left out: {refused.file}: {refused.reason}"), err=True)
+    typer.echo(f"{len(results.records)} records: {place}")
+
+
+@results.command()
+def diff(
+    before: Annotated[Path, typer.Argument(help="The earlier snapshot.")],
+    after: Annotated[Path, typer.Argument(help="The later one.")],
+    *,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="HTML page to write.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Tell what changed between two snapshots."""
+    from aas_bench.records.snapshot import changes, read
+
+    found = changes(read(before), read(after))
+    if out is not None:
+        from aas_bench.board.difference import write_page
+
+        write_page(found, out, before=before.name, after=after.name)
+    if as_json:
+        emit({"n_changes": len(found), "changes": [each.to_dict() for each in found]})
+        return
+    for each in found:
+        told = " ".join(filter(None, (each.record, each.measure, each.of)))
+        typer.echo(_plain(f"{each.kind}: {told}: {each.before} -> {each.after}"))
+    typer.echo(f"{len(found)} changes")
 
 
 def _print(verdicts: Sequence[Verdict]) -> None:

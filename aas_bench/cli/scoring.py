@@ -1,8 +1,9 @@
-"""`score` and `evaluate`."""
+"""`check-reward`, `score` and `evaluate`."""
 
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -12,12 +13,15 @@ from aas_bench.cli.options import (
     By,
     ColumnNames,
     Confidence,
+    Config,
     Generators,
     Json,
     OnMissing,
     Out,
     Resamples,
+    Revision,
     Seed,
+    Split,
     TaskName,
     Ties,
     column_names,
@@ -30,25 +34,32 @@ from aas_bench.cli.options import (
 if TYPE_CHECKING:
     from datasets import Dataset, IterableDataset
 
+    from aas_bench.measure.summary import Summary
     from aas_bench.tables.scores import ScoreTable
 
 PAIRS = "pairs.json"
+RUN = "run.json"
 
 Data = Annotated[
     str,
     typer.Option(
         "--data",
         "-d",
-        help="A task (see: list tasks), a table, a folder or a Hub id.",
+        help="A task (see: list tasks), a table, a folder, a Hub id, also id@revision, or hf://...",
+    ),
+]
+SeveralData = Annotated[
+    list[str],
+    typer.Option(
+        "--data",
+        "-d",
+        help="As for score; repeat it to see several sets side by side, e.g. Pick-a-Pic and ours.",
     ),
 ]
 Rewards = Annotated[
     list[str],
     typer.Option("--reward", "-r", help="Reward model; repeat for several. See: list rewards."),
 ]
-Config = Annotated[str | None, typer.Option(help="Configuration of a Hub dataset.")]
-Split = Annotated[str | None, typer.Option(help="Split of the pairs.")]
-Revision = Annotated[str | None, typer.Option(help="Revision of a Hub dataset.")]
 Limit = Annotated[int | None, typer.Option(min=1, help="Only the first so many pairs.")]
 Images = Annotated[
     Path | None,
@@ -74,6 +85,13 @@ Device = Annotated[str | None, typer.Option(help="Where the model runs, e.g. cud
 Dtype = Annotated[
     Literal["float32", "bfloat16", "float16"] | None,
     typer.Option(help="Number format; by default the official one."),
+]
+AcceptPromptBlind = Annotated[
+    bool,
+    typer.Option(
+        "--accept-prompt-blind",
+        help="Go on with a model to which all prompts are one, or whose tokenizer lacks words.",
+    ),
 ]
 OnError = Annotated[
     Literal["record", "raise"],
@@ -102,6 +120,7 @@ def score(
     dtype: Dtype = None,
     on_error: OnError = "record",
     columns: ColumnNames = None,
+    accept_prompt_blind: AcceptPromptBlind = False,
     as_json: Json = False,
 ) -> None:
     """Score the pairs with one or several reward models; the same command continues a run."""
@@ -115,6 +134,7 @@ def score(
         "batch_size": batch_size,
         "workers": workers,
         "on_error": on_error,
+        "accept_prompt_blind": accept_prompt_blind,
     }
     run |= {"device": device, "dtype": dtype, "progress": not as_json}
     table, _ = _score(data, options, reward, out, run)
@@ -127,7 +147,7 @@ def score(
 
 def evaluate(
     *,
-    data: Data,
+    data: SeveralData,
     reward: Rewards,
     out: Out,
     config: Config = None,
@@ -144,6 +164,7 @@ def evaluate(
     device: Device = None,
     dtype: Dtype = None,
     on_error: OnError = "record",
+    accept_prompt_blind: AcceptPromptBlind = False,
     by: By = None,
     task: TaskName = None,
     generators: Generators = None,
@@ -157,8 +178,6 @@ def evaluate(
 ) -> None:
     """Score the pairs, analyse the scores and write the report to OUT/report."""
     from aas_bench.cli.text import summary_table
-    from aas_bench.measure.summary import summarise
-    from aas_bench.pages.report import write_report
 
     options = {"config": config, "split": split, "revision": revision, "limit": limit}
     options |= own_images(images, missing_images) | named_columns(columns)
@@ -169,30 +188,138 @@ def evaluate(
         "batch_size": batch_size,
         "workers": workers,
         "on_error": on_error,
+        "accept_prompt_blind": accept_prompt_blind,
     }
     run |= {"device": device, "dtype": dtype, "progress": not as_json}
-    table, pairs = _score(data, options, reward, out, run)
-    summary = summarise(
-        table,
-        by=by,
-        task=task or stored_task(out),
-        generators=generators,
-        n_resamples=resamples,
-        seed=seed,
-        confidence_level=confidence,
-        ties=ties,
-        on_missing=on_missing,
-        source=out / "scores.parquet",
-        command=command_line(),
-        created=now(),
-        run=json.loads((out / "run.json").read_text(encoding="utf-8")),
-    )
-    index = write_report(summary, table, pairs=pairs, out=out / "report")
+    analysis: dict[str, Any] = {
+        "by": by,
+        "task": task,
+        "generators": generators,
+        "n_resamples": resamples,
+        "seed": seed,
+        "confidence_level": confidence,
+        "ties": ties,
+        "on_missing": on_missing,
+    }
+    if len(data) > 1:
+        _side_by_side(data, options, reward, out, run, analysis, as_json=as_json)
+        return
+    summary, index = _evaluated(data[0], options, reward, out, run, analysis)
     if as_json:
         emit({"report": str(index), **summary.to_dict()})
         return
     summary_table(summary, groups=by is not None)
     typer.echo(f"report: {index}")
+
+
+def check_reward(
+    reward: Annotated[str, typer.Argument(help="Reward model. See: list rewards.")],
+    *,
+    data: Annotated[
+        str | None,
+        typer.Option("--data", "-d", help="The job: its prompts are looked at, its time told."),
+    ] = None,
+    config: Config = None,
+    split: Split = None,
+    revision: Revision = None,
+    limit: Limit = None,
+    batch_size: BatchSize = None,
+    device: Device = None,
+    dtype: Dtype = None,
+    as_json: Json = False,
+) -> None:
+    """Check a reward model before its scores are believed; leaves with 1 where a check fails.
+
+    Does the prompt move the score, does the tokenizer know the words, are scores finite, equal
+    alone and in a batch, and twice; what half precision changes, and what a job takes. Leaves with
+    2 where the model cannot be loaded.
+    """
+    from aas_bench.checks.check_reward import check_reward as check
+
+    options = {"config": config, "split": split, "revision": revision, "limit": limit}
+    pairs = None if data is None else open_pairs(data, options)
+    found = check(reward, pairs=pairs, device=device, dtype=dtype, batch_size=batch_size)
+    if as_json:
+        emit(found.to_dict())
+    else:
+        typer.echo(found)
+    if not found.passed:
+        raise typer.Exit(1)
+
+
+def _evaluated(
+    data: str,
+    options: dict[str, Any],
+    reward: list[str],
+    out: Path,
+    run: dict[str, Any],
+    analysis: dict[str, Any],
+) -> tuple[Summary, Path]:
+    """The summary of one set, and its report."""
+    from aas_bench.measure.summary import summarise
+    from aas_bench.pages.report import write_report
+
+    table, pairs = _score(data, options, reward, out, dict(run))
+    about = stored_run(out)
+    summary = summarise(
+        table,
+        **analysis | {"task": analysis["task"] or stored_task(out)},
+        source=out / "scores.parquet",
+        revision=stored_revision(out),
+        command=command_line(),
+        created=now(),
+        run=about,
+    )
+    return summary, write_report(summary, table, pairs=pairs, out=out / "report")
+
+
+def _side_by_side(
+    data: list[str],
+    options: dict[str, Any],
+    reward: list[str],
+    out: Path,
+    run: dict[str, Any],
+    analysis: dict[str, Any],
+    *,
+    as_json: bool,
+) -> None:
+    """Each set in a folder of its own, and one table of all of them."""
+    from aas_bench.cli.text import trade_off_table
+    from aas_bench.errors import InputError
+    from aas_bench.files import json_bytes, write_atomically
+    from aas_bench.measure.trade_off import Side, TradeOff
+    from aas_bench.pages.trade_off_page import trade_off_page
+
+    if options["revision"] is not None:
+        msg = "--revision is of one --data. Write it behind each: owner/name@revision."
+        raise InputError(msg)
+    names = _folder_names(data)
+    summaries = [
+        _evaluated(each, options, reward, out / name, run, analysis)[0]
+        for each, name in zip(data, names, strict=True)
+    ]
+    found = TradeOff(
+        sides=tuple(map(Side.of, names, data, summaries)),
+        confidence_level=analysis["confidence_level"],
+    )
+    write_atomically(out / "trade_off.json", json_bytes(found.to_dict()))
+    page = write_atomically(out / "index.html", trade_off_page(found).encode())
+    if as_json:
+        emit({"report": str(page), **found.to_dict()})
+        return
+    trade_off_table(found)
+    typer.echo(f"report: {page}")
+
+
+def _folder_names(data: list[str]) -> list[str]:
+    """A short name for each set, told apart by a number where two are the same."""
+    from aas_bench.tables.open import without_revision
+
+    names = [re.sub(r"[^\w.-]+", "_", Path(without_revision(d)).stem).strip("._") for d in data]
+    return [
+        f"{name or 'set'}_{number}" if names.count(name) > 1 or not name else name
+        for number, name in enumerate(names, start=1)
+    ]
 
 
 def own_images(images: Path | None, on_missing: str) -> dict[str, Any]:
@@ -226,6 +353,11 @@ def stored_pairs(run: Path) -> Dataset | IterableDataset | None:
     return open_pairs(stored.pop("source"), stored | {"streaming": False})
 
 
+def stored_run(run: Path) -> dict[str, Any] | None:
+    """How a run directory was scored, and what was found of its models; None where it is none."""
+    return _json(run / RUN)
+
+
 def stored_task(run: Path) -> str | None:
     """The task that a run directory was scored on by name; None where it was not."""
     from aas_bench.tasks.catalog import TASKS
@@ -234,13 +366,23 @@ def stored_task(run: Path) -> str | None:
     return None if stored is None or stored["source"] not in TASKS else stored["source"]
 
 
+def stored_revision(run: Path) -> str | None:
+    """The Hub's commit of the pairs of a run directory; None where it does not say."""
+    about = stored_run(run)
+    return None if about is None else about.get("revision")
+
+
 def _stored(run: Path) -> dict[str, Any] | None:
     """The source and options of the pairs of a run directory; None where it does not say."""
+    return _json(run / PAIRS)
+
+
+def _json(file: Path) -> dict[str, Any] | None:
     try:
-        stored: dict[str, Any] = json.loads((run / PAIRS).read_text(encoding="utf-8"))
+        found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         return None
-    return stored
+    return found
 
 
 def _beside_placebos(pairs: Any, placebos: str, n_placebos: int) -> Dataset:
@@ -264,6 +406,7 @@ def _score(
     from aas_bench.files import json_bytes, write_atomically
     from aas_bench.rewards.catalog import load_reward
     from aas_bench.run.score import score as score_pairs
+    from aas_bench.tables.open import commit_of, without_revision
 
     device, dtype = run.pop("device"), run.pop("dtype")
     placebos, n_placebos = run.pop("placebos"), run.pop("n_placebos")
@@ -274,5 +417,7 @@ def _score(
         if placebos != "none":
             pairs = _beside_placebos(pairs, placebos, n_placebos)
         table = score_pairs(pairs, models, out=out, **run)
-    write_atomically(out / PAIRS, json_bytes({"source": data, **options}))
+    if not Path(data).exists():  # the very commit, of which a later report shows the images
+        options = {**options, "revision": commit_of(pairs)}
+    write_atomically(out / PAIRS, json_bytes({"source": without_revision(data), **options}))
     return table, pairs

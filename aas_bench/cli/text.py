@@ -12,7 +12,9 @@ from aas_bench.words import NO_INTERVAL, UNDEFINED, Bounded, Spelling, plain_nam
 if TYPE_CHECKING:
     from aas_bench.measure.analyses.task_report import Breakdown, TaskReport
     from aas_bench.measure.compare import Match
+    from aas_bench.measure.results import Group
     from aas_bench.measure.summary import Summary
+    from aas_bench.measure.trade_off import TradeOff
     from aas_bench.stats.estimate import Estimate
 
 LONGEST_NAME: Final = 24
@@ -22,7 +24,7 @@ _PLAIN: Final = Spelling(digits=3)
 
 def summary_table(summary: Summary, *, groups: bool = False) -> None:
     """One row per reward model, then one sentence per reward model, then the groups if wanted."""
-    from aas_bench.pages.findings import finding
+    from aas_bench.pages.findings import finding, over_wordings, unlabelled
 
     console = Console(highlight=False, markup=False)
     if not summary.paired:
@@ -42,18 +44,30 @@ def summary_table(summary: Summary, *, groups: bool = False) -> None:
         grid.add_row(
             printable(name),
             f"{reward.headline.n:,}",
-            stacked(reward.headline),
+            stacked(reward.headline) + _by_ties(reward, summary.measure),
             stacked(found.understood if found else None),
-            stacked(found.override_rate if found else None),
+            stacked(found.override_rate if found else None) + _by_ties(reward, "override_rate"),
             f"{reward.coverage:.1%}",
         )
     console.print(grid)
     for name, reward in summary.rewards.items():
-        if reward.override is not None:
+        if reward.override is not None or reward.choices.tied.value:
             console.print(f"{printable(name)} {finding(reward)}")
+    for name, reward in summary.rewards.items():
+        if said := over_wordings(reward):
+            console.print(f"{printable(name)} {said}")
+    if said := unlabelled(summary):
+        console.print(said)
     if groups:
         _group_table(console, summary, headline)
     _task_tables(console, summary)
+
+
+def _by_ties(reward: Group, measure: str) -> str:
+    """A line under a rate: the least and the most that it can be as ties count."""
+    rates = [each.value for each in reward.by_ties(measure).values() if each.value is not None]
+    ends = [f"{end:.2f}" for end in (min(rates), max(rates))] if rates else []
+    return f"\nties {' to '.join(ends)}" if len(set(ends)) > 1 else ""
 
 
 def _task_tables(console: Console, summary: Summary) -> None:
@@ -124,6 +138,24 @@ def _group_table(console: Console, summary: Summary, headline: str) -> None:
     console.print(grid)
     if len(names) > MOST_GROUPS:
         console.print(f"and {len(names) - MOST_GROUPS:,} more groups; --json has them all")
+
+
+def trade_off_table(found: TradeOff) -> None:
+    """One row per reward model, one column per set."""
+    console = Console(highlight=False, markup=False)
+    console.print(f"{found.confidence_level:.0%} intervals, over the base prompts of each set")
+    grid = Table(box=None, pad_edge=False, header_style="bold")
+    grid.add_column("reward", no_wrap=True)
+    for side in found.sides:
+        figure = "accuracy" if side.measure == "accuracy" else "chose asked"
+        head = f"{printable(side.name)}\n{figure}, {side.n_pairs:,} pairs"
+        grid.add_column(head, justify="right", no_wrap=True)
+    for reward in found.rewards:
+        shares = [stacked(side.headlines[reward]) for side in found.sides]
+        grid.add_row(printable(reward), *shares)
+    console.print(grid)
+    for side in (side for side in found.sides if side.n_label_ties):
+        console.print(f"{printable(side.name)}: ties of the labels left out: {side.n_label_ties:,}")
 
 
 def comparison_table(a: str, b: str, match: Match) -> None:

@@ -7,12 +7,13 @@ is one row, and whatever reads a Summary, a record or the leaderboard has it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
 
-from aas_bench.measure.view import View
+from aas_bench.measure.view import TIES, View
 from aas_bench.registry import Registry
 from aas_bench.stats.estimate import Estimate
+from aas_bench.stats.latent import LEAST_WORDINGS, ONE_WORDING, spread_of
 from aas_bench.tasks.task import Kind
 from aas_bench.words import SHARE, Spelling
 
@@ -95,6 +96,22 @@ class Measure:
 NO_FOUR: Final = Estimate(value=None, n=0, coverage=0.0, reason="no pair has all four scores")
 
 
+NO_LATENT: Final = "the original prompt has fewer than four wordings: noise under it is not known"
+
+
+def _over_ties(compute: Compute) -> Compute:
+    """A rate that rests on what a tie counts as, under every rule where there are ties."""
+
+    def over(view: View) -> Iterator[Placed]:
+        yield from compute(view)
+        for ties in TIES if view.whole and view.has_ties else ():
+            for placed in compute(view.under(ties)):
+                if placed.by is None:
+                    yield replace(placed, by="ties", group=ties)
+
+    return over
+
+
 def _preference(name: str) -> Compute:
     def compute(view: View) -> Iterator[Placed]:
         if view.preference is not None:
@@ -139,6 +156,83 @@ def _chosen(view: View) -> Iterator[Placed]:
     elif view.override is not None:
         yield Placed(estimate=view.override.chosen)
     yield from _by_wording(view, "chosen")
+
+
+def _choices(name: str) -> Compute:
+    def compute(view: View) -> Iterator[Placed]:
+        yield Placed(estimate=getattr(view.choices, name))
+
+    return compute
+
+
+def _over_wordings(measure: str) -> Compute:
+    def compute(view: View) -> Iterator[Placed]:
+        found = view.over_wordings
+        if found is not None and measure == ("accuracy" if view.preference else "chosen"):
+            yield Placed(estimate=found)
+
+    return compute
+
+
+def _averaged(name: str) -> Compute:
+    def compute(view: View) -> Iterator[Placed]:
+        if view.wordings is not None:
+            yield Placed(estimate=getattr(view.wordings.average, name))
+
+    return compute
+
+
+def _wording_spread(view: View) -> Iterator[Placed]:
+    """Of each rate between wordings, where there are two."""
+    found = view.wordings
+    if view.over_wordings is None or view.consistency is None:
+        return
+    rates = [each.value for each in view.consistency.accuracy_by_wording.values()]
+    yield _spread(view, "headline", spread_of(rates))
+    if found is not None:
+        yield _spread(view, "understood", found.understood_spread)
+        yield _spread(view, "override_rate", found.override_rate_spread)
+
+
+def _spread(view: View, of: str, value: float | None) -> Placed:
+    assert view.over_wordings is not None
+    return replace(_told(view, value), by="rate", group=of)
+
+
+def _told(view: View, value: float | None) -> Placed:
+    """A number of all pairs with two wordings that has no interval."""
+    assert view.over_wordings is not None
+    reason = "a wording has none" if value is None else "no interval: wordings are too few for one"
+    return Placed(
+        estimate=replace(view.over_wordings, value=value, low=None, high=None, reason=reason)
+    )
+
+
+def _wording_noise(name: str) -> Compute:
+    def compute(view: View) -> Iterator[Placed]:
+        found = view.wordings
+        if found is not None:
+            placed = _told(view, getattr(found, name))
+            reason = ONE_WORDING if found.noise is None else "wordings change nothing"
+            if placed.estimate.value is None:
+                placed = replace(placed, estimate=replace(placed.estimate, reason=reason))
+            yield placed
+
+    return compute
+
+
+def _latent(name: str) -> Compute:
+    def compute(view: View) -> Iterator[Placed]:
+        found = view.wordings
+        if view.latent is not None:
+            yield Placed(estimate=getattr(view.latent, name))
+        elif found is not None and found.n_wordings >= LEAST_WORDINGS:
+            none = replace(
+                found.average.response, value=None, low=None, high=None, reason=NO_LATENT
+            )
+            yield Placed(estimate=none)
+
+    return compute
 
 
 def _knob(measure: str) -> Compute:
@@ -196,7 +290,7 @@ MEASURES: Final = Registry(
             formula="share of labelled pairs in which (d_a > 0) agrees with the label",
             higher_is_better=True,
             chance=0.5,
-            compute=_preference("accuracy"),
+            compute=_over_ties(_preference("accuracy")),
         ),
         Measure(
             name="balanced_accuracy",
@@ -204,14 +298,14 @@ MEASURES: Final = Registry(
             formula="mean of the hit rates on label 1 and on label 0",
             higher_is_better=True,
             chance=0.5,
-            compute=_preference("balanced_accuracy"),
+            compute=_over_ties(_preference("balanced_accuracy")),
         ),
         Measure(
             name="f1",
             label="F1",
             formula="2 tp / (2 tp + fp + fn), positive: the requested image wins",
             higher_is_better=True,
-            compute=_preference("f1"),
+            compute=_over_ties(_preference("f1")),
         ),
         Measure(
             name="auroc",
@@ -228,7 +322,7 @@ MEASURES: Final = Registry(
             higher_is_better=True,
             chance=0.0,
             unit="kappa",
-            compute=_preference("cohen_kappa"),
+            compute=_over_ties(_preference("cohen_kappa")),
         ),
         Measure(
             name="chosen",
@@ -236,35 +330,50 @@ MEASURES: Final = Registry(
             formula="mean(d_a > 0): the requested image scores higher under its prompt",
             higher_is_better=True,
             chance=0.5,
-            compute=_chosen,
+            compute=_over_ties(_chosen),
+        ),
+        Measure(
+            name="polished",
+            label="Preferred the polished image",
+            formula="mean(d_a < 0): the polished image scores higher under the request",
+            higher_is_better=False,
+            chance=0.5,
+            compute=_choices("polished"),
+        ),
+        Measure(
+            name="tied",
+            label="Tied",
+            formula="mean(d_a = 0): both images score the same, as far as their numbers tell",
+            higher_is_better=None,
+            compute=_choices("tied"),
         ),
         Measure(
             name="followed",
             label="Followed",
             formula="share with d_a > d_o and d_a > 0",
             higher_is_better=True,
-            compute=_override("followed"),
+            compute=_over_ties(_override("followed")),
         ),
         Measure(
             name="overridden",
             label="Overridden",
             formula="share with d_a > d_o and d_a <= 0: moved, and the other won",
             higher_is_better=False,
-            compute=_override("overridden"),
+            compute=_over_ties(_override("overridden")),
         ),
         Measure(
             name="missed",
             label="Missed",
             formula="share with d_a <= d_o and d_a <= 0: not moved, and the other won",
             higher_is_better=False,
-            compute=_override("missed"),
+            compute=_over_ties(_override("missed")),
         ),
         Measure(
             name="lucky",
             label="Lucky",
             formula="share with d_a <= d_o and d_a > 0: chosen without having moved",
             higher_is_better=None,
-            compute=_override("lucky"),
+            compute=_over_ties(_override("lucky")),
         ),
         Measure(
             name="moved",
@@ -272,7 +381,7 @@ MEASURES: Final = Registry(
             formula="share with d_a > d_o: noise moves half",
             higher_is_better=True,
             chance=0.5,
-            compute=_override("moved"),
+            compute=_over_ties(_override("moved")),
         ),
         Measure(
             name="response",
@@ -297,7 +406,7 @@ MEASURES: Final = Registry(
             formula="O = [P(request > placebo, request <= 0) - P(request < placebo, placebo <= 0)]"
             " / u over pairs labelled 1; undefined where u may be 0",
             higher_is_better=False,
-            compute=_placebo("override_rate"),
+            compute=_over_ties(_placebo("override_rate")),
         ),
         Measure(
             name="overridden_share",
@@ -305,7 +414,7 @@ MEASURES: Final = Registry(
             formula="O u: followed the request, and the polished image won all the same",
             higher_is_better=False,
             unit="net share",
-            compute=_placebo("overridden"),
+            compute=_over_ties(_placebo("overridden")),
         ),
         Measure(
             name="crossing",
@@ -401,6 +510,97 @@ MEASURES: Final = Registry(
             formula="share of requests with one choice in all wordings",
             higher_is_better=True,
             compute=_unanimous,
+            scope="whole",
+            kinds=("reward_model",),
+        ),
+        Measure(
+            name="accuracy_over_wordings",
+            label="Accuracy over wordings",
+            formula="accuracy over all wordings of the pairs that have two or more",
+            higher_is_better=True,
+            chance=0.5,
+            compute=_over_wordings("accuracy"),
+            scope="whole",
+            kinds=("reward_model",),
+        ),
+        Measure(
+            name="chosen_over_wordings",
+            label="Chose what was asked, over wordings",
+            formula="mean(d_a > 0) over all wordings of the pairs that have two or more",
+            higher_is_better=True,
+            chance=0.5,
+            compute=_over_wordings("chosen"),
+            scope="whole",
+            kinds=("reward_model",),
+        ),
+        Measure(
+            name="understood_over_wordings",
+            label="Net move, over wordings",
+            formula="u with what the model does averaged over the wordings of a pair",
+            higher_is_better=True,
+            chance=0.0,
+            unit="net share",
+            compute=_averaged("understood"),
+            scope="whole",
+            kinds=("reward_model",),
+        ),
+        Measure(
+            name="override_rate_over_wordings",
+            label="Override rate, over wordings",
+            formula="O with what the model does averaged over the wordings of a pair",
+            higher_is_better=False,
+            compute=_averaged("override_rate"),
+            scope="whole",
+            kinds=("reward_model",),
+        ),
+        Measure(
+            name="wording_spread",
+            label="Spread between wordings",
+            formula="standard deviation of a rate between wordings",
+            higher_is_better=False,
+            unit="ratio",
+            compute=_wording_spread,
+            scope="whole",
+            kinds=("reward_model",),
+        ),
+        Measure(
+            name="wording_noise",
+            label="Noise between wordings",
+            formula="standard deviation of d_a between the wordings of a pair, pooled over pairs",
+            higher_is_better=False,
+            unit="score",
+            compute=_wording_noise("noise"),
+            scope="whole",
+            kinds=("reward_model",),
+        ),
+        Measure(
+            name="signal_to_noise",
+            label="Signal to noise",
+            formula="mean(request - placebo) / (sqrt(2) noise between wordings)",
+            higher_is_better=True,
+            unit="ratio",
+            digits=2,
+            compute=_wording_noise("signal_to_noise"),
+            scope="whole",
+            kinds=("reward_model",),
+        ),
+        Measure(
+            name="latent_understood",
+            label="Net move under the noise",
+            formula="u, against P_o, of the gains that four or more wordings are noise around",
+            higher_is_better=True,
+            chance=0.0,
+            unit="net share",
+            compute=_latent("understood"),
+            scope="whole",
+            kinds=("reward_model",),
+        ),
+        Measure(
+            name="latent_override_rate",
+            label="Override rate under the noise",
+            formula="O, against P_o, of the gains that four or more wordings are noise around",
+            higher_is_better=False,
+            compute=_latent("override_rate"),
             scope="whole",
             kinds=("reward_model",),
         ),

@@ -14,6 +14,7 @@ from aas_bench.run.provenance import versions
 def origin(
     *,
     source: str | Path | None,
+    revision: str | None,
     command: str | None,
     created: str | None,
     run: Mapping[str, Any] | None,
@@ -23,6 +24,7 @@ def origin(
 
     Args:
         source: File that the scores came from; its SHA-256 is taken where it is a file.
+        revision: The Hub's commit of the pairs or the table.
         command: Command line that asked for the summary.
         created: Time stamp.
         run: What is known about how the scores were made.
@@ -33,6 +35,7 @@ def origin(
         "command": command,
         "source": None if source is None else str(source),
         "source_sha256": _sha256(source),
+        "revision": revision,
         "versions": {"python": platform.python_version(), **versions()},
         **options,
         "run": None if run is None else dict(run),

@@ -8,19 +8,19 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias, get_args
 
 from aas_bench import words
-from aas_bench.errors import InputError
+from aas_bench.errors import InputError, UnknownNameError
 from aas_bench.measure.analyses.task_report import TaskReport
 from aas_bench.measure.measurement import Measurement
 from aas_bench.measure.measures import MEASURES, Placed
 from aas_bench.stats.analysis import Analysis
 from aas_bench.stats.consistency import Consistency
 from aas_bench.stats.dose import DoseResponse
-from aas_bench.stats.estimate import Estimate
+from aas_bench.stats.estimate import Estimate, Ties
 from aas_bench.stats.generation import GeneratorShift
 from aas_bench.stats.override import OUTCOMES, Override
+from aas_bench.stats.placebo import FailedImages, PlaceboOverride
 from aas_bench.stats.placebo import Kind as PlaceboKind
-from aas_bench.stats.placebo import PlaceboOverride
-from aas_bench.stats.preference import Preference
+from aas_bench.stats.preference import Choices, Preference
 from aas_bench.stats.rescaling import Rescaling
 from aas_bench.stats.strength import StrengthCurve
 from aas_bench.tasks.task import Kind
@@ -40,6 +40,7 @@ class Group:
         preference: Agreement of the choices with the labels; None where no pair has a label.
         chosen: Share of pairs in which the image that was asked for scores higher; given only
             where no pair has a label.
+        choices: Pairs chosen as asked, not so, and tied.
         override: Where the score moved, in four outcomes; None where the original prompt was not
             scored.
         placebo: Following and override against the headline's placebo requests; None where no
@@ -50,6 +51,7 @@ class Group:
     n: int
     preference: Preference | None
     chosen: Estimate | None
+    choices: Choices
     override: Override | None
     placebo: PlaceboOverride | None
     figures: Figures
@@ -61,6 +63,18 @@ class Group:
         assert estimate is not None
         return estimate
 
+    def by_ties(self, measure: str) -> dict[Ties, Estimate]:
+        """A rate by what a tie counts as; empty where that changes nothing.
+
+        A group of some of the pairs has but the rate itself.
+        """
+        found: dict[Any, Estimate] = {
+            placed.group: placed.estimate
+            for placed in self.figures.get(measure, ())
+            if placed.by == "ties"
+        }
+        return found if len({each.value for each in found.values()}) > 1 else {}
+
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values; `preference` or `chosen`, whichever applies."""
         choice = (
@@ -70,7 +84,14 @@ class Group:
         )
         override = None if self.override is None else self.override.to_dict()
         placebo = None if self.placebo is None else self.placebo.to_dict()
-        return {"n": self.n, **choice, "override": override, "placebo": placebo}
+        choices = self.choices.to_dict()
+        return {
+            "n": self.n,
+            **choice,
+            "choices": choices,
+            "override": override,
+            "placebo": placebo,
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +133,8 @@ class RewardSummary(Group):
         consistency: Agreement between wordings; None where the table has no wordings.
         truncation: Cut prompts; None where the table does not say.
         coverage: Share of the pairs that this reward model scored under the distorted prompt.
+        failed: What is left of the override rate if a tenth of the images failed to show their
+            request; None where labels say which did, or the rate is undefined.
     """
 
     placebos: Mapping[PlaceboKind, PlaceboOverride]
@@ -124,6 +147,7 @@ class RewardSummary(Group):
     consistency: Consistency | None
     truncation: Truncation | None
     coverage: float
+    failed: FailedImages | None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values; the knob as plain lists under its measure's name."""
@@ -139,7 +163,16 @@ class RewardSummary(Group):
             "consistency": None if self.consistency is None else self.consistency.to_dict(),
             "truncation": None if self.truncation is None else self.truncation.to_dict(),
             "coverage": self.coverage,
+            "failed_images": None if self.failed is None else self.failed.to_dict(),
         }
+
+
+class ByName(dict[str, RewardSummary]):
+    """Results by reward model; an unknown name raises with the nearest ones."""
+
+    def __missing__(self, name: str) -> RewardSummary:
+        hint = f"The summary has: {', '.join(self)}."
+        raise UnknownNameError("reward model in this summary", str(name), self, hint=hint)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,9 +230,10 @@ class Summary:
             figures = [
                 f"{MEASURES[each.measure].label.lower()} "
                 + MEASURES[each.measure].spelling.whole(each)
-                for measure in (self.measure, "understood", "override_rate")
+                for measure in (self.measure, "tied", "understood", "override_rate")
                 for each in found
                 if (each.measure, each.reward, each.group) == (measure, name, None)
+                and (measure != "tied" or each.value)
             ]
             lines.append(f"{name}: {'; '.join(figures)}")
         if len(self.rewards) > _MOST_LINES:
@@ -227,7 +261,7 @@ class Summary:
     def ordered(self) -> Summary:
         """The same with the highest headline first, for display."""
         best_first = sorted(self.rewards.items(), key=lambda item: -(item[1].headline.value or 0.0))
-        return replace(self, rewards=dict(best_first))
+        return replace(self, rewards=ByName(best_first))
 
     def measurements(self, kind: Kind | None = None) -> tuple[Measurement, ...]:
         """Every number as a Measurement: what a record holds, and whatever is made from records.

@@ -43,6 +43,21 @@ def reworded_rows(frame: pd.DataFrame) -> Mask:
     return (per_item == most).to_numpy(dtype=bool)
 
 
+def wording_rows(frame: pd.DataFrame) -> NDArray[np.intp] | None:
+    """Where each item stands in each wording: shape (items, wordings), -1 where it does not.
+
+    Items in a single wording are left out; None where no item has two.
+    """
+    if n_wordings(frame) < 2:
+        return None
+    item, items = pd.factorize(frame["item"], use_na_sentinel=False)
+    wording, wordings = pd.factorize(frame["wording"], sort=True, use_na_sentinel=False)
+    rows = np.full((len(items), len(wordings)), -1)
+    rows[item, wording] = np.arange(len(frame))
+    several = (rows >= 0).sum(axis=1) > 1
+    return rows[several] if several.any() else None
+
+
 def models(frame: pd.DataFrame) -> tuple[str, ...]:
     """What made the images, where the table says so."""
     names = set(frame[MODEL].dropna().astype(str)) if MODEL in frame else set()

@@ -20,7 +20,7 @@ from aas_bench.measure.analyses.task_report import TaskReport
 from aas_bench.measure.analyses.task_scores import TaskScores
 from aas_bench.measure.measures import MEASURES, Scope
 from aas_bench.measure.origin import origin
-from aas_bench.measure.results import Figures, Group, RewardSummary, Summary, Truncation
+from aas_bench.measure.results import ByName, Figures, Group, RewardSummary, Summary, Truncation
 from aas_bench.measure.rows import (
     default_grouping,
     models,
@@ -40,6 +40,8 @@ from aas_bench.tasks.task import Task
 
 __all__ = ["STANDARD", "Summary", "measure_scores", "standard", "summarise", "verdicts"]
 
+FAILED: Final = 0.1
+"""Share of images that may have failed, where no label says which: bounds are given for it."""
 STANDARD: Final = Analysis(on_missing="drop")
 """How records, generators' runs and the leaderboard are analysed, so that all of them compare."""
 
@@ -57,6 +59,7 @@ def summarise(
     ties: Ties = "original",
     on_missing: OnMissing = "raise",
     source: str | Path | None = None,
+    revision: str | None = None,
     command: str | None = None,
     created: str | None = None,
     run: Mapping[str, Any] | None = None,
@@ -82,9 +85,12 @@ def summarise(
         n_resamples: Sign flips of a test with many clusters.
         seed: Seed of the sign flips.
         confidence_level: Of every interval, in (0, 1).
-        ties: "original" counts equal scores as a choice of I_o, "half" as half a choice.
+        ties: "original" counts equal scores as a choice of I_o, "half" as half a choice,
+            "distorted" as one of I_a. Where there are ties, what rests on this is given under
+            all three.
         on_missing: "raise", or "drop" unscored pairs and lower the coverage.
-        source: File that the table came from; its hash goes into the provenance.
+        source: File or dataset that the table came from; a file's hash goes into the provenance.
+        revision: The Hub's commit of the pairs or the table, for the provenance.
         command: Command line that asked for this, for the provenance.
         created: Time stamp for the provenance; without it the result depends on its inputs only.
         run: What is known about how the scores were made (models, revisions, dtypes).
@@ -124,6 +130,7 @@ def summarise(
         generators=generators,
         rewards=rewards,
         source=source,
+        revision=revision,
         command=command,
         created=created,
         run=run,
@@ -163,6 +170,7 @@ def measure_scores(
     generators: str | Path | None = None,
     rewards: Sequence[str] | None = None,
     source: str | Path | None = None,
+    revision: str | None = None,
     command: str | None = None,
     created: str | None = None,
     run: Mapping[str, Any] | None = None,
@@ -178,6 +186,7 @@ def measure_scores(
         generators: As in `summarise`.
         rewards: As in `summarise`.
         source: As in `summarise`.
+        revision: As in `summarise`.
         command: As in `summarise`.
         created: As in `summarise`.
         run: As in `summarise`.
@@ -189,7 +198,7 @@ def measure_scores(
     groups = {} if column is None else _groups(views, column)
     own = () if facts is None else facts.measures
     return Summary(
-        rewards={name: _reward(views, name, groups, own) for name in names},
+        rewards=ByName({name: _reward(views, name, groups, own) for name in names}),
         task=None if report is None else _task(views, report, names, generators),
         measure="chosen" if views.label is None else "accuracy",
         n_rows=len(table.frame),
@@ -202,7 +211,12 @@ def measure_scores(
         shared=_figures(views.view(names[0]), ("table",), own),
         analysis=analysis,
         provenance=origin(
-            source=source, command=command, created=created, run=run, options=asdict(analysis)
+            source=source,
+            revision=revision,
+            command=command,
+            created=created,
+            run=run,
+            options=asdict(analysis),
         ),
     )
 
@@ -211,15 +225,16 @@ def verdicts(table: ScoreTable, reward: str) -> list[str | None]:
     """What the reward model did with each row.
 
     Returns:
-        One of `OUTCOMES`; "asked" or "polished" where only the scores under the distorted prompt
-        exist (equal scores count as "polished"); None where those are missing too.
+        "tied" where both images score the same under the distorted prompt; else one of `OUTCOMES`;
+        "asked" or "polished" where only the scores under the distorted prompt exist; None where
+        those are missing too.
     """
     cells = table.cells(reward)
     codes = outcomes(cells.oiop, cells.oidp, cells.diop, cells.didp)
     margin = difference(cells.didp, cells.oidp)
     plain = np.where(margin > 0, "asked", "polished")
     return [
-        OUTCOMES[code] if code >= 0 else (None if np.isnan(m) else str(choice))
+        None if np.isnan(m) else "tied" if m == 0 else OUTCOMES[code] if code >= 0 else str(choice)
         for code, m, choice in zip(codes, margin, plain, strict=True)
     ]
 
@@ -265,6 +280,7 @@ def _reward(
         consistency=view.consistency,
         truncation=_truncation(views, name, own),
         coverage=view.coverage(),
+        failed=view.failed(FAILED),
     )
 
 
@@ -278,6 +294,7 @@ def _headline(view: View) -> dict[str, Any]:
         "n": view.n,
         "preference": view.preference,
         "chosen": chosen,
+        "choices": view.choices,
         "override": view.override,
         "placebo": view.placebo,
     }

@@ -4,29 +4,44 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aas_bench.measure.rows import headline_rows, reworded_rows
+from aas_bench.measure.rows import headline_rows, reworded_rows, wording_rows
+from aas_bench.rewards.catalog import REWARDS
 from aas_bench.stats.analysis import Analysis
 from aas_bench.stats.consistency import Consistency, paraphrase_consistency
 from aas_bench.stats.dose import DoseResponse, dose_response
-from aas_bench.stats.estimate import Estimate, Labels, Mask, Scores
+from aas_bench.stats.estimate import Estimate, Labels, Mask, Scores, Ties
 from aas_bench.stats.gap import PairedGap, paired_gap
 from aas_bench.stats.generation import GeneratorShift, generator_shift
+from aas_bench.stats.latent import (
+    LEAST_WORDINGS,
+    LatentOverride,
+    Wordings,
+    latent_override,
+    wording_override,
+)
 from aas_bench.stats.override import OUTCOMES, Override, outcomes, override
+from aas_bench.stats.placebo import (
+    FailedImages,
+    PlaceboOverride,
+    failed_image_bounds,
+    placebo_override,
+)
 from aas_bench.stats.placebo import Kind as PlaceboKind
-from aas_bench.stats.placebo import PlaceboOverride, placebo_from_four, placebo_override
-from aas_bench.stats.preference import Preference, chosen, preference
+from aas_bench.stats.preference import Choices, Preference, choices, chosen, preference
 from aas_bench.stats.rescaling import Rescaling, rescaling
-from aas_bench.stats.resolution import difference
+from aas_bench.stats.resolution import difference, resolution
+from aas_bench.stats.scale import logit, logit_resolution
 from aas_bench.stats.strength import StrengthCurve, strength_curve
 from aas_bench.tables.scores import Cells, ScoreTable
 
+TIES: Final = get_args(Ties)
 PLACEBOS: Final[tuple[PlaceboKind, ...]] = ("matched", "original", "foreign")
 """Kinds of placebo, the best evidence first: foreign ones change the content too."""
 
@@ -66,6 +81,14 @@ class View:
         """d_a = didp - oidp: what the image that was asked for gains on the polished one."""
         cells = self.cells
         return difference(cells.didp, cells.oidp)
+
+    @cached_property
+    def on_scale(self) -> Cells:
+        """The four scores where a difference means the same anywhere: probabilities as log-odds."""
+        cells = self.cells
+        if not self.views.probability(self.reward):
+            return cells
+        return Cells(**{name: logit(column) for name, column in vars(cells).items()})
 
     @property
     def label(self) -> Labels | None:
@@ -114,11 +137,27 @@ class View:
         return chosen(self.margin, **self.choice_keywords)
 
     @cached_property
+    def choices(self) -> Choices:
+        """How many pairs were chosen as asked, how many not, and how many are ties."""
+        return choices(self.margin, **self.keywords)
+
+    @property
+    def has_ties(self) -> bool:
+        """Whether any figure of these rows rests on what a tie counts as."""
+        return bool(self.choices.tied.value) or bool(
+            self.override and self.override.n_response_ties
+        )
+
+    def under(self, ties: Ties) -> View:
+        """The same rows under another rule of ties."""
+        return self.views.under(ties).view(self.reward, self.rows)
+
+    @cached_property
     def override(self) -> Override | None:
         """The four outcomes; None without scores under the original prompt."""
         if not self.four:
             return None
-        cells = self.cells
+        cells = self.on_scale
         return override(cells.oiop, cells.oidp, cells.diop, cells.didp, **self.choice_keywords)
 
     @cached_property
@@ -131,22 +170,49 @@ class View:
         return {kind: each for kind, each in found.items() if each is not None}
 
     def _against(self, kind: PlaceboKind) -> PlaceboOverride | None:
-        options = {**self.choice_keywords, "labels": self.label}
-        if kind == "original":
-            cells = self.cells
-            four = (cells.oiop, cells.oidp, cells.diop, cells.didp)
-            return placebo_from_four(*four, **options) if self.four else None
-        gains = self.views.placebos(self.reward, kind)
-        if gains is None:
+        found = self._gains(kind)
+        if found is None:
             return None
-        # Pairs may have fewer placebos than the widest; a missing real score was refused.
-        options["on_missing"] = "drop"
-        return placebo_override(self.margin, gains[self.rows], kind=kind, **options)
+        real, placebo, tolerance = found
+        options = {**self.choice_keywords, "labels": self.label, "tolerance": tolerance}
+        if kind != "original":
+            # Pairs may have fewer placebos than the widest; a missing real score was refused.
+            options["on_missing"] = "drop"
+        return placebo_override(real, placebo, kind=kind, **options)
+
+    def _gains(self, kind: PlaceboKind) -> tuple[Scores, Scores, Scores] | None:
+        """Gains under the request, (n,), under placebos, (n, K), and their resolution, (n,)."""
+        cells, raw = self.on_scale, self.cells
+        real = difference(cells.didp, cells.oidp)
+        if kind == "original":
+            four = raw.oiop, raw.oidp, raw.diop, raw.didp
+            placebo = difference(cells.diop, cells.oiop)[:, None]
+            return (real, placebo, self._resolution(*four)) if self.four else None
+        scores = self.views.placebos(self.reward, kind)
+        if scores is None:
+            return None
+        polished, asked = (each[self.rows] for each in scores)
+        tolerance = self._resolution(raw.oidp, raw.didp, _largest(polished), _largest(asked))
+        if self.views.probability(self.reward):
+            polished, asked = (
+                logit(each.ravel()).reshape(each.shape) for each in (polished, asked)
+            )
+        return real, asked - polished, tolerance
+
+    def _resolution(self, *scores: Scores) -> Scores:
+        found = logit_resolution if self.views.probability(self.reward) else resolution
+        return np.nan_to_num(found(*scores))
 
     @property
     def placebo(self) -> PlaceboOverride | None:
         """The headline of `placebos`."""
         return next(iter(self.placebos.values()), None)
+
+    def failed(self, share: float) -> FailedImages | None:
+        """Bounds of the override rate if so many images failed; None where labels say which did."""
+        if self.placebo is None or self.placebo.labelled:
+            return None
+        return failed_image_bounds(self.placebo, share)
 
     @cached_property
     def rescaling(self) -> Rescaling | None:
@@ -161,7 +227,7 @@ class View:
         """The choice over the preference strength; None likewise."""
         if not self.four:
             return None
-        cells = self.cells
+        cells = self.on_scale
         d_a, d_o = difference(cells.didp, cells.oidp), difference(cells.diop, cells.oiop)
         return strength_curve(d_a, d_o, self.label, **self.choice_keywords)
 
@@ -216,6 +282,88 @@ class View:
             **every.keywords,
         )
 
+    @cached_property
+    def wordings(self) -> Wordings | None:
+        """Following and override averaged over wordings; None where no pair has two.
+
+        Against the placebos of the headline.
+        """
+        if self._wording_rows is None or self.placebo is None:
+            return None
+        assert self.placebo.kind is not None
+        real, placebo, tolerance = self._reworded(self.placebo.kind)
+        return wording_override(
+            real,
+            placebo,
+            kind=self.placebo.kind,
+            tolerance=tolerance,
+            labels=self._of_first(self.views.label),
+            clusters=self._of_first(self.views.clusters),
+            on_missing="drop",
+            ties=self.views.analysis.ties,
+            confidence_level=self.views.analysis.confidence_level,
+        )
+
+    @cached_property
+    def latent(self) -> LatentOverride | None:
+        """What the wordings are noise around; None without four of the request and of P_o each."""
+        rows = self._wording_rows
+        if rows is None or rows.shape[1] < LEAST_WORDINGS or not self.four:
+            return None
+        real, placebo, _ = self._reworded("original")
+        if placebo.shape[1] < LEAST_WORDINGS:
+            return None
+        return latent_override(
+            real,
+            placebo,
+            labels=self._of_first(self.views.label),
+            clusters=self._of_first(self.views.clusters),
+            on_missing="drop",
+            confidence_level=self.views.analysis.confidence_level,
+            seed=self.views.analysis.seed,
+        )
+
+    @cached_property
+    def over_wordings(self) -> Estimate | None:
+        """The headline over every wording of the pairs that have two; n counts pairs."""
+        rows = self._wording_rows
+        if rows is None:
+            return None
+        asked = np.zeros(len(self.rows), dtype=bool)
+        asked[rows[rows >= 0]] = True
+        every = self.views.view(self.reward, asked)
+        found = every.chosen if every.preference is None else every.preference.accuracy
+        counted = ~np.isnan(self.views.view(self.reward, np.ones_like(asked)).margin)
+        if self.views.label is not None:
+            counted &= self.views.label >= 0
+        return replace(found, n=int(((rows >= 0) & counted[rows]).any(axis=1).sum()))
+
+    @cached_property
+    def _wording_rows(self) -> NDArray[np.intp] | None:
+        return wording_rows(self.views.table.frame) if self.whole else None
+
+    def _reworded(self, kind: PlaceboKind) -> tuple[Scores, Scores, Scores]:
+        """`_gains` of each pair with two wordings: real (n, W), placebo (n, W K or K), (n,)."""
+        rows = self._wording_rows
+        assert rows is not None
+        found = self.views.view(self.reward, np.ones(len(self.rows), dtype=bool))._gains(kind)
+        assert found is not None
+        there = rows >= 0
+        real, placebo, tolerance = (each[rows] for each in found)
+        real, placebo = np.where(there, real, np.nan), np.where(there[..., None], placebo, np.nan)
+        first = placebo[np.arange(len(rows)), there.argmax(axis=1)]
+        same = (placebo == first[:, None]) | np.isnan(placebo)
+        # Placebos that no wording changes are those of one wording.
+        every = first if same.all() else placebo.reshape(len(rows), -1)
+        return real, every, np.where(there, tolerance, 0.0).max(axis=1)
+
+    def _of_first(self, column: NDArray[Any] | None) -> NDArray[Any] | None:
+        """A column of the table at the first wording of each pair that has two."""
+        rows = self._wording_rows
+        assert rows is not None
+        first = rows[np.arange(len(rows)), (rows >= 0).argmax(axis=1)]
+        return None if column is None else column[first]
+
     def outcomes(self) -> dict[str, int] | None:
         """Pairs by outcome; None without scores under the original prompt."""
         if not self.four:
@@ -250,7 +398,10 @@ class Views:
     label: Labels | None
     _cells: dict[str, Cells] = field(default_factory=dict, repr=False)
     _views: dict[tuple[str, bytes], View] = field(default_factory=dict, repr=False)
-    _placebos: dict[tuple[str, str], Scores | None] = field(default_factory=dict, repr=False)
+    _placebos: dict[tuple[str, str], tuple[Scores, Scores] | None] = field(
+        default_factory=dict, repr=False
+    )
+    _under: dict[Ties, Views] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, table: ScoreTable, analysis: Analysis, *, paired: bool = True) -> Views:
@@ -276,17 +427,31 @@ class Views:
             self._views[key] = View(views=self, reward=reward, rows=chosen_rows)
         return self._views[key]
 
+    def under(self, ties: Ties) -> Views:
+        """The same table under another rule of ties."""
+        if ties == self.analysis.ties:
+            return self
+        if ties not in self._under:
+            analysis = replace(self.analysis, ties=ties)
+            self._under[ties] = replace(self, analysis=analysis, _views={}, _under={})
+        return self._under[ties]
+
+    def probability(self, reward: str) -> bool:
+        """Whether the scores are probabilities, as the catalog has it."""
+        name = reward.partition(":")[0]
+        return name in REWARDS and REWARDS[name].scale == "probability"
+
     def cells(self, reward: str) -> Cells:
         """The four scores of all rows."""
         if reward not in self._cells:
             self._cells[reward] = self.table.cells(reward)
         return self._cells[reward]
 
-    def placebos(self, reward: str, kind: PlaceboKind) -> Scores | None:
-        """The gains of all rows under their placebo requests, (n, K); None where not scored."""
+    def placebos(self, reward: str, kind: PlaceboKind) -> tuple[Scores, Scores] | None:
+        """The scores of all rows under their placebo requests; see `ScoreTable.placebo_scores`."""
         key = reward, kind
         if key not in self._placebos:
-            self._placebos[key] = self.table.placebos(reward, kind)
+            self._placebos[key] = self.table.placebo_scores(reward, kind)
         return self._placebos[key]
 
     @cached_property
@@ -309,3 +474,11 @@ class Views:
         made = ~np.all(np.isnan(list(margins.values())), axis=0)
         whole = self.view(self.table.rewards[0], np.ones(len(made), dtype=bool))
         return chosen(np.where(made, 1.0, -1.0), **whole.keywords)
+
+
+def _largest(scores: Scores) -> Scores:
+    """Of each row the score that is furthest from 0, nan where there is none; shape (n,)."""
+    there = ~np.isnan(scores)
+    furthest = np.where(there, np.abs(scores), -1.0).argmax(axis=1)
+    largest: Scores = scores[np.arange(len(scores)), furthest]
+    return largest

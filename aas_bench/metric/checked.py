@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
+
+import numpy as np
 
 from aas_bench.errors import InputError, UnknownNameError
 from aas_bench.metric import metric_columns
 from aas_bench.metric.image_scores import ROWS
+from aas_bench.tables.authors import label_value
+from aas_bench.tables.reader import class_labels
 
 IMAGES = ("images_original", "images_distorted")
 PROMPTS = ("prompts_original", "prompts")
+_PER_PAIR = ("groups", "clusters")
 # Which configuration an argument belongs to, where not to both.
 BELONGS = {"predictions": "default"} | dict.fromkeys(
-    (*IMAGES, *PROMPTS, "reward_model", "batch_size"), "images"
+    (*IMAGES, *PROMPTS, "reward_model", "batch_size", "device", "dtype", "accept_prompt_blind"),
+    "images",
 )
 
 
@@ -59,6 +65,8 @@ class CheckedInputs:
         if self.writer is None or any(given.get(name) is not None for name in names):
             self._check_complete(given)
         given |= {name: None for name in names if name not in given}
+        for name in _PER_PAIR:
+            given[name] = plain_column(given.get(name))
         self.filelocks = self.file_paths = None  # those of the last call may be in others' hands
         try:
             result: dict[str, Any] | None = super().compute(**given)  # type: ignore[misc]
@@ -139,18 +147,60 @@ class CheckedInputs:
         self.filelocks = self.file_paths = None
 
 
+def plain_column(column: Any) -> Any:
+    """A column as Python values, whichever library holds it: as `load_dataset` gives it, too.
+
+    A column of a `Dataset` knows what its classes are called, which none of its numbers does: they
+    become names, and the class that `datasets` writes as -1 (not known) becomes None.
+    """
+    source, name = getattr(column, "source", None), getattr(column, "column_name", None)
+    if source is None or name is None:
+        for method in ("to_pylist", "to_list", "tolist"):
+            if hasattr(column, method):
+                return getattr(column, method)()
+        return column
+    if hasattr(source, "with_format"):  # not as tensors, which need no names either
+        source = source.select_columns([name]).with_format(None)
+    label = class_labels({name: (source.features or {}).get(name)}).get(name)
+    rows = list(source[name])
+    return rows if label is None else [_class_names(label, row) for row in rows]
+
+
+def _class_names(label: Any, row: Any) -> Any:
+    if isinstance(row, list):
+        return [_class_names(label, each) for each in row]
+    return None if row is None or row < 0 else label.int2str(row)
+
+
+def _label_column(column: Any) -> Any:
+    """Labels as numbers, those with names among them too."""
+    values = plain_column(column)
+    if any(isinstance(value, str) for value in values):
+        return [label_value([value]) for value in values]
+    return values
+
+
+def _score_column(column: Any) -> Any:
+    """Frames and tensors as arrays, other columns as Python values."""
+    if hasattr(column, "to_numpy") or hasattr(column, "__array__"):
+        found = column.to_numpy() if hasattr(column, "to_numpy") else np.asarray(column)
+        if found.dtype != object or found.ndim > 1:
+            return found
+    return plain_column(column)
+
+
 def _read(name: str, values: Any, widths: tuple[int, ...]) -> list[Any] | None:
     if values is None:
         return None
-    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+    if isinstance(values, str | bytes) or not hasattr(values, "__iter__"):
         msg = f"{name} is a {type(values).__name__}. Give one entry per pair."
         raise InputError(msg)
     if name == "predictions":
-        return metric_columns.score_rows(values, widths)
+        return metric_columns.score_rows(_score_column(values), widths)
     if name == "references":
-        return metric_columns.labels(values)
+        return metric_columns.labels(_label_column(values))
     if name in PROMPTS:
-        return metric_columns.texts(name, values)
+        return metric_columns.texts(name, plain_column(values))
     return list(values)
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import fields
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aas_bench.stats.estimate import Estimate, Result
+from aas_bench.stats.estimate import Estimate, Result, Ties
 from aas_bench.stats.inputs import read_groups
 
 Rows: TypeAlias = NDArray[np.intp] | slice
@@ -54,6 +54,17 @@ def by_group(measure: Measure, groups: Sequence[Any] | None, n: int) -> dict[str
     if groups is None:
         return {}
     return {name: flatten(measure(rows)) for name, rows in read_groups(groups, n).items()}
+
+
+def by_ties(measure: Callable[..., Result], *, tied: float | None) -> dict[str, dict[str, Any]]:
+    """The flat result by what a tie counts as; without ties, none.
+
+    Args:
+        measure: Computes the result on some of the rows, under a rule `ties`.
+        tied: Share of ties.
+    """
+    rules = get_args(Ties) if tied else ()
+    return {ties: flatten(measure(EVERY_ROW, ties=ties)) for ties in rules}
 
 
 def some(column: Any, rows: Rows) -> Any:

@@ -45,6 +45,9 @@ def score_pairs(
     prompts: Sequence[str],
     prompts_original: Sequence[str] | None = None,
     batch_size: int | None = None,
+    device: str | None = None,
+    dtype: str | None = None,
+    accept_prompt_blind: bool = False,
     on_missing: OnMissing = "raise",
 ) -> NDArray[np.float64]:
     """Score every pair as `aas_bench.score` does.
@@ -56,6 +59,9 @@ def score_pairs(
         prompts: The prompts that ask for the distorted images.
         prompts_original: The plain prompts; None: not scored.
         batch_size: Items of one call to the model; None: the model's own.
+        device: Where it runs; see `load_reward`.
+        dtype: Its number format; see `load_reward`.
+        accept_prompt_blind: Go on with a model to which all prompts are one.
         on_missing: "raise", or "drop" to give NaN where an image cannot be read.
 
     Returns:
@@ -64,7 +70,7 @@ def score_pairs(
     Raises:
         UnknownNameError: No reward model has this name.
         MissingScoresError: An image cannot be read and `on_missing` is "raise".
-        InputError: `reward_model` is missing, or the batch size is not positive.
+        InputError: `reward_model` is missing, no prompt moves it, or an option is unusable.
         BackendError: The reward model failed.
     """
     from datasets import Dataset, concatenate_datasets
@@ -89,9 +95,10 @@ def score_pairs(
     pairs = concatenate_datasets([Dataset.from_dict(part, features=features) for part in slices])
     table = score(
         pairs,
-        load_reward(reward_model),
+        load_reward(reward_model, device=device, dtype=dtype),
         prompts="distorted" if prompts_original is None else "both",
         batch_size=batch_size,
+        accept_prompt_blind=accept_prompt_blind,
         progress=False,
     )
     if on_missing == "raise":

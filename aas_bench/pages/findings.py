@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from aas_bench.measure.results import Group, RewardSummary, Summary
 from aas_bench.rewards.catalog import SYNTHETIC
-from aas_bench.stats.estimate import Estimate
+from aas_bench.stats.estimate import Estimate, Ties
 from aas_bench.stats.override import Override
 from aas_bench.stats.placebo import PlaceboOverride
 from aas_bench.tasks.catalog import DEFAULT
-from aas_bench.words import listing, percent_in
+from aas_bench.words import NUMBER, ROUND_SHARE, SHARE, count, listing, percent, percent_in
+
+_TIES: Final[Mapping[Ties, str]] = {
+    "original": "counting ties for the polished image",
+    "half": "counting half of them",
+    "distorted": "counting none",
+}
+_RATES: Final = {"understood": "moved towards the request", "override_rate": "override rate"}
 
 
 def made_by(models: Sequence[str]) -> str:
@@ -50,7 +58,7 @@ def most_overriding(summary: Summary) -> Leaders | None:
     The built-in synthetic scorers are not among them: they have a known answer and test us.
     """
     rates = {
-        name: reward.placebo.override_rate
+        name: _over_ties(reward)
         for name, reward in summary.rewards.items()
         if reward.placebo is not None and follows(reward) and name not in SYNTHETIC
     }
@@ -69,8 +77,9 @@ def finding(reward: RewardSummary) -> str:
     result, found = reward.override, reward.placebo
     if result is None or found is None or found.understood.value is None:
         verb = "agreed with the label" if reward.preference else "chose the image asked for"
-        return f"{verb} in {percent_in(headline)} of pairs."
-    end = f"preferred the polished image in {percent_in(complement(result.chosen))} of pairs"
+        tied = f"; it {preferred(reward)}" if _has_ties(reward) else ""
+        return f"{verb} in {percent_in(headline)} of pairs{tied}."
+    end = preferred(reward)
     if prompt_blind(result):
         return f"scores an image the same whatever the prompt says, and {end}."
     net = _net(found)
@@ -84,9 +93,116 @@ def finding(reward: RewardSummary) -> str:
     lost = (
         f"its override rate is undefined: {rate.reason}"
         if rate.value is None
-        else f"of those it preferred the polished image in {percent_in(rate)}"
+        else f"of those it preferred the polished image in {_by_ties(reward, rate)}"
     )
+    lost += f"; it {end}" if _has_ties(reward) else ""
     return f"{_moved(found)} ({net}); {lost}.{disagreement(reward)}"
+
+
+def preferred(reward: Group) -> str:
+    """How often polish won, and how often neither did, where scores can be equal."""
+    found = reward.choices
+    if not _has_ties(reward):
+        return f"preferred the polished image in {percent_in(found.polished)} of pairs"
+    return (
+        f"preferred the image asked for in {percent_in(found.chosen)} of pairs and the polished "
+        f"one in {percent_in(found.polished)}, and scored both the same in {percent_in(found.tied)}"
+    )
+
+
+def ties_range(reward: Group, measure: str) -> str:
+    """The least and the largest that a rate can be as ties count; "" where they do not matter."""
+    rates = [each.value for each in reward.by_ties(measure).values() if each.value is not None]
+    return f"{SHARE.value(min(rates))} to {SHARE.value(max(rates))}" if rates else ""
+
+
+def ties_decide(reward: Group) -> str:
+    """The range of an override rate, where whole percents tell that it is one; else ""."""
+    rates = [each.value for each in reward.by_ties("override_rate").values()]
+    return ties_range(reward, "override_rate") if len(set(map(percent, rates))) > 1 else ""
+
+
+def unlabelled(summary: Summary) -> str:
+    """What is assumed of pairs without labels, and what if it fails; "" where labels say it."""
+    if summary.measure == "accuracy" or not summary.paired:
+        return ""
+    said = "No labels: every image is taken to show what was asked for."
+    bounds = {name: r.failed for name, r in summary.rewards.items() if r.failed is not None}
+    if not bounds:
+        return said
+    told = (
+        f"{name} {ROUND_SHARE.value(b.low)} to {ROUND_SHARE.value(b.high)}"
+        for name, b in bounds.items()
+    )
+    share = percent(next(iter(bounds.values())).share)
+    return f"{said} Should up to {share} not, the override rates lie within: {listing(told)}."
+
+
+def over_wordings(reward: RewardSummary) -> str:
+    """What holds over all wordings of a pair, beside what the wordings do; "" with one wording."""
+    found = {
+        (name, placed.group): placed.estimate
+        for name, each in reward.figures.items()
+        for placed in each
+        if placed.by in (None, "rate")
+    }
+    headline = "accuracy" if reward.preference else "chosen"
+    whole = found.get((f"{headline}_over_wordings", None))
+    if whole is None:
+        return ""
+    what = "agreed with the label" if reward.preference else "chose the image asked for"
+    said = [f"{what} in {percent_in(whole)}{_spread(found, 'headline')}"]
+    for name, label in _RATES.items():
+        rate = found.get((f"{name}_over_wordings", None))
+        if rate is not None:
+            said.append(f"{label} {percent_in(rate)}{_spread(found, name)}")
+    noise, signal = found.get(("wording_noise", None)), found.get(("signal_to_noise", None))
+    if noise is not None and noise.value is not None:
+        ratio = ""
+        if signal is not None and signal.value is not None:
+            ratio = f", signal to noise {NUMBER.value(signal.value)}"
+        said.append(f"noise between wordings {NUMBER.value(noise.value)}{ratio}")
+    latent = {
+        label: percent_in(found[f"latent_{name}", None])
+        for name, label in _RATES.items()
+        if (f"latent_{name}", None) in found
+    }
+    told = [f"{label} {rate}" for label, rate in latent.items()]
+    if len(latent) > len(set(latent.values())):
+        told = [*set(latent.values())]
+    under = f" Under the noise: {'; '.join(told)}." if told else ""
+    return f"over all wordings of {count(whole.n, 'pair')}: {'; '.join(said)}.{under}"
+
+
+def _spread(found: Mapping[tuple[str, str | None], Estimate], rate: str) -> str:
+    spread = found.get(("wording_spread", rate))
+    if spread is None or spread.value is None:
+        return ""
+    return f", give or take {100 * spread.value:.1f} points from wording to wording"
+
+
+def _has_ties(reward: Group) -> bool:
+    """Whether ties are as many as whole percents tell."""
+    return (reward.choices.tied.value or 0.0) >= 0.005
+
+
+def _by_ties(reward: Group, rate: Estimate) -> str:
+    """An override rate, by what ties count as where that is seen."""
+    rates = reward.by_ties("override_rate")
+    if not ties_decide(reward):
+        return percent_in(rate)
+    return listing(f"{percent_in(rates[rule])} {said}" for rule, said in _TIES.items())
+
+
+def _over_ties(reward: RewardSummary) -> Estimate:
+    """The override rate with the widest interval that ties leave it."""
+    assert reward.placebo is not None
+    rate = reward.placebo.override_rate
+    every = [rate, *reward.by_ties("override_rate").values()]
+    ends = [(e.low, e.high) for e in every if e.low is not None and e.high is not None]
+    if not ends:
+        return rate
+    return replace(rate, low=min(low for low, _ in ends), high=max(high for _, high in ends))
 
 
 def disagreement(reward: RewardSummary) -> str:
@@ -115,14 +231,6 @@ def prompt_blind(override: Override) -> bool:
     """Whether the prompt moves no score at all."""
     response = override.prompt_response
     return override.moved.value == 0 and response.value == response.low == response.high == 0
-
-
-def complement(share: Estimate) -> Estimate:
-    """The share of the rest."""
-    value, low, high = (
-        None if end is None else 1 - end for end in (share.value, share.high, share.low)
-    )
-    return replace(share, value=value, low=low, high=high)
 
 
 def _holds(interval: Estimate, estimate: Estimate) -> bool:

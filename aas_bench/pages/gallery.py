@@ -66,7 +66,11 @@ class Gallery:
             ("group", self.by, self._options("group")),
             ("dose", "Dose", sorted(self._options("dose"), key=float)),
             ("reward", "Reward model", self.rewards),
-            ("outcome", "Outcome", [v for v in (*OUTCOMES, "asked", "polished") if v in given]),
+            (
+                "outcome",
+                "Outcome",
+                [v for v in (*OUTCOMES, "asked", "polished", "tied") if v in given],
+            ),
         )
         return tuple(
             Facet(key=key, label=label, values=tuple(values))

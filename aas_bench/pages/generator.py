@@ -62,6 +62,9 @@ def measure_generator(
     rewards: Sequence[str] = REWARDS,
     *,
     device: str | None = None,
+    dtype: str | None = None,
+    batch_size: int | None = None,
+    accept_prompt_blind: bool = False,
     progress: bool = True,
 ) -> GeneratorResult:
     """Score what was made and measure it.
@@ -76,6 +79,9 @@ def measure_generator(
         generated: What `generate` returned.
         rewards: Reward models to score with; with seed images none is used.
         device: Where reward models run; see `load_reward`.
+        dtype: Their number format; see `load_reward`.
+        batch_size: Items of one call to them; None: each model's own.
+        accept_prompt_blind: Go on with one to which all prompts are one; see `score`.
         progress: Show the scoring's rate and remaining time, where stderr is a terminal.
 
     Raises:
@@ -90,7 +96,16 @@ def measure_generator(
     else:
         pairs = generated.pairs()
         out = generated.path / "scores" / _scores_key(generated, rewards)
-        table = score(pairs, list(rewards), out=out, progress=progress, device=device)
+        table = score(
+            pairs,
+            list(rewards),
+            out=out,
+            progress=progress,
+            device=device,
+            dtype=dtype,
+            batch_size=batch_size,
+            accept_prompt_blind=accept_prompt_blind,
+        )
         table.save(generated.path / SCORES)
         told = {name: record[name] for name in _TOLD}
         task = task_of(generated.prompts.source)

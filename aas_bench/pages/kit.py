@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Literal, TypeAlias
 
 from aas_bench.pages.chart import Chart
@@ -126,7 +127,7 @@ class Row:
     status: str = ""
     flag: str | None = None
 
-    @property
+    @cached_property
     def words(self) -> str:
         """What the search looks through, in lower case."""
         texts = [self.entries[0].text, self.entries[0].sub, *self.facets.values()]
@@ -158,11 +159,13 @@ class Table:
         name: Its name in addresses and file names.
         caption: What its rows are.
         columns: The columns.
-        rows: All rows.
+        rows: All rows, or the first of them.
         facets: The filters.
         sort: Key of the column that orders it at first, with a leading "-" for descending; ""
             where a reader does not sort it.
         empty: What to say where there are no rows.
+        total: How many rows there are where these are only the first; 0 where they are all.
+        matching: How many of these the filters let through.
     """
 
     name: str
@@ -172,6 +175,8 @@ class Table:
     facets: tuple[Facet, ...] = ()
     sort: str = ""
     empty: str = "There are no rows yet."
+    total: int = 0
+    matching: int = 0
 
     def place(self, key: str) -> int | None:
         """Position of a column; None where there is none of that name."""

@@ -235,7 +235,11 @@ def _inputs(page: MetricPage) -> list[Any]:
     with gr.Accordion("Options", open=False):
         confidence = gr.Slider(0.5, 0.99, 0.95, step=0.01, label="Confidence level")
         ties = gr.Radio(
-            [("counts for the original", "original"), ("counts half", "half")],
+            [
+                ("counts for the original", "original"),
+                ("counts half", "half"),
+                ("counts for the distorted", "distorted"),
+            ],
             value="original",
             label="A tie of the reward",
             visible=page.has_ties,

@@ -27,7 +27,7 @@ from aas_bench.pages.report_tables import (
 )
 from aas_bench.pages.summary_charts import dose_charts, knob_chart, override_chart
 from aas_bench.pages.task_charts import ladder_charts, task_panels
-from aas_bench.rewards.catalog import SYNTHETIC
+from aas_bench.rewards.catalog import REWARDS, SYNTHETIC
 from aas_bench.tables.scores import ScoreTable
 
 TITLE: Final = "Does the reward model honour the request?"
@@ -111,6 +111,7 @@ def render(
         real_chart=None if real is None else real_chart(real),
         meanings=MEANINGS,
         synthetic=[name for name in summary.rewards if name in SYNTHETIC],
+        scales=_scales(summary),
         most=findings.most_overriding(summary),
         any_override=any_override(summary),
         tables=_tables(summary),
@@ -148,17 +149,28 @@ def _tables(summary: Summary) -> dict[str, Table]:
     return found
 
 
+def _scales(summary: Summary) -> dict[str, str]:
+    """What a difference of scores means, of the reward models that the catalog knows."""
+    known = {name: name.partition(":")[0].replace("_", "-") for name in summary.rewards}
+    return {name: REWARDS[row].difference for name, row in known.items() if row in REWARDS}
+
+
 def _provenance(summary: Summary) -> list[tuple[str, str]]:
     """The provenance as lines of text; what is unknown is left out."""
     flat: list[tuple[str, Any]] = []
     for key, value in summary.provenance.items():
         nested = isinstance(value, Mapping)
         flat += [(f"{key} {k}", v) for k, v in value.items()] if nested else [(key, value)]
-    return [
+    checks = dict(flat).get("run checks") or {}
+    told = [
         (
             key.replace("_", " ").removeprefix("versions "),
             value if isinstance(value, str) else json.dumps(value),
         )
         for key, value in flat
-        if value is not None
+        if value is not None and key != "run checks"
+    ]
+    return told + [
+        (f"check of {name}", "; ".join(finding["text"] for finding in findings))
+        for name, findings in checks.items()
     ]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from aas_bench.measure.results import Group, RewardSummary, Summary
+from aas_bench.pages.findings import ties_range
 from aas_bench.pages.kit import (
     CHANCE,
     CHANCE_ENDS,
@@ -31,6 +32,7 @@ _PREFERENCE: Final = {
     "auroc": "AUROC",
     "cohen_kappa": "Cohen’s κ",
 }
+_CHOICES: Final = {"polished": "Preferred the polished image", "tied": "Tied"}
 _OVERRIDE: Final = {
     "override_strength": "Override strength",
     "prompt_response": "Mean prompt response",
@@ -62,6 +64,9 @@ def headline_table(summary: Summary) -> Table:
             _share("understood", "Moved towards the request (net)"),
             _share("override_rate", "Override rate"),
         ]
+    ties = any(reward.by_ties(summary.measure) for reward in summary.rewards.values())
+    if ties:
+        columns += [_share("tied", "Tied"), Column(key="ties", label="As ties count")]
     columns.append(Column(key="coverage", label="Pairs", kind="number"))
 
     def entries(name: str, reward: RewardSummary) -> Iterator[Entry]:
@@ -73,6 +78,9 @@ def headline_table(summary: Summary) -> Table:
         if any_override(summary):
             yield _of_override(reward, "understood")
             yield _of_override(reward, "override_rate")
+        if ties:
+            yield estimate_entry(reward.choices.tied, SHARE)
+            yield Entry(text=_as_ties_count(summary, reward))
         n = reward.headline.n
         covered = f"{percent(reward.coverage)} covered"
         yield Entry(text=str(n), value=reward.coverage, n=n, interval=covered)
@@ -171,7 +179,11 @@ def cut_table(summary: Summary) -> Table:
 def figures_table(summary: Summary) -> Table:
     """Every figure over all pairs."""
     labelled, scored = summary.measure == "accuracy", any_override(summary)
-    keys = {**(_PREFERENCE if labelled else {}), **({**_OVERRIDE, **_SHIFT} if scored else {})}
+    keys = {
+        **(_PREFERENCE if labelled else {}),
+        **_CHOICES,
+        **({**_OVERRIDE, **_SHIFT} if scored else {}),
+    }
     columns = [_NAME, *(Column(key=k, label=text, kind="estimate") for k, text in keys.items())]
     if labelled:
         ties = (("n_label_ties", "Label ties"), ("n_reward_ties", "Reward ties"))
@@ -181,6 +193,7 @@ def figures_table(summary: Summary) -> Table:
         yield Entry(text=name)
         places = {
             **dict.fromkeys(_PREFERENCE, reward.preference),
+            **dict.fromkeys(_CHOICES, reward.choices),
             **dict.fromkeys(_OVERRIDE, reward.override),
             **dict.fromkeys(_SHIFT, reward.generator),
         }
@@ -193,6 +206,13 @@ def figures_table(summary: Summary) -> Table:
                 yield number_entry(str(n), n)
 
     return _table("all-figures", "All headline figures", columns, summary, entries)
+
+
+def _as_ties_count(summary: Summary, reward: RewardSummary) -> str:
+    """The ranges of the headline and the override rate over what a tie counts as."""
+    names = {summary.measure: headline_name(summary).lower(), "override_rate": "override rate"}
+    told = ((name, ties_range(reward, measure)) for measure, name in names.items())
+    return "; ".join(f"{name} {ends}" for name, ends in told if ends) or UNDEFINED
 
 
 def _share(

@@ -20,6 +20,7 @@ from aas_bench.pages.chart import (
 )
 from aas_bench.stats.dose import EffectResponse
 from aas_bench.stats.override import OUTCOMES, Override
+from aas_bench.stats.preference import Choices
 from aas_bench.stats.strength import StrengthCurve
 from aas_bench.words import NUMBER, SHARE, Bounded, listing, number, percent, spaced
 
@@ -42,25 +43,41 @@ def override_chart(summary: Summary) -> Chart | None:
     known = {name: o for name, o in results.items() if o.moved.value is not None}
     if not known:
         return None
+    choices = {name: summary.rewards[name].choices for name in known}
+    ties = any(found.tied.value for found in choices.values())
     sentence = " ".join(
         f"{name}: "
         + ", ".join(f"{o} {percent(s.value)}" for o, s in outcome_shares(result).items())
+        + (f"; {_choices_said(choices[name])}" if ties else "")
         + "."
         for name, result in known.items()
     )
-    row = 96
+    row = 124 if ties else 96
     drawing = Drawing("override", WIDTH, row * len(known))
     for i, (name, result) in enumerate(known.items()):
         drawing.text(1, i * row + 16, label(name, longest=36), bold=True)
-        _outcome_bar(drawing, result, Scale(low=0, high=1, start=1, stop=WIDTH - 1), i * row + 26)
+        x = Scale(low=0, high=1, start=1, stop=WIDTH - 1)
+        _outcome_bar(drawing, result, x, i * row + 26)
+        if ties:
+            _choices_bar(drawing, choices[name], x, i * row + 84)
     return Chart(
         name="override",
         heading="",
         svg=drawing.svg(title="Outcomes by reward model", description=sentence),
         sentence=sentence,
-        columns=("Reward model", *(o.capitalize() for o in OUTCOMES), "n"),
+        columns=(
+            "Reward model",
+            *(o.capitalize() for o in OUTCOMES),
+            *(("Preferred the polished image", "Tied") if ties else ()),
+            "n",
+        ),
         rows=tuple(
-            (name, *(SHARE.whole(s) for s in outcome_shares(result).values()), str(result.n))
+            (
+                name,
+                *(SHARE.whole(s) for s in outcome_shares(result).values()),
+                *(SHARE.whole(getattr(choices[name], k)) for k in ("polished", "tied") if ties),
+                str(result.n),
+            )
             for name, result in known.items()
         ),
     )
@@ -210,6 +227,27 @@ def _outcome_bar(drawing: Drawing, result: Override, x: Scale, top: float) -> No
         drawing.line([(x(0), top + height + 5), (x(moved), top + height + 5)], "muted", width=1.5)
     drawing.text(
         x(0), top + height + 22, f"moved towards the request {percent(moved)}", fill="muted"
+    )
+
+
+def _choices_bar(drawing: Drawing, found: Choices, x: Scale, top: float) -> None:
+    """A thin bar: chosen as asked, tied, polished; in words under it."""
+    left = 0.0
+    for share, fill in (
+        (found.chosen, "followed"),
+        (found.tied, "rule"),
+        (found.polished, "muted"),
+    ):
+        width = share.value or 0.0
+        drawing.bar(x(left), top, x(left + width) - x(left), 8, fill)
+        left += width
+    drawing.text(x(0), top + 23, _choices_said(found), fill="muted")
+
+
+def _choices_said(found: Choices) -> str:
+    return (
+        f"preferred asked-for {percent(found.chosen.value)}, tied {percent(found.tied.value)}, "
+        f"preferred polished {percent(found.polished.value)}"
     )
 
 

@@ -14,7 +14,7 @@ from aas_bench.pages.kit import Column, Entry, Row, Table, estimate_entry
 from aas_bench.pages.render import render_page
 from aas_bench.paper.comparison import Comparison, Figure
 from aas_bench.paper.recompute import Reproduction
-from aas_bench.words import Spelling
+from aas_bench.words import Spelling, latex
 
 HEADINGS: Final = {
     "delta_hpsv2": "Δ HPSv2",
@@ -32,16 +32,6 @@ _LACKING: Final = "the original prompt was not scored"
 _FIELDS: Final = (
     *("table", "row", "column", "published", "recomputed", "low", "high", "n", "n_clusters"),
     *("coverage", "rounded", "agrees", "difference", "reason"),
-)
-_LATEX: Final = str.maketrans(
-    {
-        **{mark: f"\\{mark}" for mark in "&%$#_{}"},
-        "~": r"\textasciitilde{}",
-        "^": r"\textasciicircum{}",
-        "\\": r"\textbackslash{}",
-        "<": r"\textless{}",
-        ">": r"\textgreater{}",
-    }
 )
 
 
@@ -134,11 +124,11 @@ def _latex(table: Comparison) -> Iterator[str]:
     yield f"% Table {table.name}: ours (published)"
     yield rf"\begin{{tabular}}{{l{'r' * len(names)}}}"
     yield r"\toprule"
-    yield " & ".join(["", *(_tex(name) for name in names)]) + r" \\"
+    yield " & ".join(["", *(latex(name) for name in names)]) + r" \\"
     yield r"\midrule"
     for row, figures in table.rows().items():
         cells = [_latex_cell(figures.get(name)) for name in names]
-        yield " & ".join([_tex(row), *cells]) + r" \\"
+        yield " & ".join([latex(row), *cells]) + r" \\"
     yield r"\bottomrule"
     yield "\\end{tabular}\n"
 
@@ -149,10 +139,6 @@ def _latex_cell(figure: Figure | None) -> str:
     ours, theirs = figure.rounded, figure.printed
     shown = "--" if ours is None else f"${ours}$"
     return shown if theirs is None else f"{shown} (${theirs}$)"
-
-
-def _tex(text: str) -> str:
-    return "".join(mark if mark.isprintable() else " " for mark in text).translate(_LATEX)
 
 
 def _cell(text: str) -> str:

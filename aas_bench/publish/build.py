@@ -36,6 +36,7 @@ class _Shard:
     items: Sequence[Any]
     number: int
     of: int
+    n_known: int
 
     @property
     def path(self) -> str:
@@ -108,14 +109,15 @@ def _check(builders: Sequence[BenchBuilder], out: Path, limit: int | None) -> No
 
 
 def _shards(builder: BenchBuilder, limit: int | None) -> Iterator[_Shard]:
-    items = list(builder.items())[:limit]
+    known = builder.items()
+    items = list(known)[:limit]
     if not items:
         msg = f"{builder.config.name}: the source holds no items. Check the source."
         raise InputError(msg)
     starts = range(0, len(items), builder.ITEMS_PER_SHARD)
     for number, start in enumerate(starts):
         part = items[start : start + builder.ITEMS_PER_SHARD]
-        yield _Shard(builder=builder, items=part, number=number, of=len(starts))
+        yield _Shard(builder=builder, items=part, number=number, of=len(starts), n_known=len(known))
 
 
 def _spec(shards: Iterable[_Shard], limit: int | None) -> dict[str, Any]:
@@ -188,6 +190,7 @@ def _config_build(
     return ConfigBuild(
         name=builder.config.name,
         files=tuple(shard.path for shard in own),
+        n_known=own[0].n_known,
         n_items=sum(len(shard.items) for shard in own),
         n_rows=sum(len(part.keys) for part in parts),
         features=builder.info.features,

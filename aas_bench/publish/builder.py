@@ -12,12 +12,15 @@ import warnings
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import datasets
 
 from aas_bench.tables.schema import IMAGE_COLUMNS, PAIR_ID, PROMPT_DISTORTED, PROMPT_ORIGINAL
 from aas_bench.tasks.task import Task
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _FRONT: Final = (*IMAGE_COLUMNS, PROMPT_DISTORTED, PROMPT_ORIGINAL)
 
@@ -105,8 +108,16 @@ class BenchBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
         """What no two rows may share."""
         return str(row[PAIR_ID])
 
-    def facts(self) -> Mapping[str, Any]:
-        """What the templates of the card may say besides, as `facts`."""
+    def origins(self) -> Sequence[str]:
+        """What the rows come from, one line each for the card; no path of this machine."""
+        return ()
+
+    def facts(self, rows: pd.DataFrame) -> Mapping[str, Any]:
+        """What the templates of the card may say besides, as `facts`.
+
+        Args:
+            rows: What was built, but for images; class labels by their names.
+        """
         return {}
 
     def fingerprint(self, items: Sequence[Any]) -> str:

@@ -24,7 +24,8 @@ class ConfigBuild:
     Attributes:
         name: The configuration, and the folder of its files.
         files: Its Parquet files, relative to the folder of the build.
-        n_items: Items that the builder named (after `limit`).
+        n_known: Items that the builder named.
+        n_items: Those that were to be built: the first ones where there was a limit.
         n_rows: Rows written.
         features: The columns.
         notes: Faults and flags in the order of the items.
@@ -32,6 +33,7 @@ class ConfigBuild:
 
     name: str
     files: tuple[str, ...]
+    n_known: int
     n_items: int
     n_rows: int
     features: Features

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
 import yaml
 
@@ -21,17 +22,21 @@ from aas_bench.files import json_bytes, write_atomically
 from aas_bench.publish import grid
 from aas_bench.publish.builder import BenchBuilder
 from aas_bench.publish.built import Build, ConfigBuild
+from aas_bench.publish.card_results import Results, results
 from aas_bench.publish.columns import description, type_in_words
 from aas_bench.publish.croissant import croissant
 from aas_bench.publish.grid import Grid
 from aas_bench.publish.markdown import Safe, code, rendered
-from aas_bench.publish.statistics import Statistics, statistics
+from aas_bench.publish.statistics import Statistics, small_columns, statistics
+from aas_bench.publish.wheel import NAME as WHEEL
 from aas_bench.tables.schema import IMAGE_COLUMNS
 from aas_bench.tasks.task import Task
 
 if TYPE_CHECKING:
     import jinja2
+    import pandas as pd
 
+HUB: Final = "https://huggingface.co"
 README: Final = "README.md"
 LICENSE: Final = "LICENSE"
 CROISSANT: Final = "croissant.json"
@@ -48,6 +53,12 @@ _KEYS: Final = (
     "source_datasets",
     "pretty_name",
 )
+BADGES: Final = {
+    "paper-arXiv 2512.11883-b31b1b": "https://arxiv.org/abs/2512.11883",
+    "code-in its Space-555555": f"{HUB}/spaces/weathon/aas_bench_leaderboard/tree/main",
+    "leaderboard-open-2e7d6b": f"{HUB}/spaces/weathon/aas_bench_leaderboard",
+}
+"""Text and colour as img.shields.io takes them -> where it leads."""
 _TAGS: Final = ("aas-bench", "benchmark")
 _BASE: Final = Path(__file__).with_name("base.md")
 
@@ -71,10 +82,13 @@ class _Config:
     told: tuple[Safe, ...]
     columns: tuple[_Column, ...]
     statistics: Statistics
+    results: Results | None
+    origins: tuple[str, ...]
+    n_known: int
     n_items: int
     n_faults: int
     n_files: int
-    megabytes: Safe
+    size: Safe
 
 
 def write_card(built: Build, builders: Sequence[BenchBuilder]) -> None:
@@ -85,17 +99,34 @@ def write_card(built: Build, builders: Sequence[BenchBuilder]) -> None:
             all of them are named.
     """
     front = _front_matter(built.task)
-    configs = _configs(built, builders, front)
-    context = {
-        "front": _own(front),
-        "facts": {k: v for b in builders for k, v in b.facts().items()},
+    tables = [
+        small_columns([built.path / file for file in config.files], builder.info.features)
+        for config, builder in zip(built.configs, builders, strict=True)
+    ]
+    configs = _configs(built, builders, tables, front)
+    facts = {
+        name: value
+        for builder, rows in zip(builders, tables, strict=True)
+        for name, value in builder.facts(rows).items()
+    }
+    context: dict[str, Any] = {
+        "facts": facts,
         "task": Safe(built.task.name),
         "hub_id": Safe(built.task.hub_id),
         "configs": configs,
+        "names": [str(config.name) for config in configs],
+        "columns": {name for builder in builders for name in builder.info.features},
+        "badges": {Safe(quote(text)): Safe(link) for text, link in BADGES.items()},
+        "wheel": Safe(f"{HUB}/spaces/weathon/aas_preference/resolve/main/{WHEEL}"),
         "grid": _write_grid(built, builders, front),
         "grid_alt": Safe(f"Examples of {front['pretty_name']}"),
     }
     environment = _environment(built.task)
+    front["rai"] = {
+        key: " ".join(environment.from_string(text).render(context).split())
+        for key, text in (front.get("rai") or {}).items()
+    }
+    context["front"] = _own(front)
     body = environment.get_template(f"{built.task.name}.md").render(context)
     _write(built, README, _card(built, builders, front, configs, _tidy(body)))
     if (built.task.cards / f"{built.task.name}.{LICENSE}").is_file():
@@ -179,18 +210,26 @@ def figure(value: float | None) -> Safe:
     return Safe("–" if value is None else f"{value:,.4g}" if abs(value) < 1e4 else f"{value:,.0f}")
 
 
+def size_in_words(n_bytes: int) -> Safe:
+    """A size in the unit that suits it."""
+    return Safe(f"{n_bytes / 1e6:,.1f} MB" if n_bytes >= 1e6 else f"{n_bytes / 1e3:,.0f} kB")
+
+
 def _tidy(text: str) -> str:
     """At most one empty line in a row, none at the ends."""
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
 def _configs(
-    built: Build, builders: Sequence[BenchBuilder], front: Mapping[str, Any]
+    built: Build,
+    builders: Sequence[BenchBuilder],
+    tables: Sequence[pd.DataFrame],
+    front: Mapping[str, Any],
 ) -> list[_Config]:
     lacking: list[str] = []
     configs = [
-        _config(built, config, builder, front, lacking)
-        for config, builder in zip(built.configs, builders, strict=True)
+        _config(built, config, builder, rows, front, lacking)
+        for config, builder, rows in zip(built.configs, builders, tables, strict=True)
     ]
     if lacking:
         msg = (
@@ -205,6 +244,7 @@ def _config(
     built: Build,
     config: ConfigBuild,
     builder: BenchBuilder,
+    rows: pd.DataFrame,
     front: Mapping[str, Any],
     lacking: list[str],
 ) -> _Config:
@@ -213,9 +253,9 @@ def _config(
     lacking += [f"column {name} of {config.name}" for name, text in meanings.items() if not text]
     summary = (front.get("configs") or {}).get(config.name)
     lacking += [] if summary else [f"configuration {config.name}"]
-    paths = [built.path / file for file in config.files]
-    found = statistics(paths, features)
-    told = [name for name in features if name not in IMAGE_COLUMNS][:2]
+    found = statistics([built.path / file for file in config.files], rows)
+    shown = [name for name in front.get("shown") or () if name in features]
+    told = shown or [name for name in features if name not in IMAGE_COLUMNS][:2]
     return _Config(
         name=Safe(config.name),
         code=code(config.name),
@@ -226,10 +266,13 @@ def _config(
             for n, text in meanings.items()
         ),
         statistics=found,
+        results=results(rows, built.task),
+        origins=tuple(builder.origins()),
+        n_known=config.n_known,
         n_items=config.n_items,
         n_faults=config.n_faults,
         n_files=len(config.files),
-        megabytes=Safe(f"{found.n_file_bytes / 1e6:,.1f}"),
+        size=size_in_words(found.n_file_bytes),
     )
 
 

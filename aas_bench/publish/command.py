@@ -16,6 +16,7 @@ from typing import Annotated, Any, get_origin, get_type_hints
 import typer
 
 from aas_bench.errors import InputError, UnknownNameError, told_in_one_line
+from aas_bench.files import quiet_when_piped
 from aas_bench.publish.build import build
 from aas_bench.publish.builder import BenchBuilder
 from aas_bench.publish.built import Build
@@ -51,6 +52,7 @@ def command(*builders: type[BenchBuilder]) -> Callable[[], None]:
     )
 
     def main() -> None:
+        quiet_when_piped()
         with told_in_one_line(program):
             code = app(prog_name=program, standalone_mode=False)
             if code == INTERRUPTED:  # typer's own answer to Ctrl-C

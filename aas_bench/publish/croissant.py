@@ -1,8 +1,8 @@
 """croissant.json: what the Hub's own Croissant description of a dataset lacks.
 
 The Hub describes columns and Parquet files itself, and passes on name, description, licence and
-creator; of the RAI vocabulary it passes on nothing. This file adds that, the licence in words, and
-the checksums of the files.
+creator; of the RAI vocabulary it passes on nothing. This file adds that, where the licence stands,
+the version and the checksums of the files.
 
 Source:
     Croissant 1.1, https://docs.mlcommons.org/croissant/docs/croissant-spec-1.1.html; RAI 1.0,
@@ -11,10 +11,11 @@ Source:
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from aas_bench.files import file_sha256
+from aas_bench.files import file_sha256, json_bytes
 from aas_bench.publish.built import Build
 
 CONFORMS_TO: Final = (
@@ -66,11 +67,13 @@ _CONTEXT: Final = {
     "subField": "cr:subField",
     "transform": "cr:transform",
 }
+_SPDX: Final = {"apache-2.0": "Apache-2.0", "cc0-1.0": "CC0-1.0", "cc-by-4.0": "CC-BY-4.0"}
+"""The Hub's words for licences that need no link of their own."""
 _PAPER: Final = "https://arxiv.org/abs/2512.11883"
 
 
 def croissant(built: Build, front: Mapping[str, Any]) -> dict[str, Any]:
-    """The description as JSON-LD.
+    """The description as JSON-LD; `versioned` adds what only a push knows.
 
     Args:
         built: The build; its files are read for their checksums.
@@ -78,22 +81,43 @@ def croissant(built: Build, front: Mapping[str, Any]) -> dict[str, Any]:
     """
     home = f"https://huggingface.co/datasets/{built.task.hub_id}"
     said = front.get("rai") or {}
-    link = front.get("license_link")
     return {
         "@context": _CONTEXT,
         "@type": "sc:Dataset",
         "conformsTo": list(CONFORMS_TO),
         "name": built.task.hub_id.partition("/")[2],
-        "description": f"{front['pretty_name']}: {built.task.summary}.",
+        "description": " ".join((f"{front['pretty_name']}.", *_summaries(built, front))),
         "url": home,
-        "version": "1.0.0",
-        "license": [f"{home}/blob/main/{link}" if link else front["license"], built.task.licence],
+        "license": [_licence(front, home)],
         "citeAs": f"Guo, Qian, Hasan, Du: Position: Universal Aesthetic Alignment Narrows "
         f"Artistic Expression, ICML 2026, {_PAPER}",
         "sameAs": [f"{home}/raw/main/README.md"],
         "distribution": [_file(built, home, name) for c in built.configs for name in c.files],
         **{f"rai:{key}": said[key] for key in RAI_KEYS if key in said},
     }
+
+
+def _summaries(built: Build, front: Mapping[str, Any]) -> list[str]:
+    return [front["configs"][config.name] for config in built.configs]
+
+
+def versioned(text: bytes, version: str | None) -> bytes:
+    """A croissant.json as a version of the repository; None: as none.
+
+    The tag `v3` is 3.0.0, since Croissant asks for semantic versions.
+    """
+    said = json.loads(text)
+    said.pop("version", None)
+    if version is not None:
+        said["version"] = f"{version.removeprefix('v')}.0.0"
+    return json_bytes(said)
+
+
+def _licence(front: Mapping[str, Any], home: str) -> str:
+    link = front.get("license_link")
+    if link is None:
+        return f"https://spdx.org/licenses/{_SPDX[front['license']]}.html"
+    return link if link.startswith("https://") else f"{home}/blob/main/{link}"
 
 
 def _file(built: Build, home: str, name: str) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from pydantic import model_validator as validated
 
 from aas_bench.errors import SchemaError
 from aas_bench.measure.measures import MEASURES
+from aas_bench.records.address import RESULTS_REPO
 from aas_bench.records.record import Measurement, Record
 from aas_bench.tasks.catalog import TASKS
 from aas_bench.tasks.task import HubBenchmark
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from huggingface_hub import EvalResultEntry
 
 FRAMEWORK: Final = "aas-bench"
-RESULTS_REPO: Final = "weathon/aas_bench_results"
 EVAL_YAML: Final = "eval.yaml"
 MODEL_FILE: Final = ".eval_results/aas-bench.yaml"
 

@@ -181,6 +181,11 @@ class RunFaces:
         scores = dict.fromkeys(parts, Value("float64"))
         return Features({**pair_features(), **more, **scores})
 
+    @property
+    def about(self) -> str:
+        """The generator."""
+        return f"a run of the generator {self.run.name}"
+
     def items(self) -> list[str]:
         """The portraits that the run was asked for with any emotion."""
         return [

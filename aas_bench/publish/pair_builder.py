@@ -1,7 +1,7 @@
 """`PairBuilder`: the configuration `pairs` of a dataset, from tables and runs, in the clean schema.
 
-Clean means: images and prompts first, the label and the dimensions as classes with names, scores
-and judgements as flat columns. `load_pairs` reads it back to the canonical schema unchanged.
+Clean means: images and prompts first, scores and judgements as flat columns, each of the type that
+`schema.published_feature` gives it in every set. `load_pairs` reads it back unchanged.
 """
 
 from __future__ import annotations
@@ -10,13 +10,18 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import datasets
 
 from aas_bench.errors import AasBenchError, InputError, SchemaError
 from aas_bench.publish.builder import BadItem, BenchBuilder, BenchConfig, for_viewer, option
-from aas_bench.publish.pair_sources import PairSource, open_pairs_source
+from aas_bench.publish.pair_sources import (
+    PairSource,
+    TablePairs,
+    open_pairs_source,
+    public_name,
+)
 from aas_bench.tables import authors
 from aas_bench.tables.formats import read_frame
 from aas_bench.tables.schema import (
@@ -26,12 +31,13 @@ from aas_bench.tables.schema import (
     LABEL_SOURCE,
     MODEL,
     PAIR_ID,
-    Label,
+    VOTE,
     pair_features,
+    published_feature,
 )
 
-LABEL_NAMES: Final = (Label.ORIGINAL.name.lower(), Label.DISTORTED.name.lower(), "tie")
-"""0 and 1 keep their numbers; a tie or an unknown label is class 2, in `load_pairs` again -1."""
+if TYPE_CHECKING:
+    import pandas as pd
 
 _LAST: Final = (DIMENSIONS, LABEL, LABEL_SOURCE, MODEL, INDEX, PAIR_ID)
 
@@ -108,8 +114,6 @@ class PairBuilder(BenchBuilder):
                 types[name] = _common(types.get(name, feature), feature, name, source.name)
         types |= {name: datasets.Value("int8") for name in self._votes_columns if name not in types}
         types = {**clean_features(pair_features()), **types}
-        types[DIMENSIONS] = datasets.List(datasets.ClassLabel(names=list(self.DIMENSION_NAMES)))
-        types[LABEL] = datasets.ClassLabel(names=list(LABEL_NAMES))
         types.setdefault(LABEL_SOURCE, datasets.Value("string"))
         order = [*_LAST, *(name for name in types if name not in _LAST)]
         return for_viewer(datasets.Features({name: types[name] for name in order}))
@@ -139,10 +143,27 @@ class PairBuilder(BenchBuilder):
             for pair in pairs:
                 self._vote(pair)
                 self._check(pair)
+            rows = [clean_row(pair) for pair in pairs]
         except AasBenchError as error:
             raise BadItem(f"{source.name} {item.name}", " ".join(str(error).split())) from error
         empty = dict.fromkeys(self.info.features)
-        yield from (empty | clean_row(pair) for pair in pairs)
+        yield from (empty | row for row in rows)
+
+    def origins(self) -> list[str]:
+        """The sources, and the votes that were added."""
+        votes = self.config.votes
+        added = [] if votes is None else [f"votes of {public_name(votes)}"]
+        return [*(source.about for source in self.sources), *added]
+
+    def facts(self, rows: pd.DataFrame) -> dict[str, Any]:
+        """Which kinds of sources there are, and where the labels come from."""
+        tables = [isinstance(source, TablePairs) for source in self.sources]
+        said = [str(name) for name in rows[LABEL_SOURCE].dropna().unique()]
+        return {
+            "from_tables": any(tables),
+            "from_runs": not all(tables),
+            "label_sources": [name for name in said if name != "none"],
+        }
 
     def fingerprint(self, items: Sequence[Any]) -> str:
         """Also of the votes."""
@@ -203,26 +224,30 @@ class PairBuilder(BenchBuilder):
 
 
 def clean_features(features: Mapping[str, Any]) -> dict[str, Any]:
-    """The columns of `clean_row`: structs taken apart, half floats widened."""
+    """The columns of `clean_row`: structs taken apart, half floats widened, one law for all."""
     types: dict[str, Any] = {}
     for name, feature in features.items():
         if isinstance(feature, dict):
             types |= clean_features({_flat(name, f, feature): v for f, v in feature.items()})
         else:
-            types[name] = _widened(feature)
+            types[name] = published_feature(name) or _widened(feature)
     return types
 
 
 def clean_row(pair: Mapping[str, Any]) -> dict[str, Any]:
-    """A pair with structs taken apart and the label by name."""
+    """A pair with structs taken apart and votes as numbers.
+
+    Raises:
+        SchemaError: A vote is none.
+    """
     row: dict[str, Any] = {}
     for name, value in pair.items():
         if isinstance(value, dict) and set(value) != {"bytes", "path"}:
             row |= clean_row({_flat(name, f, value): v for f, v in value.items()})
+        elif name.endswith(VOTE) and value is not None:
+            row[name] = authors.label_value([value])
         else:
             row[name] = value
-    if isinstance(row.get(LABEL), int):
-        row[LABEL] = LABEL_NAMES[row[LABEL]]  # -1 is the last: tie
     return row
 
 

@@ -54,6 +54,10 @@ class PairSource(Protocol):
     def features(self) -> datasets.Features:
         """See the class."""
 
+    @property
+    def about(self) -> str:
+        """What it is, for the card."""
+
     def items(self) -> Sequence[str]:
         """What pairs are made from, in order, each in a word or two."""
 
@@ -82,6 +86,11 @@ class TablePairs:
     def features(self) -> datasets.Features:
         """The columns of the pairs."""
         return self.table.features
+
+    @property
+    def about(self) -> str:
+        """The table and its form."""
+        return f"{public_name(self.name)}, a table of the form {self.table.form.name}"
 
     def items(self) -> list[str]:
         """Rows, then the lines that are no rows."""
@@ -145,6 +154,11 @@ class RunPairs:
         more = {LABEL_SOURCE: datasets.Value("string"), PROMPT_INDEX: datasets.Value("int64")}
         return datasets.Features({**pair_features(), **more, **scores, **cuts})
 
+    @property
+    def about(self) -> str:
+        """The generator."""
+        return f"a run of the generator {self.run.name}"
+
     def items(self) -> list[str]:
         """The prompts of which the run has a record."""
         return [f"prompt {index}" for index in self.run.indices]
@@ -201,6 +215,11 @@ class RunPairs:
         """Over the records (which hold the images' hashes), the scores and the prompts."""
         prompts = sorted((self._prompts or {}).items())
         return hashlib.sha256(f"{self._fingerprint}{prompts!r}".encode()).hexdigest()
+
+
+def public_name(source: str | Path) -> str:
+    """A source without the folders of this machine: the last part of a path; an id as it is."""
+    return Path(source).name if Path(source).exists() else str(source)
 
 
 def open_pairs_source(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from aas_bench.files import write_atomically
 from aas_bench.publish.built import STATE, Build
-from aas_bench.publish.card import README, is_untouched, sealed, without_seal
+from aas_bench.publish.card import CROISSANT, README, is_untouched, sealed, without_seal
 from aas_bench.publish.changes import (
     Allowed,
     ConfigChange,
@@ -21,6 +21,7 @@ from aas_bench.publish.changes import (
     refuse_another_dataset,
     refuse_losses,
 )
+from aas_bench.publish.croissant import versioned
 from aas_bench.publish.sync import (
     MAIN,
     Commit,
@@ -123,6 +124,7 @@ def publish(
         def differs(versions: Versions) -> tuple[dict[str, Path | bytes], Difference]:
             card = with_history(readme, versions.history).encode()
             local: dict[str, Path | bytes] = {**_files(built), README: card}
+            local[CROISSANT] = _croissant(built, versions)
             return local, compare(local, remote, owned=lambda name: name.startswith(folders))
 
         _, difference = differs(versions)
@@ -196,6 +198,11 @@ def _remember(built: Build, versions: Versions) -> None:
     """Let the folder say what the repository says."""
     readme = (built.path / README).read_text(encoding="utf-8")
     write_atomically(built.path / README, with_history(readme, versions.history).encode())
+    write_atomically(built.path / CROISSANT, _croissant(built, versions))
+
+
+def _croissant(built: Build, versions: Versions) -> bytes:
+    return versioned((built.path / CROISSANT).read_bytes(), versions.current)
 
 
 def _files(built: Build) -> dict[str, Path]:

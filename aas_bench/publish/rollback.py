@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aas_bench.errors import InputError, UnknownNameError
-from aas_bench.publish.card import README
+from aas_bench.publish.card import CROISSANT, README
 from aas_bench.publish.changes import Contents, changes, diff
+from aas_bench.publish.croissant import versioned
 from aas_bench.publish.push import Published, reviewed, tag_what_is_there, tag_what_was_sent
 from aas_bench.publish.sync import (
     Difference,
@@ -30,8 +32,8 @@ def rollback(
 ) -> Published:
     """Restore all files of a tag; files that came since go. Nothing is uploaded anew.
 
-    The card becomes the tag's, and keeps the history of versions. What is replaced stays under its
-    own tag.
+    The card becomes the tag's, and keeps the history of versions; croissant.json names the new
+    version. What is replaced stays under its own tag.
 
     Args:
         target: Where to.
@@ -62,16 +64,25 @@ def rollback(
             tell(diff(target, changed))
         target = reviewed(target, there)
         versions, notes = tag_what_is_there(api, target, remote, there)
-        difference = _difference(tagged, remote, same_card=_same_card(then, there))
+        described = [_croissant(api, target, each) for each in (tagged, remote)]
+        same = {README} if _same_card(then, there) else set()
+        same |= {CROISSANT} if _same_croissant(*described) else set()
+        difference = _difference(tagged, remote, same=same)
         name = sent = None
         if difference:
             name = versions.next
             rows = "; ".join(change.entry() for change in changed)
             said = f"back to {version}: {rows}" if rows else f"back to {version}"
             card = with_history(then.readme or "", versions.with_entry(name, said).history)
-            copied = (n for n in (*difference.added, *difference.changed) if n != README)
+            written = {README: card.encode()}
+            if described[0] is not None:
+                written[CROISSANT] = versioned(described[0], name)
+            copied = (n for n in (*difference.added, *difference.changed) if n not in written)
             operations = [
-                CommitOperationAdd(path_in_repo=README, path_or_fileobj=card.encode()),
+                *(
+                    CommitOperationAdd(path_in_repo=file, path_or_fileobj=content)
+                    for file, content in written.items()
+                ),
                 *(
                     CommitOperationCopy(src_path_in_repo=n, path_in_repo=n, src_revision=version)
                     for n in copied
@@ -109,10 +120,25 @@ def _same_card(then: Contents, there: Contents) -> bool:
     return with_history(then.readme, history(there.readme)) == there.readme
 
 
-def _difference(then: Remote, now: Remote, *, same_card: bool) -> Difference:
+def _croissant(api: HfApi, target: Target, remote: Remote) -> bytes | None:
+    if CROISSANT not in remote.files:
+        return None
+    file = api.hf_hub_download(
+        target.repo, CROISSANT, repo_type=target.kind, revision=remote.commit
+    )
+    return Path(file).read_bytes()
+
+
+def _same_croissant(then: bytes | None, now: bytes | None) -> bool:
+    """Whether two descriptions differ in nothing but the version."""
+    if then is None or now is None:
+        return then == now
+    return versioned(then, None) == versioned(now, None)
+
+
+def _difference(then: Remote, now: Remote, *, same: set[str]) -> Difference:
     changed = {n for n, file in then.files.items() if n in now.files and file != now.files[n]}
-    if same_card:
-        changed.discard(README)
+    changed -= same
     return Difference(
         added={n: f.size for n, f in then.files.items() if n not in now.files},
         changed={n: then.files[n].size for n in sorted(changed)},

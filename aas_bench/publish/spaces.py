@@ -1,8 +1,12 @@
-"""The metrics as Spaces, from which `evaluate.load("owner/aas_preference")` takes them."""
+"""Spaces with the wheel that they run: the metrics, for `evaluate.load`, and the leaderboard.
+
+A Space of the gradio kind installs its requirements before its files are there, so it cannot name
+a wheel among them; these are of the docker kind, whose Dockerfile copies first.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -20,13 +24,17 @@ from aas_bench.publish.sync import (
     send,
     told_plainly,
 )
+from aas_bench.publish.wheel import wheel
+from aas_bench.records.address import SETTING, checked_address
 
 NAMESPACE: Final = "weathon"
+_DOCKERFILE: Final = Path(__file__).with_name("space.Dockerfile")
+_REQUIREMENTS: Final = "requirements.txt"
 
 
 @dataclass(frozen=True, kw_only=True)
 class PublishedSpace:
-    """What a push of one metric changed.
+    """What a push of one Space changed.
 
     Attributes:
         repo: The Space.
@@ -39,20 +47,54 @@ class PublishedSpace:
     difference: Difference
 
 
-def metric_files(name: str) -> dict[str, Path]:
-    """The files of a metric's Space: its card, its page, its requirements and its module."""
-    folder = Path(metric_path(name))
-    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
-    named = {path.relative_to(folder): path for path in files}
-    return {
-        path.as_posix(): file
-        for path, file in named.items()
-        if not any(part.startswith((".", "__pycache__")) for part in path.parts)
+def metric_files(name: str, *, namespace: str = NAMESPACE) -> dict[str, bytes]:
+    """The files of a metric's Space."""
+    files = space_files(Path(metric_path(name)))
+    card = files["README.md"].decode().replace(f"{NAMESPACE}/{name}", f"{namespace}/{name}")
+    return {**files, "README.md": card.encode()}
+
+
+def leaderboard_files(folder: Path, *, send_to: str | None = None) -> dict[str, bytes]:
+    """The files of the leaderboard's Space.
+
+    Args:
+        folder: The folder `leaderboard` of the repository.
+        send_to: Where its readers send their results; None: where the program says.
+
+    Raises:
+        InputError: The folder is not the leaderboard's, or `send_to` is no place.
+    """
+    if not (folder / "app.py").is_file() or not (folder / "results").is_dir():
+        msg = f"{folder} holds no app.py and results. Give the leaderboard's folder."
+        raise InputError(msg)
+    files = space_files(folder)
+    if send_to is not None:
+        start, end = files["Dockerfile"].decode().split("CMD ", 1)
+        files["Dockerfile"] = f"{start}ENV {SETTING}={checked_address(send_to)}\nCMD {end}".encode()
+    return files
+
+
+def space_files(folder: Path) -> dict[str, bytes]:
+    """A folder with an app.py as a Space: its files, the wheel that it requires, a Dockerfile."""
+    paths = {path.relative_to(folder): path for path in sorted(folder.rglob("*"))}
+    files = {
+        name.as_posix(): path.read_bytes()
+        for name, path in paths.items()
+        if path.is_file() and not any(p.startswith((".", "__pycache__")) for p in name.parts)
     }
+    name, content = wheel()
+    required = files[_REQUIREMENTS].decode().splitlines()
+    lines = [f"./{name}" if line == "aas-bench" else line for line in required]
+    files[_REQUIREMENTS] = ("\n".join(lines) + "\n").encode()
+    return {**files, name: content, "Dockerfile": _DOCKERFILE.read_bytes()}
 
 
-def write_metrics(out: Path, *, names: Sequence[str] = NAMES) -> list[Path]:
+def write_spaces(out: Path, spaces: Mapping[str, Mapping[str, bytes]]) -> list[Path]:
     """Write to `out` what would be pushed, a folder for each Space.
+
+    Args:
+        out: A folder that is new, empty or was written by this function.
+        spaces: The files of each Space by the name of its folder.
 
     Raises:
         InputError: `out` is a file, or holds anything else.
@@ -60,16 +102,16 @@ def write_metrics(out: Path, *, names: Sequence[str] = NAMES) -> list[Path]:
     if out.exists() and not out.is_dir():
         msg = f"{out} is a file. Give a folder."
         raise InputError(msg)
-    files = {f"{name}/{path}": file for name in names for path, file in metric_files(name).items()}
+    files = {f"{name}/{path}": data for name, of in spaces.items() for path, data in of.items()}
     present = (p.relative_to(out).as_posix() for p in sorted(out.rglob("*")) if p.is_file())
     foreign = [path for path in present if path not in files]
     if foreign:
         msg = f"{out} holds {foreign[0]!r}, which is none of ours. Give a new or empty folder."
         raise InputError(msg)
-    for path, file in files.items():
+    for path, data in files.items():
         (out / path).parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(out / path, file.read_bytes())
-    return [out / name for name in names]
+        write_atomically(out / path, data)
+    return [out / name for name in spaces]
 
 
 def publish_metrics(
@@ -90,19 +132,31 @@ def publish_metrics(
         for name in names
     ]
     check_access(targets[0])
-    return [_publish(target, name) for target, name in zip(targets, names, strict=True)]
+    return [
+        publish_space(target, metric_files(name, namespace=namespace))
+        for target, name in zip(targets, names, strict=True)
+    ]
 
 
-def _publish(target: Target, name: str) -> PublishedSpace:
+def publish_space(target: Target, files: Mapping[str, bytes]) -> PublishedSpace:
+    """Push one Space: what differs is sent, older wheels go, other files of it stay.
+
+    Raises:
+        InputError: There is no token, or it may not write there.
+        BackendError: The Hub failed; the same call goes on.
+    """
     from huggingface_hub import HfApi
 
     api = HfApi(token=require_token())
-    local: dict[str, Path | bytes] = {**metric_files(name)}
     with told_plainly(target):
         remote = look(api, target)
-        # Nothing is removed: what else a maintainer put into the Space stays.
-        difference = compare(local, remote, owned=lambda _: False)
+        difference = compare(files, remote, owned=_is_wheel)
         url = None
         if difference:
-            url = send(api, target, local, difference, remote, message=f"Publish {name}")
+            message = f"Publish {target.repo.partition('/')[2]}"
+            url = send(api, target, files, difference, remote, message=message)
     return PublishedSpace(repo=target.repo, url=url, difference=difference)
+
+
+def _is_wheel(path: str) -> bool:
+    return path.startswith("aas_bench-") and path.endswith(".whl")

@@ -20,7 +20,13 @@ MOST_NAMES: Final = 40
 LEAST_USES: Final = 3
 MOST_NUMBERS: Final = 8
 """A column of numbers with more distinct values is a distribution."""
+CODES: Final = range(-1, 11)
+"""Whole numbers within are counted however few the rows; others only where they recur."""
+FEW: Final = 5
+"""Of fewer values, deviation and quartiles say less than the values themselves."""
 _TEXTS: Final = ("prompt", "caption")
+_NAMES: Final = ("_id", "_box", "_sha256", "_source")
+"""How columns end that name things: neither prompts nor numbers to summarise."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +42,8 @@ class Counts:
 class Distribution:
     """Numbers of a column, or the lengths of its texts in words.
 
-    All but the counts are None where no row has a value; `sd` (n - 1) also where only one has.
+    All but the counts are None where no row has a value; `sd` (n - 1) and the quartiles also where
+    fewer than `FEW` have one.
     """
 
     column: str
@@ -74,11 +81,10 @@ class Statistics:
     numbers: tuple[Distribution, ...]
 
 
-def statistics(files: Sequence[Path], features: Features) -> Statistics:
-    """Read all columns but images, and describe each by what it holds."""
+def statistics(files: Sequence[Path], frame: pd.DataFrame) -> Statistics:
+    """Describe each column by what it holds; `frame` is the `small_columns` of the files."""
     import pyarrow.parquet as pq
 
-    frame = _frame(files, features)
     counts: list[Counts] = []
     lengths: list[Distribution] = []
     numbers: list[Distribution] = []
@@ -104,8 +110,8 @@ def statistics(files: Sequence[Path], features: Features) -> Statistics:
     )
 
 
-def _frame(files: Sequence[Path], features: Features) -> pd.DataFrame:
-    """All small columns; class labels by their names."""
+def small_columns(files: Sequence[Path], features: Features) -> pd.DataFrame:
+    """All columns but images; class labels by their names."""
     import pandas as pd
     import pyarrow.parquet as pq
     from datasets import Image
@@ -133,7 +139,8 @@ def _named(feature: Any, value: Any, *, listed: bool) -> Any:
 def _describe(column: str, values: pd.Series[Any]) -> Counts | Distribution | None:
     """Categories are counted, prompts and numbers summarised; names and free text are left out."""
     present = values.dropna()
-    if column.startswith(_TEXTS):
+    named = column.endswith(_NAMES)
+    if column.startswith(_TEXTS) and not named:
         words = np.array([len(str(text).split()) for text in present], dtype=np.float64)
         return _distribution(column, words, len(values) - len(present))
     if len(present) == 0:
@@ -145,8 +152,10 @@ def _describe(column: str, values: pd.Series[Any]) -> Counts | Distribution | No
     elif isinstance(present.iloc[0], dict):
         return None
     numeric = present.map(_is_number).all()
+    if numeric and named:
+        return None
     distinct = present.nunique()
-    few = distinct <= MOST_NUMBERS if numeric else _is_category(distinct, len(present))
+    few = _is_code(present) if numeric else _is_category(distinct, len(present))
     if few:
         return Counts(
             column=column, values=tuple(_counted(present)), n_missing=int(values.isna().sum())
@@ -164,6 +173,12 @@ def _is_category(n_distinct: int, n: int) -> bool:
     return n_distinct == 1 or (n_distinct <= MOST_NAMES and n_distinct * LEAST_USES <= n)
 
 
+def _is_code(values: pd.Series[Any]) -> bool:
+    distinct = values.nunique()
+    whole = bool(values.isin(CODES).all())
+    return distinct <= MOST_NUMBERS and (whole or _is_category(distinct, len(values)))
+
+
 def _counted(values: pd.Series[Any]) -> Iterator[tuple[str, int]]:
     """Numbers in their order, names by how often they occur."""
     counts = [(value, int(n)) for value, n in values.value_counts().items()]
@@ -172,7 +187,7 @@ def _counted(values: pd.Series[Any]) -> Iterator[tuple[str, int]]:
     else:
         order = sorted(counts, key=lambda pair: (-pair[1], str(pair[0])))
     for value, count in order:
-        yield (f"{value:g}" if isinstance(value, float) else str(value)), count
+        yield (f"{value:g}" if isinstance(value, float) else str(value) or "(empty)"), count
 
 
 def _distribution(column: str, values: np.ndarray[Any, Any], n_missing: int) -> Distribution:
@@ -181,16 +196,17 @@ def _distribution(column: str, values: np.ndarray[Any, Any], n_missing: int) -> 
             ("mean", "sd", "minimum", "quartile_1", "median", "quartile_3", "maximum")
         )
         return Distribution(column=column, n=0, n_missing=n_missing, **nothing)
-    low, first, middle, third, high = np.quantile(values, [0, 0.25, 0.5, 0.75, 1])
+    first, middle, third = np.quantile(values, [0.25, 0.5, 0.75])
+    enough = len(values) >= FEW
     return Distribution(
         column=column,
         n=len(values),
         n_missing=n_missing,
         mean=float(values.mean()),
-        sd=float(values.std(ddof=1)) if len(values) > 1 else None,
-        minimum=float(low),
-        quartile_1=float(first),
+        sd=float(values.std(ddof=1)) if enough else None,
+        minimum=float(values.min()),
+        quartile_1=float(first) if enough else None,
         median=float(middle),
-        quartile_3=float(third),
-        maximum=float(high),
+        quartile_3=float(third) if enough else None,
+        maximum=float(values.max()),
     )

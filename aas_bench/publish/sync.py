@@ -242,7 +242,7 @@ def commit(
     call sends the rest. Readers see the old files or the new ones, never a mixture.
     """
     if remote is None:
-        sdk = "gradio" if target.kind == "space" else None
+        sdk = "docker" if target.kind == "space" else None
         api.create_repo(
             target.repo,
             repo_type=target.kind,

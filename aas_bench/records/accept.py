@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -12,9 +13,9 @@ from typing import Any, Final
 from aas_bench.errors import AasBenchError, StoreError
 from aas_bench.measure.measurement import Measurement
 from aas_bench.measure.summary import standard
-from aas_bench.records.collection import flags_of, load_results, read_record
+from aas_bench.records.collection import Refused, Results, flags_of, load_results, read_record
 from aas_bench.records.make_records import redacted
-from aas_bench.records.published import published_measurements
+from aas_bench.records.published import published_measurements, published_sources
 from aas_bench.records.record import Record
 from aas_bench.records.scores_file import scores_only
 from aas_bench.tables.schema import MODEL
@@ -69,6 +70,48 @@ def check_folder(folder: Path) -> tuple[Verdict, ...]:
     return tuple(sorted([*broken, *checked], key=lambda verdict: verdict.file))
 
 
+def accepted(folder: Path) -> Results:
+    """The records of a folder that may be shown; the others are among the refused, with why.
+
+    A record is recomputed once for one content of it and of its scores.
+
+    Raises:
+        InputError: There is no such folder.
+    """
+    results = load_results(folder)
+    shown, refused = [], list(results.refused)
+    for record in results.records:
+        objections = _known_objections(record, folder / record.id)
+        if objections:
+            told = "; ".join(objections)
+            refused.append(Refused(file=f"{record.id}.json", reason=f"not accepted: {told}"))
+        else:
+            shown.append(record)
+    names = {record.id for record in shown}
+    return Results(
+        records=tuple(shown),
+        refused=tuple(refused),
+        flagged=tuple(flag for flag in results.flagged if flag.id in names),
+    )
+
+
+def _known_objections(record: Record, place: Path) -> tuple[str, ...]:
+    key = hashlib.sha256(record.to_json().encode())
+    if record.scores is not None:
+        file = place.parent / record.scores.file
+        with suppress(OSError):
+            if not file.is_symlink() and file.stat().st_size <= MOST_BYTES:
+                key.update(file.read_bytes())
+    told = key.hexdigest()
+    if told not in _OBJECTIONS:
+        _OBJECTIONS[told] = tuple(_objections(record, place.parent))
+    return _OBJECTIONS[told]
+
+
+_OBJECTIONS: Final[dict[str, tuple[str, ...]]] = {}
+"""What was found against a record before, by the content of it and of its scores."""
+
+
 def check_file(file: Path) -> Verdict:
     """Check one record file, with its scores beside it."""
     record = read_record(file)
@@ -93,6 +136,8 @@ def _objections(record: Record, folder: Path) -> Iterator[str]:
         yield from _against_scores(record, folder)
     elif record.measurements != published_measurements().get(record.id, ()):
         yield "the figures are not those of aas_bench/records/paper.json"
+    elif record.source != published_sources().get(record.id):
+        yield "the source is not that of aas_bench/records/paper.json"
 
 
 def _against_scores(record: Record, folder: Path) -> Iterator[str]:

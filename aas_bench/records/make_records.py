@@ -29,6 +29,7 @@ SCORES: Final = "scores.parquet"
 _TOLD: Final = (
     *("command", "git_revision", "machine", "python", "seed", "time", "versions"),
     *("pairs", "reward", "generator", "coverage", "prompts"),
+    "revision",
 )
 _PATH: Final = re.compile(r"(?<![\w.:/\\])(?:~|[A-Za-z]:)?[/\\](?:[^\s/\\]+[/\\])*")
 _NOT_SLUG: Final = re.compile(r"[^a-z0-9._-]+")

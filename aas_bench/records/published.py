@@ -1,6 +1,7 @@
 """The paper's figures as records, and the subjects that still wait for theirs.
 
-`paper.json` holds figures only, as printed; a null is not in the paper.
+`paper.json` holds figures only, as printed; a null is not in the paper. Some generators were added
+to the authors' page after the paper and say so.
 """
 
 from __future__ import annotations
@@ -13,11 +14,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from aas_bench.generators.spec import Submission, load_submission
+from aas_bench.measure.measures import MEASURES
+from aas_bench.measure.printed import printed_interval
 from aas_bench.records.record import SCHEMA_VERSION, Measurement, Record, Source, Status, Subject
 from aas_bench.rewards.catalog import REWARDS
 from aas_bench.tasks.catalog import TASKS
 
 NO_INTERVAL: Final = "published without an interval"
+WILSON: Final = "Wilson interval from the printed n"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +85,12 @@ def published_records(submissions: Path) -> tuple[Record, ...]:
 def published_measurements() -> dict[str, tuple[Measurement, ...]]:
     """What each record that is not measured holds, by record id."""
     return {each.id: each.found for each in _entries()}
+
+
+@cache
+def published_sources() -> dict[str, Source | None]:
+    """Where the figures of each record that is not measured stand, by record id."""
+    return {each.id: _source_of(each) for each in _entries()}
 
 
 def generator_subject(spec: Submission) -> Subject:
@@ -149,10 +159,13 @@ def _entries() -> Iterator[_Entry]:
 
 
 def _generators() -> Iterator[_Entry]:
-    n = paper()["generators"]["n"]
+    table = paper()["generators"]
+    place = dict.fromkeys(table["appendix"]["columns"], table["appendix"]["location"])
     for name, row in figures("generators").items():
         found = tuple(
-            _figure(column.measure, row[key], reward=column.reward, n=n)
+            _figure(
+                column.measure, row[key], reward=column.reward, n=table["n"], place=place.get(key)
+            )
             for key, column in GENERATOR_COLUMNS.items()
             if row[key] is not None
         )
@@ -198,14 +211,46 @@ def _hpsv3(table: str, found: Iterator[Measurement]) -> _Entry:
     return _Entry(subject="hpsv3", name="HPSv3", table=table, found=tuple(found))
 
 
-def _figure(measure: str, value: float, *, reason: str = NO_INTERVAL, **where: Any) -> Measurement:
-    return Measurement(measure=measure, value=float(value), reason=reason, **where)
+def _figure(
+    measure: str,
+    value: float,
+    *,
+    reason: str = NO_INTERVAL,
+    place: str | None = None,
+    n: int | None = None,
+    **where: Any,
+) -> Measurement:
+    """One figure as printed; a share of a printed n has the interval that this n gives it.
+
+    Args:
+        measure: A name of `MEASURES`.
+        value: As printed.
+        reason: Why it has no interval of the source's.
+        place: Where it stands, if not where the record's source says.
+        n: Prompts, as printed.
+        where: The other fields that tell measurements apart.
+    """
+    low = high = None
+    if n is not None and n > 1 and MEASURES[measure].unit == "share":
+        (low, high), reason = printed_interval(value, n), WILSON
+    told = f"{reason}; {place}" if place else reason
+    return Measurement(
+        measure=measure, value=float(value), low=low, high=high, n=n, reason=told, **where
+    )
+
+
+def _source_of(entry: _Entry) -> Source | None:
+    """Where a record's figures stand; None for one without figures."""
+    if not entry.found:
+        return None
+    place = paper()[entry.table]
+    later = place.get("after_the_paper", {})
+    if entry.subject in later.get("ids", ()):
+        return Source(title=later["title"], url=later["url"], location=later["location"])
+    return Source(title=paper()["title"], url=paper()["url"], location=place["location"])
 
 
 def _record(entry: _Entry, specs: Mapping[str, Submission]) -> Record:
-    source = Source(
-        title=paper()["title"], url=paper()["url"], location=paper()[entry.table]["location"]
-    )
     return Record(
         schema_version=SCHEMA_VERSION,
         id=entry.id,
@@ -215,5 +260,5 @@ def _record(entry: _Entry, specs: Mapping[str, Submission]) -> Record:
         else reward_subject(entry.subject, entry.name),
         task=entry.task,
         measurements=entry.found,
-        source=source if entry.found else None,
+        source=_source_of(entry),
     )

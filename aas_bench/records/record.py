@@ -163,12 +163,29 @@ class Measurement(measurement.Measurement):
         if self.low is not None and self.high is not None and self.low > self.high:
             msg = f"low {self.low} lies above high {self.high}"
             raise ValueError(msg)
+        least, most = MEASURES[self.measure].range
+        for name in ("value", "low", "high"):
+            found = getattr(self, name)
+            if found is not None and not _within(found, least, most):
+                msg = f"{name} {found:.6g} of {self.measure} lies outside {_told(least, most)}"
+                raise ValueError(msg)
         return self
 
     @classmethod
     def of(cls, found: measurement.Measurement) -> Measurement:
         """A number that was computed, as a record holds it."""
         return cls(**found.to_dict())
+
+
+def _within(value: float, least: float | None, most: float | None) -> bool:
+    """Whether a value can be; beyond an end only by the last bits of a float."""
+    room = 1e-9
+    return (least is None or value >= least - room) and (most is None or value <= most + room)
+
+
+def _told(least: float | None, most: float | None) -> str:
+    ends = ("-inf" if least is None else f"{least:g}", "inf" if most is None else f"{most:g}")
+    return f"{ends[0]} to {ends[1]}"
 
 
 class Source(Strict):

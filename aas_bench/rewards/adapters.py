@@ -30,7 +30,8 @@ class CallableReward(RewardModel):
     Args:
         function: Called with a list of RGB PIL images and a list of as many prompts. An attribute
             `files`, paths of files or folders that scores depend on, is part of its description
-            by content. May return (scores, mapping) and scores of shape (n, 1).
+            by content, and `reads_prompts = False` says that prompts have no say. May return
+            (scores, mapping) and scores of shape (n, 1).
         name: The name to store its scores under; None: the function's own.
     """
 
@@ -38,6 +39,7 @@ class CallableReward(RewardModel):
         self._function = function
         self._path = _path_of(function)
         self._content = _source_hash(function) | file_hashes(function)
+        self.reads_prompts = bool(getattr(function, "reads_prompts", True))
         self.name = name or self._path.rpartition(".")[2].rpartition(":")[2]
 
     def encode_images(self, images: Sequence[Any]) -> Sequence[Any]:
@@ -59,11 +61,15 @@ class CallableReward(RewardModel):
             answer: Any = self._function(list(images), list(prompts))
         except (AasBenchError, MemoryError):
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             if "out of memory" in str(error).lower():
                 raise  # the engine tries a smaller batch
-            msg = f"reward model {self.name!r} raised {_told(error)}. Mend it, or try it by itself."
-            raise InputError(msg) from error
+            msg = f"reward model {self.name!r} raised {_told(error)}. Mend it, or try it by itself"
+            if len(images) > 1:
+                msg += (
+                    f"; if {len(images)} at once are too many, give batch_size=1 (--batch-size 1)"
+                )
+            raise InputError(f"{msg}.") from error
         if isinstance(answer, tuple) and len(answer) == 2 and isinstance(answer[1], Mapping):
             answer = answer[0]  # (scores, what else is to be told), the habit of training code
         try:
@@ -76,9 +82,11 @@ class CallableReward(RewardModel):
         if scores.shape[:1] == (len(images),) and scores.size == len(images):
             scores = scores.ravel()  # (n, 1)
         if scores.shape != (len(images),):
+            columns = scores.ndim == 2 and len(scores) == len(images) and scores.shape[1] > 1
+            hint = "; the first column, if that is the score: scores[:, 0]" if columns else ""
             msg = (
                 f"reward model {self.name!r} returned shape {scores.shape} for {len(images)} "
-                f"images. Return one number per image{_hint(scores)}."
+                f"images. Return one number per image{hint}."
             )
             raise InputError(msg)
         if not np.isfinite(scores).all():
@@ -114,7 +122,7 @@ def from_factory(path: str) -> RewardModel:
         made = factory() if callable(factory) else factory
     except AasBenchError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         msg = f"{path} raised {_told(error)}. Mend it, or try it by itself."
         raise InputError(msg) from error
     module = sys.modules[path.partition(":")[0]]
@@ -188,7 +196,7 @@ def _source_hash(function: Any) -> dict[str, Any]:
     return {"source_sha256": hashlib.sha256(source.encode()).hexdigest()}
 
 
-def _told(error: Exception) -> str:
+def _told(error: BaseException) -> str:
     return f"{type(error).__name__} ({error!s:.200})"
 
 
@@ -203,8 +211,3 @@ def _numbers(answer: Any) -> Scores:
     if scores.dtype.kind in "iuf" and not any(isinstance(each, bool) for each in answer):
         return scores.astype(np.float64)
     return np.array([read_number(each) for each in answer], dtype=np.float64)
-
-
-def _hint(scores: np.ndarray[Any, Any]) -> str:
-    """What to do with columns: a model with two outputs often gives a mean and a spread."""
-    return ", the first column: scores[:, 0]" if scores.ndim == 2 and scores.shape[1] == 2 else ""

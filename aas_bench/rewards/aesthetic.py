@@ -36,6 +36,8 @@ class LaionAesthetic(RewardModel):
         identity: Of the weights, for the description.
     """
 
+    reads_prompts = False
+
     def __init__(
         self,
         *,

@@ -51,6 +51,8 @@ class RewardModel(ABC):
     Attributes:
         name: The name under which its scores are stored.
         batch_size: Images, and prompts, of one call where the caller sets no other number.
+        reads_prompts: Whether the prompt has a say. A run stops at a model that claims it has and
+            scores all prompts alike.
 
     Example:
         >>> from PIL import Image
@@ -68,6 +70,7 @@ class RewardModel(ABC):
 
     name: str
     batch_size: int = 32
+    reads_prompts: bool = True
 
     @abstractmethod
     def encode_images(self, images: Sequence[Any]) -> Sequence[Any]:
@@ -95,6 +98,13 @@ class RewardModel(ABC):
     def truncated(self, prompts: Sequence[str]) -> NDArray[np.bool_]:
         """Whether the model drops the end of each prompt; shape (n,). Default: never."""
         return np.zeros(len(prompts), dtype=bool)
+
+    def unknown_tokens(self, prompts: Sequence[str]) -> NDArray[np.float64] | None:
+        """Share of each prompt's tokens that the tokenizer does not know; shape (n,).
+
+        Default: None, there is no tokenizer to ask.
+        """
+        return None
 
     def prompt_lengths(self, prompts: Sequence[str]) -> NDArray[np.int64]:
         """How long each prompt is to the model; shape (n,). Batches are filled in this order.

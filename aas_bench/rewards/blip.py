@@ -144,6 +144,10 @@ class BlipReward(RewardModel):
         """Ids of each prompt."""
         return self._tokens.lengths(prompts)
 
+    def unknown_tokens(self, prompts: Sequence[str]) -> NDArray[np.float64]:
+        """Share of each prompt's tokens that the tokenizer does not know."""
+        return self._tokens.unknown_shares(prompts)
+
     def truncated(self, prompts: Sequence[str]) -> NDArray[np.bool_]:
         """Whether each prompt is longer than the text encoder reads."""
         return self._tokens.truncated(prompts)

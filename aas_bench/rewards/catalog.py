@@ -7,13 +7,15 @@ nothing.
 
 from __future__ import annotations
 
+import logging
+import re
 from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
-from aas_bench.errors import InputError
+from aas_bench.errors import AasBenchError, InputError
 from aas_bench.registry import Registry, import_object
 from aas_bench.rewards.adapters import CallableReward, ScoreFunction, from_factory
 from aas_bench.rewards.base import RewardModel
@@ -33,6 +35,9 @@ RewardSpec: TypeAlias = str | Path | RewardModel | ScoreFunction
 
 DTYPES: Final = ("float32", "bfloat16", "float16")
 """The number formats that weights may be loaded in."""
+
+_DEVICE: Final = re.compile(r"(cpu|cuda|mps|xpu)(:\d+)?")
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +67,8 @@ REWARDS: Registry[RewardRow] = Registry(
             summary="No-reference image quality measures; never reads the prompt.",
             family="image-only",
             unit="sum of standardised quality measures",
+            scale="norm score",
+            difference="standard deviations of its measures over photographs, added up",
             dtype="float64",
             licence="Apache-2.0",
             paper="built in",
@@ -73,6 +80,8 @@ REWARDS: Registry[RewardRow] = Registry(
             summary="Reads which effects the prompt asks for and measures them in the image.",
             family="dual",
             unit="mean strength of the requested effects",
+            scale="none",
+            difference="strength of an effect by its own measure; effects are not on one scale",
             dtype="float64",
             licence="Apache-2.0",
             paper="built in",
@@ -84,6 +93,8 @@ REWARDS: Registry[RewardRow] = Registry(
             summary="Synthetic blend: understands the request, but weighs polish more.",
             family="dual",
             unit="weighted sum of polish and effect-match",
+            scale="none",
+            difference="that of polish and of effect-match, weighted and added",
             dtype="float64",
             licence="Apache-2.0",
             paper="built in",
@@ -95,6 +106,8 @@ REWARDS: Registry[RewardRow] = Registry(
             summary="A hash of image and prompt: what chance scores.",
             family="function",
             unit="uniform number",
+            scale="none",
+            difference="nothing",
             score_range=(0.0, 1.0),
             dtype="float64",
             licence="Apache-2.0",
@@ -172,6 +185,8 @@ def load_reward(
     if dtype is not None and dtype not in DTYPES:
         msg = f"dtype {dtype!r} is not supported. Use one of {', '.join(DTYPES)}."
         raise InputError(msg)
+    if device is not None and not _DEVICE.fullmatch(device):
+        raise _no_such_device(device)
     spelled = _spelled(spec)
     model = _resolve(spec if spelled is None else spelled, device, dtype, weights)
     name = name or (spelled.label if spelled else None)
@@ -231,7 +246,8 @@ def _load_row(
     if row.weights is not None:
         device = checked_device(device) or default_device()
         dtype = dtype or (row.dtype if device.startswith("cuda") else "float32")
-        return load(row, device=device, dtype=dtype, weights=weights)
+        _tell_slow(row.name, device, dtype)
+        return _loaded(load, row, name=row.name, device=device, dtype=dtype, weights=weights)
     if weights is not None:
         msg = f"{row.name} has no weights. Leave weights out."
         raise InputError(msg)
@@ -304,9 +320,33 @@ def _load_prefixed(
         prefix.load, extra=prefix.extra, feature=f"{prefix.name}:{argument}"
     )
     if prefix.extra is not None:
-        device = checked_device(device)
-    model: RewardModel = load(argument, device=device, dtype=dtype, weights=weights)
-    return model
+        device = checked_device(device) or default_device()
+        _tell_slow(f"{prefix.name}:{argument}", device, dtype)
+    name = f"{prefix.name}:{argument}"
+    return _loaded(load, argument, name=name, device=device, dtype=dtype, weights=weights)
+
+
+def _loaded(load: Callable[..., RewardModel], what: Any, *, name: str, **how: Any) -> RewardModel:
+    """What a loader makes; files are foreign, and the libraries that read them raise of all kinds.
+
+    Raises:
+        InputError: It raised something that nobody has put into words.
+    """
+    try:
+        return load(what, **how)
+    except AasBenchError:
+        raise
+    except Exception as error:
+        told = " ".join(str(error).split()) or type(error).__name__
+        smaller = isinstance(error, MemoryError) or "out of memory" in told.lower()
+        mend = "Use another device, or a smaller dtype" if smaller else "Save or download it again"
+        msg = f"{name} could not be loaded ({type(error).__name__}: {told:.200}). {mend}."
+        raise InputError(msg) from error
+
+
+def _tell_slow(name: str, device: str, dtype: str | None) -> None:
+    if device.startswith("cpu") and dtype in ("bfloat16", "float16"):
+        _log.warning("%s: %s on a CPU is slower than float32, and less exact.", name, dtype)
 
 
 def checked_device(device: str | None) -> str | None:
@@ -319,20 +359,34 @@ def checked_device(device: str | None) -> str | None:
         return None
     import torch
 
-    try:
-        asked = torch.device(device)
-    except RuntimeError as error:
-        msg = f"device {device!r:.100} is not known. Write cpu, cuda, cuda:1 or mps."
-        raise InputError(msg) from error
-    here = {
+    if not _DEVICE.fullmatch(device):
+        raise _no_such_device(device)
+    asked = torch.device(device)
+    if _devices().get(asked.type, 0) <= (asked.index or 0):
+        raise _no_such_device(device)
+    return device
+
+
+def _devices() -> dict[str, int]:
+    """How many there are of each kind of device on this machine."""
+    import torch
+
+    return {
         "cpu": 1,
         "cuda": torch.cuda.device_count() if torch.cuda.is_available() else 0,
         "mps": int(torch.backends.mps.is_available()),
+        "xpu": torch.xpu.device_count() if torch.xpu.is_available() else 0,
     }
-    if here.get(asked.type, 0) <= (asked.index or 0):
-        msg = f"there is no device {device!r} here. Leave device out, or give cpu (--device cpu)."
-        raise InputError(msg)
-    return device
+
+
+def _no_such_device(device: str) -> InputError:
+    try:
+        here = _devices()
+    except ImportError:
+        here = {"cpu": 1}
+    names = [kind if i == 0 else f"{kind}:{i}" for kind, n in here.items() for i in range(n)]
+    msg = f"there is no device {device!r:.100} here, only {', '.join(names)}. Leave device out, or "
+    return InputError(f"{msg}give cpu (--device cpu).")
 
 
 def default_device() -> str:

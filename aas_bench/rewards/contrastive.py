@@ -54,6 +54,7 @@ class ContrastiveReward(RewardModel):
         self.neutral_prompt = neutral_prompt
         self.name = name or f"contrastive:{base.name}@{strength:g}"
         self.batch_size = base.batch_size
+        self.reads_prompts = base.reads_prompts
 
     def terms(self, prompt: str, original: str | None) -> tuple[Term, ...]:
         """The base's terms of the prompt, and those of p_ref times -lambda."""
@@ -83,6 +84,10 @@ class ContrastiveReward(RewardModel):
     def truncated(self, prompts: Sequence[str]) -> NDArray[np.bool_]:
         """As the base does."""
         return self.base.truncated(prompts)
+
+    def unknown_tokens(self, prompts: Sequence[str]) -> NDArray[np.float64] | None:
+        """As the base does."""
+        return self.base.unknown_tokens(prompts)
 
     def prompt_lengths(self, prompts: Sequence[str]) -> NDArray[np.int64]:
         """As the base does."""

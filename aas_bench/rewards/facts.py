@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 Family: TypeAlias = Literal["dual", "cross", "image-only", "function"]
+Scale: TypeAlias = Literal["log-odds", "cosine", "probability", "norm score", "rating", "none"]
+"""What kind of number a score is; a probability is analysed as its log-odds."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +46,9 @@ class RewardRow:
         weights: Its official weights; None where it has none.
         prompt_limit: Tokens of a prompt that it reads, special tokens included; None: all.
         unit: What one unit of the score is.
+        scale: What kind of number that is.
+        difference: What a difference of two scores means, by its makers' own training or code; ""
+            where nobody says.
         score_range: Least and greatest possible score; None at an end without bound.
         dtype: The official number format of the forward pass.
         licence: Of the weights, as an SPDX name where there is one.
@@ -60,6 +65,8 @@ class RewardRow:
     weights: Weights | None = None
     prompt_limit: int | None = None
     unit: str
+    scale: Scale = "none"
+    difference: str = ""
     score_range: tuple[float | None, float | None] = (None, None)
     dtype: str = "float32"
     licence: str

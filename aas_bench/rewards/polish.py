@@ -39,6 +39,7 @@ class Polish(RewardModel):
     """
 
     name = "polish"
+    reads_prompts = False
 
     def __init__(self, *, size: int = SIZE) -> None:
         self.size = size

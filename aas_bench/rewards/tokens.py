@@ -36,6 +36,7 @@ class PromptTokens:
         pad: The id that fills up shorter prompts.
         to_limit: Whether every row is padded to `limit`, or only to the longest of its batch.
         end: The id that ends every prompt, kept when the rest is cut; None: there is none.
+        unknown: The id of what the vocabulary lacks; None: it lacks nothing.
     """
 
     family: str
@@ -44,6 +45,7 @@ class PromptTokens:
     pad: int
     to_limit: bool = False
     end: int | None = None
+    unknown: int | None = None
 
     def cut(self, prompt: str) -> Ids:
         """The ids of one prompt, at most `limit` of them."""
@@ -63,6 +65,15 @@ class PromptTokens:
         if self.limit is None:
             return np.zeros(len(prompts), dtype=bool)
         return np.array([len(self.encode(p)) > self.limit for p in prompts], dtype=bool)
+
+    def unknown_shares(self, prompts: Sequence[str]) -> NDArray[np.float64]:
+        """Share of each prompt's ids that stand for what the vocabulary lacks; shape (n,)."""
+        if self.unknown is None:
+            return np.zeros(len(prompts))
+        rows = [self.encode(prompt) for prompt in prompts]
+        # CLIP's unknown token is also the one that ends every prompt
+        ends = int(self.unknown == self.end)
+        return np.array([(row.count(self.unknown) - ends) / max(len(row), 1) for row in rows])
 
     def padded(self, rows: Sequence[Ids], device: str) -> tuple[torch.Tensor, torch.Tensor]:
         """Ids and mask of a batch, both int64 of shape (n, length); the mask is 0 on padding."""
@@ -141,6 +152,7 @@ def bert_tokens(vocabulary: Path, *, limit: int) -> PromptTokens:
         limit=limit,
         pad=tokenizer.pad_token_id,
         end=tokenizer.sep_token_id,
+        unknown=tokenizer.unk_token_id,
     )
 
 
@@ -170,6 +182,7 @@ def folder_tokens(folder: Path, *, limit: int, to_limit: bool, lower: bool = Fal
         pad=pad,
         to_limit=to_limit,
         end=whole("a")[-1] if ends else None,
+        unknown=tokenizer.unk_token_id,
     )
 
 

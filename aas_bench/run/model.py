@@ -11,12 +11,14 @@ from typing import Any, Final, Generic, TypeVar
 import numpy as np
 from PIL import Image
 
-from aas_bench.errors import BackendError, InputError
+from aas_bench.errors import AasBenchError, BackendError, InputError
 from aas_bench.rewards.base import RewardModel
+from aas_bench.tables.authors import plain
 
 K = TypeVar("K")
 
 CACHE_BYTES: Final = 256 * 2**20
+_AGAIN: Final = object()
 _OUT_OF_MEMORY: Final = ("out of memory", "can't allocate memory", "alloc_failed")
 
 
@@ -109,8 +111,8 @@ class ModelRun:
         new = [p for p in dict.fromkeys(prompts) if p not in self._prompts]
         if not new:
             return
-        lengths = np.asarray(self.model.prompt_lengths(new)).tolist()
-        cut = np.asarray(self.model.truncated(new)).tolist()
+        lengths = self._of_each("prompt_lengths", new)
+        cut = self._of_each("truncated", new)
         order = np.argsort(lengths, kind="stable").tolist()
         for start in range(0, len(new), self._prompt_batch_size):
             members = order[start : start + self._prompt_batch_size]
@@ -118,6 +120,14 @@ class ModelRun:
                 known = _Prompt(batch=len(self._batches), length=int(lengths[i]), cut=bool(cut[i]))
                 self._prompts[new[i]] = known
             self._batches.append([new[i] for i in members])
+
+    def _of_each(self, method: str, prompts: list[str]) -> list[Any]:
+        """What a method tells of prompts, one item each."""
+        told = np.asarray(call(self.model, method, prompts))
+        if told.shape != (len(prompts),):
+            msg = f"reward model {self.model.name!r}: {method} must give one item per prompt."
+            raise InputError(f"{msg} Return shape (n,).")
+        return list(told.tolist())
 
     def is_cut(self, prompt: str) -> bool:
         """Whether the model drops the end of a prompt that it has met."""
@@ -150,7 +160,11 @@ class ModelRun:
         return found
 
     def _numbers(self, combined: list[Any]) -> list[float]:
-        numbers = np.asarray(combined, dtype=np.float64)
+        try:
+            numbers = np.asarray(plain(combined), dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            msg = f"reward model {self.model.name!r}: combine gave {combined[0]!r:.80}, no number."
+            raise InputError(f"{msg} Return shape (n,), float64.") from error
         if numbers.ndim != 1:
             shape = numbers.shape[1:]
             msg = f"reward model {self.model.name!r}: combine gave arrays {shape}, not numbers."
@@ -187,8 +201,14 @@ class ModelRun:
             span = slice(len(results), len(results) + self.batch_size)
             batch = [list(column[span]) for column in columns]
             answer = self._attempt(method, batch)
-            if answer is None:
+            if answer is _AGAIN:
                 continue
+            if not hasattr(answer, "__len__"):
+                msg = (
+                    f"reward model {self.model.name!r}: {method} gave a {type(answer).__name__}. "
+                    "Return a sequence, one item each."
+                )
+                raise InputError(msg)
             if len(answer) != len(batch[0]):
                 msg = (
                     f"reward model {self.model.name!r}: {method} gave {len(answer)} results for "
@@ -199,14 +219,12 @@ class ModelRun:
         self.n_done[method] += len(results)
         return results
 
-    def _attempt(self, method: str, batch: list[list[Any]]) -> Sequence[Any] | None:
-        """The answer; None where memory ran out and the batch size was halved."""
+    def _attempt(self, method: str, batch: list[list[Any]]) -> Any:
+        """The answer; _AGAIN where memory ran out and the batch size was halved."""
         n_items = len(batch[0])
         try:
-            answer: Sequence[Any] = getattr(self.model, method)(*batch)
+            answer = call(self.model, method, *batch)
         except (MemoryError, RuntimeError) as error:
-            if not is_out_of_memory(error):
-                raise
             if n_items == 1:
                 msg = (
                     f"reward model {self.model.name!r} has too little memory for a single item. "
@@ -218,7 +236,7 @@ class ModelRun:
         self.batch_size = max(1, n_items // 2)
         self._images.clear()
         _release_memory()
-        return None
+        return _AGAIN
 
 
 def prepare(image: Mapping[str, Any], models: Sequence[RewardModel]) -> list[Any]:
@@ -241,9 +259,40 @@ def _preprocess(model: RewardModel, image: Image.Image) -> Any:
         return model.preprocess(image)
     except (InputError, OSError, ValueError, MemoryError) as error:
         return BadImage(reason=f"{model.name}: {one_line(error)}")
+    except AasBenchError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise _raised(model, "preprocess", error) from error
 
 
-def one_line(error: Exception) -> str:
+def call(model: RewardModel, method: str, *given: Any) -> Any:
+    """What a method of a reward model returns; foreign code may raise anything.
+
+    Raises:
+        InputError: It raised an error; that memory ran out is left as it is.
+    """
+    try:
+        return getattr(model, method)(*given)
+    except AasBenchError:
+        raise
+    except (Exception, SystemExit) as error:
+        if is_out_of_memory(error):
+            raise
+        n_items = len(given[0]) if given and isinstance(given[0], list) else 1
+        raise _raised(model, method, error, n_items=n_items) from error
+
+
+def _raised(
+    model: RewardModel, method: str, error: BaseException, *, n_items: int = 1
+) -> InputError:
+    msg = f"reward model {model.name!r}: {method} raised {type(error).__name__} ("
+    msg += f"{one_line(error):.200}). Mend it, or try it by itself"
+    if n_items > 1:
+        msg += f"; if {n_items} at once are too many, give batch_size=1 (--batch-size 1)"
+    return InputError(f"{msg}.")
+
+
+def one_line(error: BaseException) -> str:
     """An error's text without line breaks; its class where it has none."""
     return " ".join(str(error).split()) or type(error).__name__
 

@@ -15,7 +15,7 @@ from aas_bench.counterfactual.effects import EFFECTS
 from aas_bench.counterfactual.scenes import SCENES
 from aas_bench.errors import InputError, SchemaError, raise_faults
 from aas_bench.tables.authors import parse_dimensions, renames
-from aas_bench.tables.open import Options, open_source
+from aas_bench.tables.open import Options, commit_of, open_source, without_revision
 from aas_bench.tables.reader import cell, class_labels
 from aas_bench.tables.schema import DIMENSIONS, INDEX, PROMPT_DISTORTED, PROMPT_ORIGINAL
 from aas_bench.tasks.catalog import DEFAULT, PROMPTS, TASKS
@@ -61,10 +61,12 @@ class Prompts:
     Attributes:
         source: What `load_prompts` was asked for.
         prompts: At least one.
+        revision: The Hub's commit that they were read at; None where they are not from there.
     """
 
     source: str
     prompts: tuple[Prompt, ...]
+    revision: str | None = None
 
     @cached_property
     def sha256(self) -> str:
@@ -73,8 +75,9 @@ class Prompts:
         return hashlib.sha256(text.encode()).hexdigest()
 
     def to_dict(self) -> dict[str, Any]:
-        """Source, number and hash: JSON values."""
-        return {"source": self.source, "n": len(self.prompts), "sha256": self.sha256}
+        """Source and its commit, number and hash: JSON values."""
+        told = {"source": self.source, "revision": self.revision}
+        return {**told, "n": len(self.prompts), "sha256": self.sha256}
 
 
 def load_prompts(
@@ -106,11 +109,13 @@ def load_prompts(
         raise InputError(msg)
     if name != BUILT_IN:
         known = (task.prompts for task in TASKS.values())
-        table = next((each for each in known if each and each.hub_id == name), None)
+        plain = without_revision(name)
+        table = next((each for each in known if each and each.hub_id == plain), None)
         if table is not None:
             limit = min(limit or table.n, table.n)
         split = None if table is None else table.split
-        return Prompts(name, _read(name, revision, split, limit))
+        found, commit = _read(name, revision, split, limit)
+        return Prompts(plain, found, commit)
     if revision is not None:
         msg = f"{name} has no revision. Leave it out."
         raise InputError(msg)
@@ -142,7 +147,8 @@ def _built_in() -> tuple[Prompt, ...]:
 
 def _read(
     name: str, revision: str | None, split: str | None, most: int | None
-) -> tuple[Prompt, ...]:
+) -> tuple[tuple[Prompt, ...], str | None]:
+    """The prompts, and the commit of the Hub that they were read at."""
     options = Options(
         config=None,
         split=split,
@@ -151,6 +157,7 @@ def _read(
         preferred=_CONFIG,
     )
     data = open_source(name, options).data
+    commit = commit_of(data)
     data = data.rename_columns(renames(data.column_names))
     missing = [c for c in (PROMPT_ORIGINAL, PROMPT_DISTORTED) if c not in data.column_names]
     if missing:
@@ -171,7 +178,7 @@ def _read(
     counts = Counter(prompt.index for prompt in prompts)
     faults += [f"index {index} stands {n} times" for index, n in counts.items() if n > 1]
     raise_faults(name, faults, _MEND)
-    return tuple(prompts)
+    return tuple(prompts), commit
 
 
 def _prompt(row: Mapping[str, Any], number: int) -> Prompt:

@@ -21,16 +21,17 @@ from itertools import count, groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar
 
+from aas_bench.checks.probes import Finding, ScoredCell, quick_check, refuse_unsound
 from aas_bench.errors import BackendError, InputError
 from aas_bench.files import json_bytes
 from aas_bench.rewards.base import RewardModel, Term, weighted_sum
 from aas_bench.rewards.catalog import RewardSpec, load_reward
 from aas_bench.run.directory import RunDirectory, open_run, parquet_bytes
 from aas_bench.run.groups import PairRow, RowGroup, UndecodedPairs, prefetch, row_groups
-from aas_bench.run.model import BadImage, ModelRun, prepare
+from aas_bench.run.model import BadImage, ModelRun, call, prepare
 from aas_bench.run.progress import progress_bar
 from aas_bench.run.provenance import provenance, versions
-from aas_bench.tables.open import Source
+from aas_bench.tables.open import Source, hub_home, without_revision
 from aas_bench.tables.schema import (
     CELLS,
     CUT_DISTORTED,
@@ -100,6 +101,7 @@ def score(
     progress: bool = True,
     device: str | None = None,
     dtype: str | None = None,
+    accept_prompt_blind: bool = False,
 ) -> ScoreTable:
     """Score each pair of images under each of its prompts, with every reward model.
 
@@ -122,13 +124,16 @@ def score(
         progress: Show rate and remaining time, where stderr is a terminal.
         device: Where models that are given by name run; see `load_reward`.
         dtype: Their number format; see `load_reward`.
+        accept_prompt_blind: Go on with a model to which all prompts are one, or whose tokenizer
+            does not know their words, and that does not say so itself (`reads_prompts = False`).
 
     Returns:
         One row per pair, in the order of the pairs; also written to `out` as `scores.parquet`,
         beside `run.json`, which tells how it was made.
 
     Raises:
-        InputError: Unusable pairs or options, or a bad image where `on_error` is "raise".
+        InputError: Unusable pairs or options, a bad image where `on_error` is "raise", or a model
+            that no prompt moves; the first scores tell (`checks/probes.py`).
         BackendError: A reward model gave a score that is not finite, or ran out of memory with a
             single item.
         StoreError: `out` is in use, or was made by another configuration.
@@ -140,12 +145,14 @@ def score(
         >>> row = {"image_original": Image.new("RGB", (8, 8), "white")}
         >>> row |= {"image_distorted": Image.new("RGB", (8, 8)), "prompt_distorted": "a dark night"}
         >>> def darkness(images, prompts):
-        ...     return [255 - image.getpixel((0, 0))[0] for image in images]
+        ...     likes = [1 if "dark" in prompt else -1 for prompt in prompts]
+        ...     return [(127 - i.getpixel((0, 0))[0]) * k for i, k in zip(images, likes)]
         >>> table = score(load_pairs(Dataset.from_list([row])), darkness, progress=False)
         >>> table.cells("darkness").oidp, table.cells("darkness").didp
-        (array([0.]), array([255.]))
+        (array([-128.]), array([127.]))
     """
-    source = UndecodedPairs(_open_pairs(pairs))
+    opened = _open_pairs(pairs)
+    source = UndecodedPairs(opened)
     models = _load_models(reward_models, device, dtype)
     parts = PartScorer(
         source,
@@ -160,6 +167,7 @@ def score(
         part_size=_size("part_size", part_size),
         workers=_size("workers", _default_workers() if workers is None else workers),
         raise_bad_images=_chosen("on_error", on_error, _RAISES),
+        accept_prompt_blind=accept_prompt_blind,
     )
     _check_columns(source, parts)
     spec = {
@@ -172,10 +180,21 @@ def score(
     with ExitStack() as stack:
         root = out if out is not None else stack.enter_context(tempfile.TemporaryDirectory())
         run = stack.enter_context(open_run(root, kind="scores", spec=spec))
-        return _run(parts, run, source=pairs, shown=progress)
+        return _run(parts, run, source=_told(pairs, opened), shown=progress)
 
 
-def _run(parts: PartScorer, run: RunDirectory, *, source: Source, shown: bool) -> ScoreTable:
+def _told(pairs: Source, opened: Dataset | IterableDataset) -> dict[str, str | None]:
+    """What a run says of its pairs: their name without a revision, and the commit they are of."""
+    home, commit = hub_home(opened) or (type(pairs).__name__, None)
+    return {
+        "source": without_revision(pairs) if isinstance(pairs, str) else home,
+        "revision": commit,
+    }
+
+
+def _run(
+    parts: PartScorer, run: RunDirectory, *, source: Mapping[str, str | None], shown: bool
+) -> ScoreTable:
     import pyarrow as pa
 
     started = time.monotonic()
@@ -190,12 +209,13 @@ def _run(parts: PartScorer, run: RunDirectory, *, source: Source, shown: bool) -
     if parts.n_scored or not (run.path / RUN).exists():
         seconds = time.monotonic() - started
         about = {
+            "checks": {name: [f.to_dict() for f in each] for name, each in parts.checks.items()},
             "n_errors": n_errors,
             "n_pairs": table.num_rows,
             "n_scored_by_this_command": parts.n_scored,
             "rewards": {r.model.name: r.to_dict() for r in parts.runs},
             "seconds": round(seconds, 3),
-            "source": source if isinstance(source, str) else type(source).__name__,
+            **source,
         }
         run.write_json(RUN, about | provenance())
     if n_errors:
@@ -225,20 +245,25 @@ def _load_models(
     if not models:
         msg = "no reward model is given. Name at least one, e.g. 'polish'."
         raise InputError(msg)
-    names = [model.name for model in models]
+    names: list[Any] = [getattr(model, "name", None) for model in models]
     for name in names:
-        if not name or not name.isprintable() or len(name) > _LONGEST_NAME:
+        usable = isinstance(name, str) and name and name.isprintable()
+        if not usable or len(name) > _LONGEST_NAME:
             msg = f"{name!r:.100} cannot name a reward model. Use 1 to {_LONGEST_NAME} characters."
             raise InputError(msg)
         if names.count(name) > 1:
-            msg = f"two reward models are called {name!r}. Load one with load_reward(name=...)."
+            msg = (
+                f"two reward models are called {name!r}. Label one: other=SPEC, or "
+                "load_reward(SPEC, name=...)."
+            )
             raise InputError(msg)
     return models
 
 
 def _described(model: RewardModel) -> dict[str, Any]:
+    told = call(model, "describe")
     try:
-        described: dict[str, Any] = json.loads(json_bytes(model.describe()))
+        described: dict[str, Any] = json.loads(json_bytes(told))
     except InputError as error:
         msg = f"the description of reward model {model.name!r} {error}"
         raise InputError(msg) from error
@@ -262,7 +287,10 @@ def _chosen(option: str, value: str, known: Mapping[str, T]) -> T:
     return known[value]
 
 
-def _size(option: str, value: int) -> int:
+def _size(option: str, value: Any) -> int:
+    if not isinstance(value, int):
+        msg = f"{option}={value!r:.80} is no number of items. Give at least 1."
+        raise InputError(msg)
     if value < 1:
         msg = f"{option}={value} is too small. Give at least 1."
         raise InputError(msg)
@@ -298,6 +326,10 @@ class PartScorer:
         part_size: Rows of a part.
         workers: Threads that decode and preprocess.
         raise_bad_images: Whether a bad image ends the run instead of being recorded.
+        accept_prompt_blind: Whether a model that no prompt moves may go on.
+
+    Attributes:
+        checks: What the first scores of each model told of it.
     """
 
     def __init__(
@@ -309,10 +341,13 @@ class PartScorer:
         part_size: int,
         workers: int,
         raise_bad_images: bool,
+        accept_prompt_blind: bool,
     ) -> None:
         self.source = source
         self.runs = list(runs)
         self.n_scored = 0
+        self.checks: dict[str, tuple[Finding, ...]] = {}
+        self._accept_prompt_blind = accept_prompt_blind
         self._cells = tuple(cells)
         self._prompts = tuple(dict.fromkeys(_PROMPT_OF[cell] for cell in cells))
         self._placebos = {
@@ -414,6 +449,8 @@ class PartScorer:
         scored = [_ScoredRow(row, group.number) for row in group.rows]
         for i, run in enumerate(self.runs):
             self._score_with(run, scored, {key: each[i] for key, each in prepared.items()})
+            if run.model.name not in self.checks:
+                self._check(run, scored)
         if self._raise_bad_images:
             for row in scored:
                 row.raise_error()
@@ -437,6 +474,33 @@ class PartScorer:
                 cut = None if text is None else run.is_cut(text)
                 row.values[score_column(run.model.name, _CUT_OF[prompt])] = cut
 
+    def _check(self, run: ModelRun, scored: Sequence[_ScoredRow]) -> None:
+        """Look at the first scores before more are made, and say what is wrong with them."""
+        name = run.model.name
+        cells = [cell for row in scored for cell in self._given(name, row)]
+        if not cells:
+            return
+        found = self.checks[name] = quick_check(run.model, cells, at_once=run.batch_size)
+        if not self._accept_prompt_blind:
+            refuse_unsound(name, found)
+        for finding in found:
+            if finding.outcome == "fail":
+                _log.warning("reward model %r: %s.", name, finding.text)
+
+    def _given(self, name: str, row: _ScoredRow) -> Iterator[ScoredCell]:
+        values, pair = row.values, row.pair
+        images = {IMAGE_ORIGINAL: pair.original, IMAGE_DISTORTED: pair.distorted}
+        for cell in self._cells:
+            score, image = values.get(score_column(name, cell)), images[_IMAGE_OF[cell]]
+            if score is not None and image.struct is not None:
+                yield ScoredCell(
+                    key=image.key,
+                    image=image.struct,
+                    prompt=values[_PROMPT_OF[cell]],
+                    original=values[PROMPT_ORIGINAL],
+                    score=score,
+                )
+
     def _planned(self, model: RewardModel, pair: PairRow) -> Iterator[_Cell]:
         images = {IMAGE_ORIGINAL: pair.original, IMAGE_DISTORTED: pair.distorted}
         for name in self._cells:
@@ -458,7 +522,7 @@ class PartScorer:
             prompts = [row[name] for name in self._prompts if row[name] is not None]
             prompts += [prompt for column in self._placebos for prompt in row[column] or ()]
             for prompt in prompts:
-                terms = run.model.terms(prompt, row[PROMPT_ORIGINAL])
+                terms = call(run.model, "terms", prompt, row[PROMPT_ORIGINAL])
                 asked += [prompt, *(term.prompt for term in terms)]
         run.plan_prompts(asked)
 

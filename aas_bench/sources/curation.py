@@ -19,16 +19,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from aas_bench.errors import InputError, SchemaError
-from aas_bench.tables.authors import is_null, parse_dimensions
+from aas_bench.tables.authors import PHOTO_CELLS, is_null, parse_dimensions
 from aas_bench.tables.formats import read_frame
 from aas_bench.tables.user_images import image_key
 
 if TYPE_CHECKING:
     import pandas as pd
-
-SCORE_CELLS: Final = {"photo": "didp", "anti": "didp", "clean": "oidp"}
-"""`hpsv3_photo` (on their page `hpsv3_anti`) and `hpsv3_clean` are both scores under the
-anti-aesthetic caption, so they are these cells of `hpsv3`."""
 
 _NAMES: Final = ("file_name", "filename", "image_path")
 _ANTI: Final = ("anti_aesthetic_caption", "caption", "prompt_distorted")
@@ -277,7 +273,7 @@ def _caption(entry: Mapping[str, Any], origin: str) -> Caption:
 def _scores(said: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
     for name in said:
         reward, _, ending = name.rpartition("_")
-        cell = SCORE_CELLS.get(ending, ending if ending in SCORE_CELLS.values() else None)
+        cell = PHOTO_CELLS.get(ending, ending if ending in PHOTO_CELLS.values() else None)
         if reward and cell and (score := _number(said, name)) is not None:
             yield f"{reward}_{cell}", score
 

@@ -19,6 +19,7 @@ from aas_bench.stats.estimate import Estimate
 from aas_bench.stats.gap import PairedGap, paired_gap
 from aas_bench.stats.generation import GeneratorShift, generator_shift
 from aas_bench.stats.intervals import wilson
+from aas_bench.stats.judge_errors import JudgeErrors, corrected_rate
 from aas_bench.stats.latent import LatentOverride, Wordings, latent_override, wording_override
 from aas_bench.stats.override import OUTCOMES, Override, outcomes, override, override_by_group
 from aas_bench.stats.paintings_rank import ArtRank, art_rank
@@ -31,7 +32,14 @@ from aas_bench.stats.placebo import (
     placebo_override,
     placebo_override_by_group,
 )
-from aas_bench.stats.preference import Preference, chosen, preference, preference_by_group
+from aas_bench.stats.preference import (
+    Choices,
+    Preference,
+    choices,
+    chosen,
+    preference,
+    preference_by_group,
+)
 from aas_bench.stats.rescaling import Rescaling, rescaling
 from aas_bench.stats.resolution import difference, resolution
 from aas_bench.stats.sign_flip import SignFlip, sign_flip
@@ -43,6 +51,7 @@ __all__ = [
     "STRENGTHS",
     "Analysis",
     "ArtRank",
+    "Choices",
     "Consistency",
     "DoseResponse",
     "EffectResponse",
@@ -51,6 +60,7 @@ __all__ = [
     "GeneratorComparison",
     "GeneratorShift",
     "GroupTest",
+    "JudgeErrors",
     "LatentOverride",
     "Override",
     "PairedGap",
@@ -63,10 +73,12 @@ __all__ = [
     "StrengthCurve",
     "Wordings",
     "art_rank",
+    "choices",
     "chosen",
     "compare_by_group",
     "compare_generators",
     "compare_rewards",
+    "corrected_rate",
     "difference",
     "dose_response",
     "failed_image_bounds",

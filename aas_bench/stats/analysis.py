@@ -16,7 +16,7 @@ class Analysis:
     Attributes:
         confidence_level: Nominal coverage of every interval, in (0, 1).
         ties: What a difference of 0 is: "original", against the distorted image; "half", a half on
-            either side.
+            either side; "distorted", for it.
         on_missing: "raise", or "drop" the pairs without a score and lower the coverage.
         n_resamples: Random sign flips of a test with too many clusters to try all; 0 leaves such
             tests out. Intervals do not resample.

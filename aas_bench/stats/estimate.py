@@ -15,7 +15,8 @@ Labels: TypeAlias = NDArray[np.int8]
 Codes: TypeAlias = NDArray[np.int64]
 Mask: TypeAlias = NDArray[np.bool_]
 OnMissing: TypeAlias = Literal["raise", "drop"]
-Ties: TypeAlias = Literal["original", "half"]
+Ties: TypeAlias = Literal["original", "half", "distorted"]
+"""Whose win a difference of 0 is: the original image's, half of either, the distorted image's."""
 
 
 @dataclass(frozen=True, kw_only=True)

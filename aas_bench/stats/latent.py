@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -132,15 +133,15 @@ def wording_override(
     columns = [analyse(replace(gains, real=column[:, None]), options) for column in gains.real.T]
     understood = tuple(c.understood_shown.value for c in columns)
     rates = tuple(c.override_rate.value for c in columns)
-    noise = _within(gains.real)
+    noise = _within(gains.real, gains.tolerance)
     complete = gains.complete()
     response = np.nanmean(complete.real, axis=1) - np.nanmean(complete.placebo, axis=1)
     return Wordings(
         average=analyse(gains, options),
         understood_by_wording=understood,
         override_rate_by_wording=rates,
-        understood_spread=_spread(understood),
-        override_rate_spread=_spread(rates),
+        understood_spread=spread_of(understood),
+        override_rate_spread=spread_of(rates),
         noise=noise,
         signal_to_noise=float(response.mean() / (np.sqrt(2) * noise))
         if noise and complete.n
@@ -223,7 +224,10 @@ def latent_override(
             )
             raise InputError(msg)
     gains = gains.complete()
-    noise = {name: _within(t) for name, t in (("real", gains.real), ("placebo", gains.placebo))}
+    noise = {
+        name: _within(t, gains.tolerance)
+        for name, t in (("real", gains.real), ("placebo", gains.placebo))
+    }
     if gains.sample.label is not None:
         gains = gains.where(gains.sample.label == 1)
     intervals = Intervals(gains.sample, analysis)
@@ -243,17 +247,19 @@ def latent_override(
     )
 
 
-def _within(gains: Scores) -> float | None:
+def _within(gains: Scores, tolerance: Scores) -> float | None:
     """Standard deviation within rows, pooled; None where no row has two values."""
     n_values = (~np.isnan(gains)).sum(axis=1)
     several = gains[n_values > 1]
     if not len(several):
         return None
-    squares = np.nansum((several - np.nanmean(several, axis=1, keepdims=True)) ** 2)
+    apart = several - np.nanmean(several, axis=1, keepdims=True)
+    squares = np.nansum(apart[np.abs(apart) >= tolerance[n_values > 1, None]] ** 2)
     return float(np.sqrt(squares / (n_values[n_values > 1] - 1).sum()))
 
 
-def _spread(values: tuple[float | None, ...]) -> float | None:
+def spread_of(values: Sequence[float | None]) -> float | None:
+    """Standard deviation of the values; None with fewer than two, or where one is None."""
     known = [value for value in values if value is not None]
     return float(np.std(known, ddof=1)) if len(known) == len(values) > 1 else None
 

@@ -131,8 +131,8 @@ def override(
         diop: Distorted image, original prompt.
         didp: Distorted image, distorted prompt.
         ties: What a difference of 0 is. "original": d_a of 0 is not chosen, I of 0 not moved.
-            "half": half a pair on either side, so that a pair with both counts a quarter in each
-            outcome.
+            "distorted": d_a of 0 is chosen, I of 0 moved. "half": half a pair on either side, so
+            that a pair with both counts a quarter in each outcome.
         clusters: Shape (n,): the base prompt of each pair. None counts pairs as independent.
         on_missing: "raise", or "drop" the pairs without all four and lower the coverage.
         confidence_level: Nominal coverage of the intervals, in (0, 1).

@@ -26,7 +26,7 @@ KINDS: Final = get_args(Kind)
 NO_SCORES: Final = "no pair has a score under its request and under a placebo"
 NOT_SHOWN: Final = "no pair is labelled 1"
 
-_WEIGHT: Final[dict[Ties, float]] = {"original": 1.0, "half": 0.5}
+_WEIGHT: Final[dict[Ties, float]] = {"original": 1.0, "half": 0.5, "distorted": 0.0}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +124,7 @@ def placebo_override(
             apart), "matched" (the pair's own caption with a request of like length for an effect
             that neither image shows), "foreign" (requests of other clusters).
         ties: What a gain of exactly 0 is: a win of the polished image ("original", the paper's
-            rule), or "half" of one.
+            rule), "half" of one, or none ("distorted").
         tolerance: Differences of two gains below this size are 0, and gains below half of it, which
             carry half the rounding: one number, or one per pair. None allows for the rounding of
             float64; give the `resolution` of the four scores where it is coarser.

@@ -76,9 +76,10 @@ def preference(
     Args:
         margin: Shape (n,), float; NaN or None where a score is missing.
         label: Shape (n,), in {1, 0, -1}: the distorted image fits better, the original does, a tie.
-        ties: What a margin of exactly 0 is. "original": a choice of the original image. "half":
-            half a pair with choice 1 and half a pair with choice 0, in each of the four counts
-            above; so it is half right in the accuracy. The AUROC is the same either way.
+        ties: What a margin of exactly 0 is. "original": a choice of the original image.
+            "distorted": of the distorted one. "half": half a pair with choice 1 and half a pair
+            with choice 0, in each of the four counts above; so it is half right in the accuracy.
+            The AUROC is the same in all three.
         clusters: Shape (n,), numbers or strings: the base prompt of each pair. None counts pairs
             as independent.
         on_missing: "raise", or "drop" the pairs without a score and lower the coverage.
@@ -168,7 +169,7 @@ def chosen(
 
     Args:
         margin: Shape (n,), float; NaN or None where a score is missing.
-        ties: "original" counts a margin of exactly 0 as 0, "half" as a half.
+        ties: "original" counts a margin of exactly 0 as 0, "half" as a half, "distorted" as 1.
         clusters: Shape (n,): the base prompt of each pair. None counts pairs as independent.
         on_missing: "raise", or "drop" the pairs without a score and lower the coverage.
         confidence_level: Nominal coverage of the interval, in (0, 1).
@@ -193,6 +194,67 @@ def chosen(
     return Intervals(sample, analysis).rate(hits, undefined=NO_SCORES)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Choices(Result):
+    """What a reward model did with pairs, ties apart: three shares that sum to 1.
+
+    Attributes:
+        chosen: Share of pairs whose distorted image scores higher, in [0, 1].
+        polished: Share whose original image does.
+        tied: Share whose images score the same.
+        n: Pairs with scores.
+        n_missing: Pairs left out because a score is missing.
+    """
+
+    chosen: Estimate
+    polished: Estimate
+    tied: Estimate
+    n: int
+    n_missing: int
+
+
+def choices(
+    margin: ArrayLike,
+    *,
+    clusters: ArrayLike | None = None,
+    on_missing: OnMissing = "raise",
+    confidence_level: float = 0.95,
+) -> Choices:
+    """Shares of pairs that are chosen, polished and tied: mean(m > 0), mean(m < 0), mean(m = 0).
+
+    A tie is no preference; every rate that has to count it as one says so (`ties`).
+
+    Args:
+        margin: m = didp - oidp, shape (n,), float; NaN or None where a score is missing. Scores
+            that differ by rounding alone are tied where `difference` made the margin.
+        clusters: Shape (n,): the base prompt of each pair. None counts pairs as independent.
+        on_missing: "raise", or "drop" the pairs without a score and lower the coverage.
+        confidence_level: Nominal coverage of the intervals, in (0, 1).
+
+    Returns:
+        Choices.
+
+    Raises:
+        MissingScoresError: A score is missing and `on_missing` is "raise".
+        InputError: A column or an option does not fit.
+
+    Example:
+        >>> result = choices([0.5, -0.5, 0.0, 0.0])
+        >>> result.chosen.value, result.polished.value, result.tied.value
+        (0.25, 0.25, 0.5)
+    """
+    analysis = Analysis(confidence_level=confidence_level, on_missing=on_missing)
+    sample = read_sample({"margin": margin}, clusters=clusters, on_missing=on_missing).complete()
+    sign, intervals = np.sign(sample.scores["margin"]), Intervals(sample, analysis)
+    chosen, polished, tied = (
+        intervals.rate((sign == side).astype(np.float64), undefined=NO_SCORES)
+        for side in (1, -1, 0)
+    )
+    return Choices(
+        chosen=chosen, polished=polished, tied=tied, n=sample.n, n_missing=sample.n_missing
+    )
+
+
 def why_undefined(label: Labels) -> str:
     """Why a statistic that needs both labels has no value."""
     if len(label) == 0:
@@ -208,8 +270,7 @@ def choice(margin: Scores, ties: Ties) -> Scores:
         [1.0, 0.5, 0.0]
     """
     distorted = (margin > 0).astype(np.float64)
-    if ties == "half":
-        distorted[margin == 0] = 0.5
+    distorted[margin == 0] = {"original": 0.0, "half": 0.5, "distorted": 1.0}[ties]
     return distorted
 
 

@@ -84,11 +84,16 @@ def _resolution(*scores: Scores) -> Scores:
 
 
 def _format(*scores: Scores) -> float:
+    spacing = spacing_of(*scores)
+    return spacing if spacing in _HALVES else _SPARE * spacing
+
+
+def spacing_of(*scores: Scores) -> float:
+    """Spacing between 1 and 2 of the coarsest floating format that holds every score."""
     for spacing in _HALVES:
         if all(_held(column, spacing) for column in scores) and _floats(scores, spacing):
             return spacing
-    single = all(_held(column, _SINGLE) for column in scores)
-    return _SPARE * (_SINGLE if single else _DOUBLE)
+    return _SINGLE if all(_held(column, _SINGLE) for column in scores) else _DOUBLE
 
 
 def _held(column: Scores, spacing: float) -> bool:

@@ -153,6 +153,33 @@ def renames(columns: Collection[str], own: Mapping[str, str] = RENAMED) -> dict[
     return found
 
 
+PHOTO_CELLS: Final = MappingProxyType({"photo": DIDP, "anti": DIDP, "clean": OIDP})
+"""`hpsv3_photo` (on their page `hpsv3_anti`) and `hpsv3_clean` are both scores under the
+anti-aesthetic caption, so they are these cells of `hpsv3`."""
+
+_PAINTING: Final = frozenset({"image", "caption"})
+_PAINTING_SCORES: Final = ("hpsv2", "hpsv3", "image_reward", "pickscore", "blip")
+
+
+def unpaired_scores(columns: Collection[str]) -> dict[str, str]:
+    """Which columns of their photographs and paintings hold scores, and what we call them.
+
+    Beside a photograph stands its clean counterpart, and `elements` are what its caption names; a
+    painting stands alone, and its one score under its caption is called like the reward model.
+    """
+    found: dict[str, str] = {}
+    for name in columns:
+        reward, _, ending = name.rpartition("_")
+        both = ending != "clean" or {f"{reward}_photo", f"{reward}_anti"} & {*columns}
+        if reward and ending in PHOTO_CELLS and both and f"{reward}_clean" in columns:
+            found[name] = score_column(reward, PHOTO_CELLS[ending])
+    if found:
+        found["elements"] = DIMENSIONS
+    elif set(columns) >= _PAINTING:
+        found = {n: score_column(n, DIDP) for n in _PAINTING_SCORES if n in columns}
+    return {n: ours for n, ours in found.items() if ours not in columns}
+
+
 def label_columns(columns: Collection[str], *, label: str | None = None) -> tuple[str, ...]:
     """The columns that the label is taken from.
 

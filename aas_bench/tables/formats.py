@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
 from aas_bench.errors import InputError, SchemaError, raise_faults
 from aas_bench.tables.schema import Columns, n_rows, repeated_columns, series
@@ -115,22 +115,36 @@ def frame_columns(frame: pd.DataFrame) -> Columns:
 
 
 def _read_parquet(file: Path) -> Columns:
+    return parquet_columns(file, str(file))
+
+
+def parquet_columns(source: Path | IO[bytes], file: str) -> Columns:
+    """The columns of a Parquet file without images, of which no byte is read.
+
+    Args:
+        source: The file, or what reads it piece by piece.
+        file: What to call it.
+
+    Raises:
+        InputError: It is damaged.
+        SchemaError: It holds a class that has no name.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        with pq.ParquetFile(file) as opened:
+        with pq.ParquetFile(source, pre_buffer=True) as opened:
             schema = opened.schema_arrow
             names = [f.name for f in schema if not is_image_type(f.type)]
             _refuse_large_cells(file, opened, names)
-        table = pq.read_table(file, columns=list(dict.fromkeys(names)))
+            table = opened.read(columns=list(dict.fromkeys(names)))
     except pa.ArrowException as error:
         msg = f"{file}: is not readable Parquet ({_first_line(error)}). Write it again."
         raise InputError(msg) from error
     return _arrow_columns(file, table, schema)
 
 
-def _refuse_large_cells(file: Path, parquet: Any, names: Collection[str]) -> None:
+def _refuse_large_cells(file: str, parquet: Any, names: Collection[str]) -> None:
     """Before anything is read: none of these columns may hold more than `MAX_CELL` a row."""
     for group in range(parquet.num_row_groups):
         rows = parquet.metadata.row_group(group)
@@ -163,7 +177,7 @@ def _read_arrow(file: Path, *, images: bool) -> Columns:
     return _arrow_columns(file, table, schema)
 
 
-def _arrow_columns(file: Path, table: Any, schema: Any) -> Columns:
+def _arrow_columns(file: Path | str, table: Any, schema: Any) -> Columns:
     """The columns of an Arrow table, classes and categories by their names."""
     import pyarrow as pa
 

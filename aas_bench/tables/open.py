@@ -9,8 +9,8 @@ import sys
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from aas_bench.errors import BackendError, InputError, SchemaError
@@ -21,17 +21,107 @@ from aas_bench.tables.formats import frame_columns, read_columns, table_kind
 
 if TYPE_CHECKING:
     import pandas as pd
-    from datasets import Dataset, IterableDataset
+    import polars as pl
+    from datasets import Dataset, DatasetBuilder, IterableDataset
 
+    from aas_bench.tables.schema import Columns
     from aas_bench.tasks.task import Task
 
-Source: TypeAlias = "str | os.PathLike[str] | Dataset | IterableDataset | pd.DataFrame"
+Source: TypeAlias = (
+    "str | os.PathLike[str] | Dataset | IterableDataset | pd.DataFrame | pl.DataFrame"
+)
 
 PAIRS_CONFIG: Final = "pairs"
 
-_HUB_ID: Final = re.compile(r"[\w.-]+/[\w.-]+")
+HF: Final = "hf://"
+_REFERENCE: Final = re.compile(
+    r"(?P<hf>hf://datasets/)?(?P<id>[\w.-]+/[\w.-]+)"
+    r"(@(?P<revision>refs/(pr|convert)/[\w.-]+|[\w.%-]+))?(/(?P<path>.+))?"
+)
+_ADDRESS: Final = re.compile(r"hf://datasets/(?P<id>[^@]+)@(?P<commit>[0-9a-f]{40})(/|$)")
+_SNAPSHOT: Final = re.compile(r"/datasets--([^/]+?)--([^/]+)/snapshots/([0-9a-f]{40})(/|$)")
 _LINES: Final = Path("metadata.jsonl")
 _SAVED: Final = ("state.json", "dataset_dict.json")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reference:
+    """A dataset on the Hub, or files of it: `owner/name@revision`, `hf://datasets/owner/name/...`.
+
+    Attributes:
+        id: owner/name.
+        revision: Branch, tag or commit; None where it is not said.
+        path: The file, folder or pattern within it; None: the dataset.
+    """
+
+    id: str
+    revision: str | None = None
+    path: str | None = None
+
+    @classmethod
+    def of(cls, name: str) -> Reference | None:
+        """What a name refers to on the Hub; None where it can be nothing there."""
+        match = _REFERENCE.fullmatch(name)
+        if match is None or (match["path"] and not match["hf"]):
+            return None
+        revision = match["revision"] and match["revision"].replace("%2F", "/")
+        return cls(id=match["id"], revision=revision, path=match["path"])
+
+    def url(self, revision: str) -> str:
+        """Its address at a revision."""
+        pinned = f"{HF}datasets/{self.id}@{revision.replace('/', '%2F')}"
+        return pinned if self.path is None else f"{pinned}/{self.path}"
+
+    def asked(self, options: Options) -> Options:
+        """The options with its revision.
+
+        Raises:
+            InputError: They ask for another one.
+        """
+        if self.revision is None or self.revision == options.revision:
+            return options
+        if options.revision is not None:
+            msg = (
+                f"{self.id} is asked for at {self.revision!r} and at {options.revision!r}. "
+                "Give one revision."
+            )
+            raise InputError(msg)
+        return replace(options, revision=self.revision)
+
+
+def without_revision(name: str) -> str:
+    """A reference without the revision it names; any other name as it is."""
+    head, _, revision = name.partition("@")
+    if Path(name).exists() or not revision:
+        return name
+    if head.isidentifier():
+        return head
+    found = Reference.of(name)
+    if found is None:
+        return name
+    return found.id if found.path is None else f"{HF}datasets/{found.id}/{found.path}"
+
+
+def hub_home(data: Any) -> tuple[str, str] | None:
+    """The id and the commit of the Hub's dataset that a table was read from; None: of none, or two.
+
+    `datasets` itself notes where its files came from; the reader of pairs passes that on.
+    """
+    urls = (data.info.download_checksums if getattr(data, "info", None) else None) or {}
+    found = {(match["id"], match["commit"]) for url in urls if (match := _ADDRESS.match(url))}
+    return found.pop() if len(found) == 1 else None
+
+
+def commit_of(data: Any) -> str | None:
+    """The commit of `hub_home`."""
+    home = hub_home(data)
+    return None if home is None else home[1]
+
+
+def note_commit(data: Any, address: str) -> None:
+    """Note where a table that does not say so was read from."""
+    if hub_home(data) is None and _ADDRESS.match(address):
+        data.info.download_checksums = {address: {"num_bytes": None, "checksum": None}}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,15 +169,18 @@ def open_source(source: Source, options: Options) -> Opened:
     if not name.strip():
         msg = "the name of the data is empty. Give a task, a table, a folder or a Hub id."
         raise InputError(msg)
-    if name.isidentifier() and name in _tasks():
-        return _open_task(_tasks()[name], options)
+    task, _, revision = name.partition("@")
+    if task.isidentifier() and task in _tasks() and not path.exists():
+        options = Reference(id=task, revision=revision or None).asked(options)
+        return _open_task(_tasks()[task], options)
     if path.is_dir():
         # `datasets` calls what it builds after the folder, and `.` has no name.
-        return _open_folder(path if path.name else path.resolve(), options)
-    if path.exists() or table_kind(path):
-        return _open_file(path, options)
-    if _HUB_ID.fullmatch(name):
-        return _open_hub(name, options)
+        return _noted(_open_folder(path if path.name else path.resolve(), options), path)
+    if path.exists() or (table_kind(path) and not name.startswith(HF)):
+        return _noted(_open_file(path, options), path)
+    reference = Reference.of(name)
+    if reference is not None:
+        return _open_hub(reference, options)
     if path.parent == Path():
         return _open_task(_tasks()[name], options)  # raises with the nearest names
     msg = f"{name}: there is no such file or folder. Check the path."
@@ -128,13 +221,53 @@ def _in_memory(source: Any, options: Options) -> Opened:
         data: Any = source
     elif isinstance(source, Dataset):
         data = _rows(source, options)
-    elif "pandas" in sys.modules and isinstance(source, sys.modules["pandas"].DataFrame):
+    elif is_frame(source, "pandas"):
         data = _rows(_dataset(frame_columns(source), name), options)
+    elif is_frame(source, "polars"):
+        data = _rows(_dataset(polars_columns(source), name), options)
     else:
-        msg = f"a {type(source).__name__} is no pair table. Give a Dataset, a name or a path."
+        msg = f"a {type(source).__name__} is no table. Give a Dataset, a frame, a name or a path."
         raise InputError(msg)
-    _refuse_remote(name, options)
+    refuse_remote(name, options)
     return Opened(data=data, name=name)
+
+
+def is_frame(source: Any, library: str) -> bool:
+    """Whether something is a DataFrame of pandas or polars, which is not imported to find out."""
+    module = sys.modules.get(library)
+    return module is not None and isinstance(source, module.DataFrame)
+
+
+def polars_columns(frame: pl.DataFrame) -> Columns:
+    """The columns of a frame of Polars as Arrow columns of the types that `datasets` knows."""
+    import pyarrow as pa
+
+    table = frame.to_arrow(compat_level=_oldest())
+    plain = pa.schema([field.with_type(_plain_type(field.type)) for field in table.schema])
+    return dict(zip(table.column_names, table.cast(plain).columns, strict=True))
+
+
+def _oldest() -> Any:
+    """The level of Arrow types that every reader knows: no views of strings."""
+    return sys.modules["polars"].CompatLevel.oldest()
+
+
+def _plain_type(kind: Any) -> Any:
+    """An Arrow type without large offsets, categories or views."""
+    import pyarrow as pa
+    import pyarrow.types as kinds
+
+    if kinds.is_dictionary(kind):
+        return _plain_type(kind.value_type)
+    if kinds.is_large_string(kind) or kinds.is_string_view(kind):
+        return pa.string()
+    if kinds.is_large_binary(kind) or kinds.is_binary_view(kind):
+        return pa.binary()
+    if kinds.is_list(kind) or kinds.is_large_list(kind):
+        return pa.list_(_plain_type(kind.value_type))
+    if kinds.is_struct(kind):
+        return pa.struct([field.with_type(_plain_type(field.type)) for field in kind])
+    return kind
 
 
 def _tasks() -> Registry[Task]:
@@ -145,19 +278,19 @@ def _tasks() -> Registry[Task]:
 
 def _open_task(task: Task, options: Options) -> Opened:
     if task.build is not None:
-        _refuse_remote(task.name, options)
+        refuse_remote(task.name, options)
         return Opened(data=_rows(import_object(task.build)(), options), name=task.name)
     try:
-        return _open_hub(task.hub_id, options)
-    except _NotOnHubError as error:
+        return _open_hub(Reference(id=task.hub_id), options)
+    except NotOnHubError as error:
         if task.authors_id is None:
             raise
         warnings.warn(f"{error} Reading the authors' own table, {task.authors_id}.", stacklevel=4)
-        return _open_hub(task.authors_id, options)
+        return _open_hub(Reference(id=task.authors_id), options)
 
 
 def _open_file(file: Path, options: Options) -> Opened:
-    _refuse_remote(str(file), options)
+    refuse_remote(str(file), options)
     if file.suffix.lower() != ".parquet" or not file.is_file():
         from aas_bench.tables.folders import with_images
 
@@ -166,10 +299,19 @@ def _open_file(file: Path, options: Options) -> Opened:
     from datasets import Dataset, IterableDataset
 
     # Not load_dataset("parquet"): that reports each load to a server first.
-    with _one_line(str(file)):
+    with one_line(str(file)):
         kind = IterableDataset if options.streaming else Dataset
         data = kind.from_parquet(glob.escape(str(file)))
     return Opened(data=data, name=str(file), root=file.parent)
+
+
+def snapshot_address(path: Path) -> str:
+    """The address on the Hub of a folder or file in the Hub's cache; empty where it is not there.
+
+    Links are not followed: that of a file leads out of the snapshot, to where its bytes are kept.
+    """
+    match = _SNAPSHOT.search(path.absolute().as_posix())
+    return "" if match is None else f"{HF}datasets/{match[1]}/{match[2]}@{match[3]}"
 
 
 def _open_folder(folder: Path, options: Options) -> Opened:
@@ -177,15 +319,15 @@ def _open_folder(folder: Path, options: Options) -> Opened:
 
     name = str(folder)
     if any((folder / mark).is_file() for mark in _SAVED):
-        with _one_line(name):
+        with one_line(name):
             saved = load_from_disk(name)
-        data = _rows(_one_split(saved, name, options.split), options)
+        data = _rows(one_split(saved, name, options.split), options)
         return Opened(data=data, name=name, root=folder)
     from aas_bench.tables.folders import folder_table
 
     found = folder_table(folder)
     if found is not None:
-        _refuse_remote(name, options)
+        refuse_remote(name, options)
         columns, table = found
         data = _rows(_dataset(columns, str(table)), options)
         return Opened(data=data, name=name, root=folder)
@@ -195,15 +337,97 @@ def _open_folder(folder: Path, options: Options) -> Opened:
     return Opened(data=_load(name, options), name=name, root=folder)
 
 
-def _open_hub(hub_id: str, options: Options) -> Opened:
-    return Opened(data=_load(hub_id, options), name=hub_id, hub_id=hub_id)
+def _open_hub(reference: Reference, options: Options) -> Opened:
+    options = reference.asked(options)
+    if reference.path is None:
+        data = _load(reference.id, options)
+        return Opened(data=data, name=reference.id, hub_id=reference.id)
+    commit, files = hub_files(reference, options)
+    name = f"{reference.id}/{reference.path}"
+    pinned = [f"{HF}{file}" for file in files]
+    if all(file.endswith(".parquet") for file in files):
+        from datasets import Dataset, IterableDataset
+
+        with one_line(name):
+            kind = IterableDataset if options.streaming else Dataset
+            data = kind.from_parquet([glob.escape(url) for url in pinned])
+        note_commit(data, f"{HF}datasets/{reference.id}@{commit}")
+        return Opened(data=data, name=name, hub_id=reference.id)
+    file = hub_copy(reference.id, files, commit)
+    return _noted(_open_file(file, replace(options, revision=None)), file)
+
+
+def _noted(opened: Opened, path: Path) -> Opened:
+    """The same, with the commit of a file or folder in the Hub's cache."""
+    note_commit(opened.data, snapshot_address(path))
+    return opened
+
+
+def hub_files(reference: Reference, options: Options) -> tuple[str, list[str]]:
+    """The commit that a reference to files stands for, and their addresses there without `hf://`.
+
+    Raises:
+        InputError: There is no such dataset or file, or the options name what a file has not.
+        BackendError: The Hub cannot be reached.
+    """
+    from huggingface_hub import HfApi, HfFileSystem
+
+    name = f"{reference.id}/{reference.path}"
+    refuse_remote(name, replace(options, revision=None))
+    with one_line(name):
+        info = HfApi().dataset_info(reference.id, revision=options.revision)
+        commit = str(info.sha)
+        pattern = reference.url(commit).removeprefix(HF)
+        if not PurePosixPath(pattern).suffix:
+            pattern = f"{pattern.rstrip('/')}/*.parquet"
+        files = sorted(HfFileSystem().glob(pattern))
+    if not files:
+        msg = f"{name}: there is no such file at {commit[:7]}. Check the path."
+        raise InputError(msg)
+    return commit, files
+
+
+def hub_copy(hub_id: str, files: list[str], commit: str) -> Path:
+    """The one file of these in the Hub's cache, where the files beside it may be, too."""
+    from huggingface_hub import hf_hub_download
+
+    if len(files) > 1:
+        msg = f"{hub_id}: {len(files)} files that are not Parquet. Name one of them."
+        raise InputError(msg)
+    path = files[0].partition(f"@{commit}/")[2]
+    with one_line(hub_id):
+        return Path(hf_hub_download(hub_id, path, repo_type="dataset", revision=commit))
 
 
 def _load(name: str, options: Options) -> Any:
     """One configuration and one split of a folder or a Hub dataset."""
-    from datasets import get_dataset_config_names, get_dataset_default_config_name, load_dataset
+    builder = dataset_builder(name, options)
+    with one_line(name):
+        if options.streaming:
+            loaded = builder.as_streaming_dataset(split=options.split)
+        else:
+            builder.download_and_prepare()
+            loaded = builder.as_dataset(split=options.split)
+    data = one_split(loaded, name, options.split)
+    if not Path(name).exists():
+        note_commit(data, f"{HF}datasets/{name}@{builder.hash}")
+    return data
 
-    with _one_line(name):
+
+def dataset_builder(name: str, options: Options) -> DatasetBuilder:
+    """What reads one configuration of a folder or a Hub dataset; its `hash` is the Hub's commit.
+
+    Raises:
+        InputError: There is no such dataset, or none of its configurations is the one.
+        BackendError: The Hub cannot be reached.
+    """
+    from datasets import (
+        get_dataset_config_names,
+        get_dataset_default_config_name,
+        load_dataset_builder,
+    )
+
+    with one_line(name):
         configs = get_dataset_config_names(name, revision=options.revision)
         config: str | None = options.config or options.preferred
         if options.config is None and config not in configs:
@@ -212,18 +436,11 @@ def _load(name: str, options: Options) -> Any:
         problem = "has several configurations" if config is None else f"has none called {config!r}"
         msg = f"{name} {problem}. Choose one with config= (--config): {', '.join(configs)}."
         raise InputError(msg)
-    with _one_line(name):
-        loaded = load_dataset(
-            name,
-            config,
-            split=options.split,
-            streaming=options.streaming,
-            revision=options.revision,
-        )
-    return _one_split(loaded, name, options.split)
+    with one_line(name):
+        return load_dataset_builder(name, config, revision=options.revision)
 
 
-def _one_split(loaded: Any, name: str, split: str | None) -> Any:
+def one_split(loaded: Any, name: str, split: str | None) -> Any:
     """The split asked for, or the only one; what has no splits as it is."""
     if not isinstance(loaded, dict):
         return loaded
@@ -236,7 +453,12 @@ def _one_split(loaded: Any, name: str, split: str | None) -> Any:
     raise InputError(msg)
 
 
-def _refuse_remote(name: str, options: Options) -> None:
+def refuse_remote(name: str, options: Options) -> None:
+    """Refuse options that only a dataset on the Hub has, or one laid out like it.
+
+    Raises:
+        InputError: One of them is given.
+    """
     given = [o for o in ("config", "split", "revision") if getattr(options, o) is not None]
     if given:
         msg = f"{name} has no {' and no '.join(given)}. Leave out {', '.join(given)}."
@@ -275,12 +497,12 @@ def _of_one_type(column: Any) -> Any:
     return column if kinds <= {str, int, float, bool, dict, bytes} else list(map(plain, column))
 
 
-class _NotOnHubError(InputError):
+class NotOnHubError(InputError):
     """No dataset of this id can be seen."""
 
 
 @contextmanager
-def _one_line(name: str) -> Iterator[None]:
+def one_line(name: str) -> Iterator[None]:
     """Say in one line why `datasets` could not open a table."""
     import pyarrow as pa
     from datasets.exceptions import DatasetNotFoundError, DatasetsError
@@ -311,7 +533,7 @@ def _not_found(name: str, reason: str) -> InputError:
         )
     if reason.startswith("Revision"):
         return InputError(f"{reason.rstrip('.')}. Give a branch, a tag or a full commit hash.")
-    return _NotOnHubError(
+    return NotOnHubError(
         f"there is no folder {name!r} here and no dataset of that name on the Hub, or it is "
         "private. Check the spelling, or log in with: hf auth login."
     )

@@ -21,6 +21,7 @@ from aas_bench.tables.reader import Pair, PairReader, embedded_images, ordered
 from aas_bench.tables.schema import (
     FILE_NAME,
     FILE_SHA256,
+    IMAGE_COLUMNS,
     IMAGE_DISTORTED,
     PAIR_ID,
     PROMPT_DISTORTED,
@@ -56,10 +57,11 @@ def load_pairs(
     The authors' forms are recognised by their columns: two images and a prompt (their spellings,
     nested scores and lists written as text included), photographs beside clean generations, four
     faces in a row (three pairs each), two generators under a critical prompt, paintings alone
-    (`image_original` null). Nested scores become flat columns `<reward>_<cell>`, `[mu, sigma]`
-    lists also `<reward>_<cell>_sigma`. Where absent, `index` is the row number, `model`
-    "unknown", `pair_id` `<model>/<index:04d>`; a label that is not taken from a column `label`
-    is explained in the column `label_source`.
+    (`image_original` null). So are public preference sets (`preference_forms.FORMS`: Pick-a-Pic,
+    HPD v2 and v3, ImageReward, chosen and rejected), whose one prompt is `prompt_distorted`. Nested
+    scores become flat columns `<reward>_<cell>`, `[mu, sigma]` lists also `<reward>_<cell>_sigma`.
+    Where absent, `index` is the row number, `model` "unknown", `pair_id` `<model>/<index:04d>`; a
+    label that is not taken from a column `label` is explained in the column `label_source`.
 
     Images stay encoded until they are read. File names are relative to the folder of the table
     and may not lead out of it, but for the links into `blobs` of a snapshot of the Hub.
@@ -69,8 +71,10 @@ def load_pairs(
             `formats.TABLE_SUFFIXES`; a folder of images as `folders.folder_table` knows them, with
             `metadata.jsonl` or `metadata.csv`, with `<id>_original.png`, `<id>_distorted.png` or
             `original/`, `distorted/` and one table of prompts, and so on; a `save_to_disk`
-            folder; a folder laid out like a Hub dataset; a Hub id `owner/name`; or a `Dataset`, an
-            `IterableDataset` or a pandas DataFrame.
+            folder; a folder laid out like a Hub dataset, such as a build or a snapshot of the
+            Hub's cache; a Hub id `owner/name`, also `owner/name@revision`; files of one,
+            `hf://datasets/owner/name/pairs/*.parquet`; or a `Dataset`, an `IterableDataset` or a
+            DataFrame of pandas or Polars.
         split: Which split, where there are several.
         streaming: Return an IterableDataset that reads as it goes. Faults then show when their
             row is reached.
@@ -120,7 +124,9 @@ def load_pairs(
 
         user_images = UserImages(images, on_missing=on_missing, name=opened.name)
     table = _recognised(opened, label=label, user_images=user_images, asked=columns)
-    return table.stream(limit) if table.is_streamed else table.collect(limit)
+    pairs = table.stream(limit) if table.is_streamed else table.collect(limit)
+    pairs.info.download_checksums = opened.data.info.download_checksums  # see `commit_of`
+    return pairs
 
 
 class RowPairs:
@@ -348,6 +354,10 @@ def _recognised(
         # A stream of an image folder decodes in its own threads: a cast would come too late.
         data = data._resolve_features().decode(False)
     data = _renamed(data, asked)
+    if not {*IMAGE_COLUMNS} & {*data.features}:
+        from aas_bench.tables.preference_forms import as_pairs
+
+        data = as_pairs(data, opened.name)
     columns = [*data.features, *_nested(data.features)]
     absent = absent_image(columns)
     if absent is not None and user_images is None:

@@ -61,6 +61,12 @@ CUT_DISTORTED: Final = "cut_distorted"
 CUTS: Final = (CUT_ORIGINAL, CUT_DISTORTED)
 
 
+VOTE: Final = "_selected"
+"""How the name of a column of a judge's votes ends."""
+SIGMA: Final = "_sigma"
+"""How the name of a column ends that holds the deviation a reward model states for a score."""
+
+
 class Label(IntEnum):
     """Which image fits the distorted prompt better."""
 
@@ -104,6 +110,26 @@ def pair_features() -> Features:
             LABEL: Value("int8"),
         }
     )
+
+
+def published_feature(column: str) -> Any:
+    """What every published set holds in a column of this name; None where that is its own affair.
+
+    One law for all of them, so that any two can be concatenated, and so that a number or a name
+    means the same in `datasets`, pandas, Polars and torch: no class labels, whose numbers have
+    lost their names wherever a column leaves `datasets`.
+    """
+    from datasets import Value
+
+    own = pair_features() | {LABEL_SOURCE: Value("string")}
+    if column in own:
+        return own[column]
+    reward, _, cell = column.removesuffix(SIGMA).rpartition("_")
+    if reward and cell in CELLS:
+        return Value("float64")
+    if column.endswith(tuple(f"_{cut}" for cut in CUTS)):
+        return Value("bool")
+    return Value("int8") if column.endswith(VOTE) else None
 
 
 def score_features(rewards: list[str]) -> Features:

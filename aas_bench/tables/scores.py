@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from aas_bench.errors import SchemaError, UnknownNameError, raise_faults
 from aas_bench.files import whole_file
 from aas_bench.tables import authors
-from aas_bench.tables.formats import frame_columns, read_columns
+from aas_bench.tables.formats import frame_columns
+from aas_bench.tables.open import Options, Source
 from aas_bench.tables.schema import (
     CELLS,
     CUT_DISTORTED,
@@ -182,6 +183,11 @@ class ScoreTable:
         Raises:
             UnknownNameError: The table has no scores of `reward`, or no kind is called so.
         """
+        found = self.placebo_scores(reward, kind)
+        return None if found is None else found[1] - found[0]
+
+    def placebo_scores(self, reward: str, kind: str) -> tuple[Scores, Scores] | None:
+        """The scores of I_o and of I_a that `placebos` takes the differences of."""
         self._check(reward)
         if kind not in PLACEBO_CELLS:
             raise UnknownNameError("kind of placebo", kind, PLACEBO_CELLS, hint="")
@@ -190,11 +196,11 @@ class ScoreTable:
             return None
         original, distorted = (self.frame[name] for name in names)
         most = max((len(each) for each in distorted if each is not None), default=0)
-        gains = np.full((len(self.frame), most), np.nan)
-        for row, polished, asked in zip(gains, original, distorted, strict=True):
+        scores = np.full((2, len(self.frame), most), np.nan)
+        for row, (polished, asked) in enumerate(zip(original, distorted, strict=True)):
             if polished is not None and asked is not None and len(polished) == len(asked):
-                row[: len(asked)] = np.subtract(asked, polished)
-        return gains if most else None
+                scores[:, row, : len(asked)] = polished, asked
+        return (scores[0], scores[1]) if most else None
 
     @property
     def clusters(self) -> NDArray[np.int64]:
@@ -264,10 +270,13 @@ class ScoreTable:
 
 
 def load_scores(
-    path: str | os.PathLike[str],
+    source: Source,
     *,
     rewards: Sequence[str] | None = None,
     label: str | None = None,
+    config: str | None = None,
+    split: str | None = None,
+    revision: str | None = None,
     columns: Mapping[str, str] | None = None,
 ) -> ScoreTable:
     """Read the scores of one or several reward models.
@@ -282,9 +291,13 @@ def load_scores(
     Case and padding of the names do not matter.
 
     Args:
-        path: One file of a kind in `formats.TABLE_SUFFIXES`.
+        source: A table file, a run directory, or whatever `load_pairs` takes; images are neither
+            fetched nor decoded.
         rewards: The reward models to keep; None keeps all.
         label: Where the label comes from; see `authors.label_columns`.
+        config: As in `load_pairs`.
+        split: As in `load_pairs`.
+        revision: As in `load_pairs`.
         columns: Their column -> ours, e.g. {"base": "oidp"}, for what cannot be guessed.
 
     Raises:
@@ -302,9 +315,17 @@ def load_scores(
         ...     load_scores(file).cells("mine").didp
         array([0.3, 0.2])
     """
-    found = read_columns(path)
-    found = _renamed(found, authors.named(found, columns))
-    return ScoreTable.from_columns(found, rewards=rewards, label=label, source=str(path))
+    from aas_bench.tables.without_images import read_without_images
+
+    options = Options(config=config, split=split, streaming=False, revision=revision)
+    stored = read_without_images(source, options)
+    found = named_columns(stored.columns, columns)
+    return ScoreTable.from_columns(found, rewards=rewards, label=label, source=stored.name)
+
+
+def named_columns(columns: Columns, asked: Mapping[str, str] | None) -> Columns:
+    """The columns under the names that the caller gives; see `authors.named`."""
+    return _renamed(columns, authors.named(columns, asked))
 
 
 def _renamed(columns: Columns, names: Mapping[str, str]) -> Columns:
@@ -319,7 +340,7 @@ def _canonical(
     Columns of one type are checked and converted whole; only those that mix types, or that are at
     fault, are looked at value by value.
     """
-    for names in (authors.tidied, authors.renames):
+    for names in (authors.tidied, authors.renames, authors.unpaired_scores):
         columns = _renamed(columns, names(columns))
     columns, faults = _flattened(columns)
     columns = _renamed(columns, authors.score_renames(columns))

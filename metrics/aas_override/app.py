@@ -34,7 +34,9 @@ def sentence(result: dict[str, Any]) -> str:
     if result["override_rate"] is None:
         return f"{said} ({moved}). No override rate: {result['reasons']['override_rate']}."
     ends = "" if result["override_rate_ci"] is None else f" (interval {RATE.interval(result)})"
-    return f"{said} ({moved}); the polished image won {RATE.value(result)} of those{ends}."
+    rates = [RATE.value(each) for each in result["by_ties"].values()]
+    ties = f", {rates[-1]} to {rates[0]} as ties count" if rates else ""
+    return f"{said} ({moved}); the polished image won {RATE.value(result)} of those{ends}{ties}."
 
 
 RATE = Number(
@@ -68,6 +70,12 @@ PAGE = MetricPage(
             name="Chosen",
             meaning="Pairs in which it preferred the image asked for, under the prompt that asks.",
         ),
+        Number(
+            key="polished",
+            name="Polished",
+            meaning="Pairs in which it preferred the polished image, under that prompt.",
+        ),
+        Number(key="tied", name="Tied", meaning="Pairs in which it scored both the same."),
         Number(
             key="override_strength",
             name="Override strength",

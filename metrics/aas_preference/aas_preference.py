@@ -1,56 +1,10 @@
 """Does a reward model prefer the image that the prompt asked for? A door to `aas_bench.stats`."""
 
-from collections.abc import Callable, Sequence
-from typing import Any, Literal
-
 import datasets
 import evaluate
-import numpy as np
 
 from aas_bench.errors import UnknownNameError
-from aas_bench.metric import flat
-from aas_bench.metric.checked import CheckedInputs
-from aas_bench.metric.image_scores import score_pairs
-from aas_bench.rewards.base import RewardModel
-from aas_bench.stats.preference import Preference, preference
-from aas_bench.stats.resolution import difference
-
-_DESCRIPTION = """
-Compares which of two images a reward model prefers with which one fits the prompt better. The
-prompt asks for an image that is not pretty; one image delivers that (distorted), the other is the
-polished version that nobody asked for (original). A reward model that overrides the request in
-favour of taste scores below chance.
-"""
-
-_INPUTS = """
-Args:
-    predictions: per pair [score_original, score_distorted], both under the prompt that asks for
-        the distorted image; or the margin score_distorted - score_original; or all four scores
-        [oiop, oidp, diop, didp], of which didp - oidp is used. NaN or None where one is missing.
-    references: per pair 1 (the distorted image fits better), 0 (the original does) or -1 (a tie
-        or unknown: left out and counted).
-    images_original, images_distorted, prompts: instead of predictions, in the configuration
-        "images"; images are PIL images, uint8 arrays, paths or bytes.
-    reward_model: in the configuration "images": a name that `aas-bench list rewards` lists, a
-        RewardModel, or any function (images, prompts) -> scores.
-    batch_size: in the configuration "images": items of one call; None: the model's own.
-    groups: a name per pair, or a list of names; the result is repeated within each group.
-    clusters: what pairs have in common, such as the base prompt; intervals are over clusters.
-    confidence_level: of the intervals.
-    ties: "original" (a reward tie counts for the original image) or "half" (half right).
-    on_missing: "raise", or "drop" pairs without scores (or with an image that cannot be read) and
-        report the coverage.
-Returns:
-    accuracy, balanced_accuracy, f1, auroc, cohen_kappa, each with its interval under key_ci;
-    n, n_label_ties, n_reward_ties, n_missing, n_clusters, coverage, reasons, by_group.
-Examples:
-    >>> metric = evaluate.load("aas_preference")
-    >>> result = metric.compute(
-    ...     predictions=[[7.1, 3.2], [0.2, 0.9], [6.0, 4.5], [5.5, 1.0]], references=[1, 1, 1, 0]
-    ... )
-    >>> result["accuracy"], result["auroc"], result["n"]
-    (0.5, 1.0, 4)
-"""
+from aas_bench.metric.preference_metric import PreferenceMetric
 
 _CITATION = """
 @inproceedings{guo2026universal,
@@ -78,69 +32,18 @@ _FEATURES = {
 }
 
 
-class AasPreference(CheckedInputs, evaluate.Metric):
+class AasPreference(PreferenceMetric, evaluate.Metric):
     """Preference accuracy of a reward model, with intervals over clusters."""
-
-    row_widths = (1, 2, 4)
 
     def _info(self) -> evaluate.MetricInfo:
         if self.config_name not in _FEATURES:
             hint = f"The configurations are {' and '.join(_FEATURES)}."
             raise UnknownNameError("configuration", self.config_name, _FEATURES, hint=hint)
         return evaluate.MetricInfo(
-            description=_DESCRIPTION,
+            description=PreferenceMetric.description,
             citation=_CITATION,
-            inputs_description=_INPUTS,
+            inputs_description=PreferenceMetric.inputs_description,
             features=_FEATURES[self.config_name],
             homepage="https://arxiv.org/abs/2512.11883",
             license="Apache-2.0",
         )
-
-    def _compute(
-        self,
-        *,
-        references: Sequence[int],
-        predictions: Sequence[Any] | None = None,
-        images_original: Sequence[dict[str, Any]] | None = None,
-        images_distorted: Sequence[dict[str, Any]] | None = None,
-        prompts: Sequence[str] | None = None,
-        reward_model: str | RewardModel | Callable[..., Any] | None = None,
-        batch_size: int | None = None,
-        groups: Sequence[Any] | None = None,
-        clusters: Sequence[Any] | None = None,
-        confidence_level: float = 0.95,
-        ties: Literal["original", "half"] = "original",
-        on_missing: Literal["raise", "drop"] = "raise",
-    ) -> dict[str, Any]:
-        if self.config_name == "images":
-            predictions = score_pairs(
-                reward_model,
-                images_original=images_original,
-                images_distorted=images_distorted,
-                prompts=prompts,
-                batch_size=batch_size,
-                on_missing=on_missing,
-            )
-        margin, label = _margin(predictions), np.asarray(references)
-
-        def measure(rows: flat.Rows) -> Preference:
-            return preference(
-                margin[rows],
-                label[rows],
-                clusters=flat.some(clusters, rows),
-                confidence_level=confidence_level,
-                ties=ties,
-                on_missing=on_missing,
-            )
-
-        overall = flat.flatten(measure(flat.EVERY_ROW))
-        return overall | {"by_group": flat.by_group(measure, groups, len(margin))}
-
-
-def _margin(predictions: Sequence[Any]) -> np.ndarray:
-    """Score of the distorted image minus score of the original, under the distorted prompt."""
-    rows = np.asarray(predictions, dtype=np.float64)
-    if rows.ndim == 1:
-        return rows
-    original = {1: None, 2: 0, 4: 1}[rows.shape[1]]
-    return rows[:, -1] if original is None else difference(rows[:, -1], rows[:, original])

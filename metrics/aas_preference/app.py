@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from aas_bench.pages.metric_page import MetricPage, Number, build_page, launch_page
+from aas_bench.words import percent
 
 EXAMPLE = """\
 index,dimension,score_original,score_distorted,label
@@ -27,15 +28,17 @@ def sentence(result: dict[str, Any]) -> str:
     if result["accuracy"] is None:
         return f"There is no accuracy: {result['reasons']['accuracy']}."
     said = f"Prefers the image that fits the prompt in {ACCURACY.value(result)} of {result['n']:,}"
+    rates = sorted(each["accuracy"] for each in result["by_ties"].values())
+    ties = f"{percent(rates[0])} to {percent(rates[-1])} as ties count. " if rates else ""
     ends = result["accuracy_ci"]
     if ends is None:
-        return f"{said} pairs."
+        return f"{said} pairs. {ties}".strip()
     verdict = "That may be chance."
     if ends[1] < 0.5:
         verdict = "It prefers the wrong image more often than not."
     elif ends[0] > 0.5:
         verdict = "It prefers the right image more often than not."
-    return f"{said} pairs (interval {ACCURACY.interval(result)}). {verdict}"
+    return f"{said} pairs (interval {ACCURACY.interval(result)}). {ties}{verdict}"
 
 
 ACCURACY = Number(key="accuracy", name="Accuracy", meaning="Share of right choices.", chance=0.5)
@@ -59,6 +62,7 @@ PAGE = MetricPage(
             meaning="Mean of the hit rates at label 1 and at label 0.",
             chance=0.5,
         ),
+        Number(key="tied", name="Tied", meaning="Pairs in which it scored both the same."),
         Number(key="f1", name="F1", meaning="Positive class: the image asked for.", share=False),
         Number(
             key="auroc",

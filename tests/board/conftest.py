@@ -50,4 +50,4 @@ def board(board_folder):
 @pytest.fixture(scope="session")
 def site(board_folder):
     """The leaderboard of `board_folder`."""
-    return Site(board_folder)
+    return Site(board_folder, results=load_results(board_folder))

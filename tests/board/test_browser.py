@@ -2,6 +2,7 @@
 
 import base64
 import csv
+import json
 import os
 import shutil
 import socket
@@ -9,15 +10,18 @@ import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pyarrow.parquet as pq
 import pytest
-from support.leaderboard_records import HOSTILE, N_SHOWN
+from support.leaderboard_records import HOSTILE, N_SHOWN, reward
 
-from aas_bench.board.site import TABS
+from aas_bench.board.showcase import REWARDS
+from aas_bench.board.site import TABS, WINDOW
 from aas_bench.board.static import write_static
+from aas_bench.records.collection import save_record
 
 pytest.importorskip("gradio")
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -35,16 +39,17 @@ ARGUMENTS = [
 ]
 APP = Path(__file__).parents[2] / "leaderboard" / "app.py"
 TABLES = ("reward-models", "generators", "alignment-tax", "real-photographs-and-art")
+SERVER = Path(__file__).parents[1] / "support" / "serve_records.py"
 GOOD = (APP.parent / "submissions" / "builtin_faithful.yaml").read_text()
 
 
-@pytest.fixture(scope="module")
-def address(board_folder):
-    """The page, served by the program itself."""
+@contextmanager
+def served(folder):
+    """The page over a folder of records; its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, str(APP), "--results", str(board_folder), "--port", str(port)]
+    command = [sys.executable, str(SERVER), str(folder), str(port)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as server:
         base = f"http://127.0.0.1:{port}/"
@@ -57,6 +62,13 @@ def address(board_folder):
                 time.sleep(0.1)
         yield base
         server.terminate()
+
+
+@pytest.fixture(scope="module")
+def address(board_folder):
+    """The page over the records of `board_folder`."""
+    with served(board_folder) as base:
+        yield base
 
 
 @pytest.fixture(scope="module")
@@ -151,12 +163,17 @@ def test_every_tab_is_drawn_and_nothing_scrolls_sideways(visit, width, scheme):
     assert "is also that of" in page.locator(".foot").inner_text()
 
 
-def test_the_first_screen_says_who_overrides_most_and_how_sure(visit):
-    page = visit()
+@pytest.mark.parametrize("width", [1280, 800, 400])
+def test_the_first_screen_shows_the_finding_and_its_chart(visit, width):
+    page = visit(width=width)
     line = page.locator("header .lede")
-    assert "Gamma overrides most" in line.inner_text()
-    assert "95 % interval" in line.inner_text()
+    assert "Gamma chose the image that was asked for in 40\u202f% (35 to 45)" in line.inner_text()
     assert line.bounding_box()["y"] < 300
+    chart = board(page, "reward-models").locator("figure.lead > svg")
+    assert chart.locator(".mark").count() == 3
+    assert chart.bounding_box()["y"] < 500
+    assert "Gamma overrides most" in page.locator("figure.lead figcaption").inner_text()
+    assert "95 % interval" in page.locator("figure.lead figcaption").inner_text()
 
 
 def test_sorting_by_a_head_orders_the_rows_and_the_address(visit):
@@ -213,6 +230,19 @@ def test_a_tab_keeps_its_choice_while_another_is_read(visit):
     page.get_by_role("tab", name="Reward models").click()
     assert query_of(page) == {"tab": "reward-models", "q": "alpha"}
     assert names(root) == ["Alpha"]
+
+
+def test_back_leads_to_the_tab_before_and_its_choice(visit):
+    page = visit("?tab=generators&family=flux")
+    before = names(board(page, "generators"))
+    page.get_by_role("tab", name="About", exact=True).click()
+    board(page, "about")
+    page.go_back()
+    assert query_of(page) == {"tab": "generators", "family": "flux"}
+    assert names(board(page, "generators")) == before
+    assert board(page, "generators").is_visible()
+    page.go_forward()
+    assert query_of(page)["tab"] == "about"
 
 
 def test_nonsense_in_the_address_has_no_effect(visit):
@@ -308,6 +338,45 @@ def test_the_gallery_shows_pairs_with_verdicts_and_filters_them(visit):
     assert boxes[0] < boxes[1]
 
 
+def test_ten_blind_pairs_and_the_readers_agreement(visit):
+    page = visit("?tab=gallery")
+    root = board(page, "gallery")
+    root.get_by_text("Which would you choose?").click()
+    quiz = root.locator("details.quiz")
+    for i in range(1, 11):
+        assert quiz.get_by_text(f"Pair {i} of 10").is_visible()
+        assert quiz.locator("button img").count() == 2
+        assert {quiz.locator("button img").nth(k).get_attribute("alt") for k in (0, 1)} == {
+            "the left image",
+            "the right image",
+        }
+        quiz.locator(".images button").first.click()
+    said = quiz.locator(".finding").inner_text()
+    kept = json.loads(page.evaluate("localStorage.getItem('aas-bench-choices')"))
+    asked = sum(each["asked"] for each in kept)
+    assert said == f"You chose the image that was asked for in {asked} of 10 pairs."
+    lines = quiz.locator("li").all_inner_texts()
+    assert {line.partition(" chose as you did in ")[0] for line in lines} == set(REWARDS)
+    cards = {
+        card.get_attribute("data-pair"): {
+            line.get_attribute("data-reward"): line.get_attribute("data-outcome")
+            for line in card.locator("tbody tr").all()
+        }
+        for card in root.locator("[data-cards] > article").all()
+    }
+    for line in lines:
+        name, _, counted = line.partition(" chose as you did in ")
+        same = [
+            (cards[each["pair"]][name] in ("followed", "lucky", "asked")) == each["asked"]
+            for each in kept
+            if cards[each["pair"]][name] not in ("", "tied")
+        ]
+        assert counted == f"{sum(same)} of {len(same)}."
+    quiz.get_by_role("button", name="Ask me again").click()
+    assert quiz.get_by_text("Pair 1 of 10").is_visible()
+    assert page.evaluate("localStorage.getItem('aas-bench-choices')") is None
+
+
 def test_two_records_are_compared_and_shared(visit):
     page = visit("?tab=compare-two")
     root = board(page, "compare-two")
@@ -320,6 +389,50 @@ def test_two_records_are_compared_and_shared(visit):
     board(again, "compare-two")
     again.get_by_text("−42.0 points").first.wait_for()
     assert query_of(again)["a"] == "wide_spectrum/gamma/measured"
+
+
+@pytest.fixture(scope="module")
+def long_address(tmp_path_factory):
+    """A page whose table is longer than what it holds at first."""
+    folder = tmp_path_factory.mktemp("long")
+    for i in range(WINDOW + 150):
+        found = reward(f"model-{i}", f"Model {i:03d}", accuracy=(i / 400, i / 400, i / 400))
+        save_record(found, folder)
+    with served(folder) as base:
+        yield base
+
+
+def test_a_long_table_is_filtered_sorted_and_continued_by_the_server(visit, long_address):
+    page = visit(base=long_address)
+    root = board(page, "reward-models")
+    count = root.locator(".count")
+    assert count.inner_text() == "350 rows, the first 200 shown"
+    assert shown(root).count() == 200
+    root.get_by_role("button", name="Show more rows").click()
+    page.wait_for_function("document.querySelectorAll('table[data-main] tbody tr').length === 350")
+    assert count.inner_text() == "350 rows"
+    root.get_by_label("Search").fill("model 00")
+    page.wait_for_function("document.querySelectorAll('table[data-main] tbody tr').length === 13")
+    assert count.inner_text() == "13 of 350 rows"
+    root.locator("th[data-key=accuracy] button").click()
+    page.wait_for_function(
+        "document.querySelector('table[data-main] tbody .nm').textContent === 'Model 000'"
+    )
+    assert query_of(page)["q"] == "model 00"
+    again = visit(page.url.removeprefix(long_address), base=long_address)
+    assert names(board(again, "reward-models"))[0] == "Model 000"
+    root.get_by_label("Search").fill("nothing of this name")
+    page.wait_for_function("!document.querySelector('table[data-main] tbody tr')")
+    assert count.inner_text() == "Nothing matches: 0 of 350 rows"
+
+
+def test_a_name_leads_to_the_page_of_its_result(visit, address):
+    page = visit()
+    board(page, "reward-models").get_by_role("link", name="Gamma").click()
+    page.wait_for_url("**/model/wide_spectrum/gamma/measured.html")
+    assert page.get_by_role("heading", name="Gamma").is_visible()
+    page.get_by_role("link", name="aas-bench leaderboard").click()
+    board(page, "reward-models")
 
 
 def test_a_submission_is_checked_right_and_wrong(visit):
@@ -504,7 +617,7 @@ def test_plain_files_read_without_scripts(browser, files):
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(f"{files}index.html")
-    assert page.locator("tbody tr", has_text="Gamma").first.is_visible()
+    assert page.locator("table.board tbody tr", has_text="Gamma").first.is_visible()
     assert page.locator("form.controls").is_hidden()
     context.close()
 

@@ -54,7 +54,8 @@ def test_the_authors_prompts_run_and_go_on_from_the_cache(run, hub, tmp_path):
     done = run(3)
     assert (done.returncode, done.stderr) == (0, "")
     (result,) = json.loads(done.stdout)["results"]
-    assert result["prompts"]["source"] == PUBLISHED
+    commit = hub.repos["dataset", PUBLISHED].resolve("main")
+    assert (result["prompts"]["source"], result["prompts"]["revision"]) == (PUBLISHED, commit)
     assert result["coverage"]["n_complete"] == 3
     records = tmp_path / "run/builtin_faithful/records"
     asked = {p.stem: json.loads(p.read_bytes())["prompt"] for p in records.iterdir()}

@@ -4,6 +4,8 @@ import asyncio
 import csv
 import gzip
 import io
+import re
+from html import escape
 
 import pytest
 
@@ -14,14 +16,16 @@ from aas_bench.board.page import SHEETS, build_app, build_blocks
 from aas_bench.board.routes import api
 from aas_bench.board.site import TABS, Site
 from aas_bench.board.static import SHEETS as STATIC_SHEETS
+from aas_bench.board.submit import answer
 from aas_bench.pages.render import style
+from aas_bench.records.collection import load_results
 
 FRAGMENTS = [tab for tab in TABS if tab != "submit"]
 
 
 @pytest.fixture(scope="module")
 def client(site):
-    with TestClient(api(site)) as client:
+    with TestClient(api(lambda: site)) as client:
         yield client
 
 
@@ -34,11 +38,11 @@ def test_every_tab_has_its_fragment(client, tab):
 
 
 def test_a_fragment_is_computed_once_and_sent_again_only_when_it_changed(board_folder, monkeypatch):
-    site = Site(board_folder)
+    site = Site(board_folder, results=load_results(board_folder))
     made = []
     whole = site._fragment
     monkeypatch.setattr(site, "_fragment", lambda tab: (made.append(tab), whole(tab))[1])
-    with TestClient(api(site)) as client:
+    with TestClient(api(lambda: site)) as client:
         first = client.get("/view/generators", headers={"accept-encoding": "gzip"})
         again = client.get("/view/generators", headers={"if-none-match": first.headers["etag"]})
         plain = client.get("/view/generators", headers={"accept-encoding": "identity"})
@@ -54,7 +58,7 @@ def test_a_hundred_readers_at_once_get_the_same_answers(site):
     httpx = pytest.importorskip("httpx")
 
     async def ask():
-        transport = httpx.ASGITransport(app=api(site))
+        transport = httpx.ASGITransport(app=api(lambda: site))
         async with httpx.AsyncClient(transport=transport, base_url="http://page") as client:
             paths = ["/view/reward-models", "/view/compare-two", "/table/generators.csv"] * 34
             return paths, await asyncio.gather(*(client.get(path) for path in paths))
@@ -96,8 +100,9 @@ def test_two_records_are_compared_by_their_ids(client):
 
 
 def test_a_gallery_that_cannot_be_read_says_so_in_its_tab(board_folder, tmp_path):
-    site = Site(board_folder, gallery=str(tmp_path / "nothing"))
-    with TestClient(api(site)) as client:
+    results = load_results(board_folder)
+    site = Site(board_folder, gallery=str(tmp_path / "nothing"), results=results)
+    with TestClient(api(lambda: site)) as client:
         answer = client.get("/view/gallery")
     assert answer.status_code == 200
     assert 'role="alert"' in answer.text
@@ -121,3 +126,28 @@ def test_the_blocks_hold_the_tabs_but_not_the_tables(site):
     labels = [b.label for b in blocks.blocks.values() if type(b).__name__ == "Tab"]
     assert labels == list(TABS.values())
     assert len(str(blocks.get_config_file())) < 100_000
+
+
+def test_a_link_to_the_page_says_what_it_holds(site, monkeypatch):
+    monkeypatch.delenv("SPACE_HOST", raising=False)
+    with TestClient(build_app(site)) as client:
+        text = client.get("/").text
+        picture = client.get("/preview.png")
+        hostile = client.get("/", headers={"host": '"><script>'}).text
+    tags = dict(
+        re.findall(r'<meta (?:property|name)="((?:og|twitter):[^"]*)" content="([^"]*)"', text)
+    )
+    assert tags["og:title"] == "aas-bench leaderboard"
+    assert tags["og:description"] == escape(site.answer)
+    assert tags["og:image"] == "http://testserver/preview.png"
+    assert "radio" not in "".join(tags.values())
+    assert picture.content.startswith(b"\x89PNG")
+    assert '"><script>' not in hostile
+    monkeypatch.setenv("SPACE_HOST", "owner-board.hf.space")
+    with TestClient(build_app(site)) as client:
+        assert "https://owner-board.hf.space/preview.png" in client.get("/").text
+
+
+def test_a_program_that_sends_nothing_gets_an_answer():
+    for nothing in (None, 3, ["x"]):
+        assert "The text is empty" in answer(nothing)

@@ -2,20 +2,23 @@
 
 import re
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 import pytest
 from scipy import stats
 from support.leaderboard_records import N_SHOWN, SCRIPT, score_table
 
-from aas_bench.board.entries import shared_ranks
+from aas_bench.board.entries import lookups, on_shelf, shared_ranks
+from aas_bench.board.lead import marks
 from aas_bench.board.paired import ScoreFiles
 from aas_bench.board.side_by_side import comparable
 from aas_bench.board.state import State, apply
 from aas_bench.board.tabs.alignment_tax import alignment_tax
-from aas_bench.board.tabs.generator_shift import generators
+from aas_bench.board.tabs.generator_shift import generators, heat_map
 from aas_bench.board.tabs.real_images import real_images
 from aas_bench.board.tabs.reward_models import headline, reward_models
+from aas_bench.board.tabs.self_test import self_test
 from aas_bench.records.collection import Results, load_results
 from aas_bench.records.record import Measurement
 from aas_bench.rewards.catalog import SYNTHETIC
@@ -74,13 +77,34 @@ def test_a_flagged_result_says_so_and_has_no_rank(board):
     assert "Part" not in headline(board)
 
 
-def test_the_first_sentence_says_who_overrides_most_and_how_sure(board):
+def test_the_first_sentence_is_the_finding_with_its_interval(board):
     said = headline(board)
+    assert said.startswith("Gamma chose the image that was asked for in 40\u202f% (35 to 45)")
+
+
+def test_who_overrides_most_and_how_sure_stands_beside_the_chart(board):
+    (said,) = reward_models(board).lede
     rate = 0.55 / (0.35 + 0.55)
     assert "Gamma overrides most: where the request moved its score" in said
     assert f"the polished image won all the same in {100 * rate:.1f}" in said
     assert f"95 % interval {100 * (rate - 0.03):.1f} to {100 * (rate + 0.03):.1f}" in said
-    assert "no interval" in said  # the least accurate is published
+
+
+def test_the_chart_has_a_mark_for_each_whole_measured_model(board):
+    figure = reward_models(board).lead
+    assert [row[0] for row in figure.rows] == ["Gamma", "Beta", "Alpha"]
+    assert figure.rows[0][1] == "40.0\u202f% (35.0 to 45.0)"
+    drawn = str(figure.charts[0].svg)
+    assert drawn.count('class="mark"') == 3
+    assert "Part" not in drawn  # not whole
+    assert "published" not in {each.of.record.status for each in marks(on_shelf(board, "pairs"))}
+
+
+def test_without_a_measured_model_there_is_no_chart(board):
+    told = tuple(r for r in board.records if r.status == "published")
+    alone = Results(records=told, refused=(), flagged=())
+    assert reward_models(alone).lead is None
+    assert "measured" not in headline(alone)
 
 
 @pytest.fixture(scope="module")
@@ -89,22 +113,45 @@ def shipped():
     return load_results(Path(__file__).parents[2] / "leaderboard" / "results")
 
 
-def test_no_headline_names_a_built_in_and_none_is_ranked(shipped):
-    tab, made = reward_models(shipped), generators(shipped)
-    said = " ".join([headline(shipped), *tab.lede, *made.lede])
+def test_built_ins_stand_in_the_self_test_tab_alone(shipped):
+    others = [view(shipped) for view in VIEWS]
+    said = " ".join([headline(shipped), *(line for tab in others for line in tab.lede)])
     assert "HPSv3 overrides most" in said
+    assert "HPSv3 chose the image that was asked for in 29" in said
     assert "300 pairs, images by Stable Diffusion 3.5 Large only" in said
-    built_in = [
-        row.entries
-        for table in (tab.table, made.table)
+    tab = self_test(shipped)
+    built_in = {row.entries[0].text for t in (tab.table, *tab.more) for row in t.rows}
+    assert {"effect-match", "average-taste", "polish", "random"} < built_in
+    assert len(built_in) == 6
+    assert not any(re.search(rf"\b{name}\b", said) for name in built_in)
+    elsewhere = {
+        row.entries[0].text for each in others for t in (each.table, *each.more) for row in t.rows
+    }
+    assert not built_in & elsewhere
+    ranked = [t for t in (tab.table, *tab.more) if t.place("rank") is not None]
+    ranks = {row.entries[t.place("rank")].text for t in ranked for row in t.rows}
+    assert ranks == {"–"}
+    charts = [c.heading for each in others for f in each.figures for c in f.charts]
+    assert not built_in & set(charts)
+
+
+def test_two_published_rows_that_cannot_share_their_labels_are_named(shipped):
+    labels, contradiction, baselines = reward_models(shipped).doubts
+    assert "18 people" in labels
+    assert "CLIP-L's row implies at least 88.7" in contradiction
+    assert "BLIP-L ITM's at most 66.3" in contradiction
+    assert "in at least 88.7" in baselines
+    assert "more often than 7 of the published rows" in baselines
+
+
+def test_a_figure_given_roughly_is_told_roughly(shipped):
+    table = real_images(shipped).table
+    told = {
+        row.entries[0].text: row.entries[table.place("gap")].text
         for row in table.rows
-        if row.entries[0].sub == "self-test, synthetic"
-    ]
-    names = {entries[0].text for entries in built_in}
-    assert {"effect-match", "average-taste", "polish", "random"} < names
-    assert len(names) == 6
-    assert not any(re.search(rf"\b{name}\b", said) for name in names)
-    assert {entries[1].text for entries in built_in} == {"–"}
+        if table.place("gap") is not None
+    }
+    assert sorted(told.values()).count("about 8") == 2
 
 
 def test_a_built_in_is_named_by_no_headline_where_there_is_nothing_else(shipped):
@@ -171,6 +218,19 @@ def test_bars_of_one_reward_model_share_an_axis(board):
             assert found.axis.low < found.value < found.axis.high
             assert found.axis.mark == 0
     assert axes["hpsv3"] != axes["r"]
+
+
+def test_a_cell_of_the_heat_map_leads_to_its_pairs(shipped):
+    found = heat_map(lookups(shipped, built_in=True, kind="generator"))
+    records = {record.id: record for record in shipped.records}
+    assert found.columns[2:]
+    for row in found.rows:
+        reward = row.entries[1].text
+        for column, entry in zip(found.columns[2:], row.entries[2:], strict=True):
+            group = column.label
+            told = records[row.id].get("chosen", reward=reward, by="dimensions", group=group)
+            assert entry.value == told.value
+            assert entry.href == f"model/{row.id}.html#dimension={quote(group)}"
 
 
 def test_a_published_difference_has_no_test(board, board_folder):

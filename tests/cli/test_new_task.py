@@ -90,8 +90,8 @@ def test_one_row_is_scored_analysed_recorded_shown_and_published(clouds, run, tm
 
     # The leaderboard shows it under its title.
     site = Site(board)
-    assert "skies over the sea" in site.page("reward-models").body.decode()
-    assert record.id in [row.id for row in site.tables["reward-models"].rows]
+    assert "skies over the sea" in site.page("self-test").body.decode()
+    assert record.id in [row.id for row in site.tables["self-test"].rows]
 
     # The card and the Hub's own benchmark file.
     built = build([builder_of(clouds)()], tmp_path / "dataset", progress=False)

@@ -1,6 +1,7 @@
 """`results` and `publish results` on the command line."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -105,3 +106,17 @@ def test_a_push_opens_a_pull_request_by_default(run, board, loopback_hub, monkey
     assert loopback_hub.files("weathon/aas_bench_results")["README.md"] == b"old"
     proposed = loopback_hub.files("weathon/aas_bench_results", revision="refs/pr/1")
     assert "records/wide_spectrum/alpha/measured.json" in proposed
+
+
+def test_a_snapshot_is_frozen_once_and_compared(run, tmp_path):
+    shutil.copytree(BOARD, tmp_path / "results")
+    done = run("results", "snapshot", tmp_path / "results", "--to", tmp_path, "--version", "one")
+    assert (done.code, "records:" in done.out) == (0, True)
+    shutil.rmtree(tmp_path / "results" / "wide_spectrum" / "hpsv3")
+    run("results", "snapshot", tmp_path / "results", "--to", tmp_path, "--version", "two")
+    found = run("results", "diff", tmp_path / "one", tmp_path / "two", "-o", tmp_path / "d.html")
+    assert found.code == 0
+    assert "gone: wide_spectrum/hpsv3/measured chosen" in found.out
+    assert (tmp_path / "d.html").is_file()
+    again = run("results", "snapshot", tmp_path / "results", "--to", tmp_path, "--version", "two")
+    assert again.code == 2

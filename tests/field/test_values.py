@@ -121,7 +121,7 @@ def test_columns_of_tensors_are_scores():
     with pytest.raises(InputError, match=r"take the first column\.$"):
         metric_columns.score_rows(both, (4,))
     wide = CallableReward(lambda images, prompts: torch.ones(len(images), 2), name="r")
-    with pytest.raises(InputError, match=r"the first column: scores\[:, 0\]"):
+    with pytest.raises(InputError, match=r"the first column, if that is the score: scores\[:, 0\]"):
         wide.combine([None] * 3, ["x"] * 3)
 
 

@@ -270,7 +270,10 @@ def test_published_scores_give_the_published_figures(real_scores):
 CHOICES = {
     "task": (lambda table: summarise(table, task="wide_spectra"), "Did you mean wide_spectrum"),
     "by": (lambda table: summarise(table, by="nope"), r"Group by one of: .*dimensions"),
-    "ties": (lambda table: summarise(table, ties="nope"), "Use 'original' or 'half'"),
+    "ties": (
+        lambda table: summarise(table, ties="nope"),
+        "Use 'original' or 'half' or 'distorted'",
+    ),
     "missing": (lambda table: summarise(table, on_missing="nope"), "Use 'raise' or 'drop'"),
     "rewards": (lambda table: summarise(table, rewards=["nope"]), "It has: alpha, beta"),
     "kind": (lambda table: summarise(table).measurements("nope"), "Use 'reward_model' or 'genera"),

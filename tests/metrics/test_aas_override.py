@@ -48,7 +48,11 @@ def test_every_key_is_there_and_everything_is_json(override_metric):
     )
     expected = {*KEYS, *(f"{key}_ci" for key in KEYS), "n", "n_missing", "n_clusters"}
     expected |= {"n_reward_ties", "n_response_ties", "coverage", "reasons", "reading", "placebo"}
-    assert set(result) == expected | {"by_label", "by_group"}
+    expected |= {"polished", "tied", "polished_ci", "tied_ci"}
+    assert set(result) == expected | {"by_label", "by_group", "by_ties"}
+    assert {name: set(each) for name, each in result["by_ties"].items()} == dict.fromkeys(
+        ("original", "half", "distorted"), expected
+    )
     assert set(result["by_group"]["x"]) == set(result["by_label"]["-1"]) == expected
     assert json.loads(json.dumps(result, allow_nan=False)) == result
 

@@ -17,7 +17,8 @@ from aas_bench.errors import InputError, MissingScoresError, UnknownNameError
 from aas_bench.metric import metric_path
 from aas_bench.stats.preference import preference
 
-KEYS = ("accuracy", "balanced_accuracy", "f1", "auroc", "cohen_kappa")
+AGREEMENT = ("accuracy", "balanced_accuracy", "f1", "auroc", "cohen_kappa")
+KEYS = (*AGREEMENT, "chosen", "polished", "tied")
 COUNTS = {"n", "n_label_ties", "n_reward_ties", "n_missing", "n_clusters"}
 # One instance serves all examples, on purpose; a busy machine draws them slowly.
 CALM = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
@@ -47,7 +48,7 @@ def test_numbers_are_those_of_the_statistics_and_of_scikit_learn(preference_metr
     margin, label, cluster = table
     result = preference_metric.compute(predictions=margin, references=label, clusters=cluster)
     direct = preference(margin, label, clusters=cluster)
-    for key in KEYS:
+    for key in AGREEMENT:
         estimate = getattr(direct, key)
         ends = None if estimate.low is None else [estimate.low, estimate.high]
         assert (result[key], result[f"{key}_ci"]) == (estimate.value, ends)
@@ -63,7 +64,7 @@ def test_every_key_is_there_and_everything_is_json():
         predictions=scores, references=label, clusters=cluster, groups=["x", "y", "z"] * 20
     )
     expected = {*KEYS, *(f"{key}_ci" for key in KEYS), *COUNTS, "coverage", "reasons"}
-    assert set(result) == expected | {"by_group"}
+    assert set(result) == expected | {"by_group", "by_ties"}
     assert [set(part) for part in result["by_group"].values()] == [expected] * 3
     assert json.loads(json.dumps(result, allow_nan=False)) == result
 
@@ -124,7 +125,7 @@ def test_a_group_is_computed_as_if_it_were_alone(preference_metric):
     result = preference_metric.compute(**given, groups=groups)
     blur = np.arange(60) % 3 != 2
     alone = preference_metric.compute(**{name: column[blur] for name, column in given.items()})
-    assert result["by_group"]["blur"] == {k: v for k, v in alone.items() if k != "by_group"}
+    assert result["by_group"]["blur"] == {k: v for k, v in alone.items() if k[:3] != "by_"}
     assert list(result["by_group"]) == ["blur", "gloom"]
     assert alone["by_group"] == {}
 

@@ -40,8 +40,7 @@ def examples_fail(text, name, names):
 def test_the_front_matter_is_that_of_a_metric_space(name):
     head, _ = card(name)
     assert head["title"] == name
-    assert (head["sdk"], head["app_file"], head["pinned"]) == ("gradio", "app.py", False)
-    assert int(head["sdk_version"].split(".")[0]) >= 6
+    assert (head["sdk"], head["app_port"], head["pinned"]) == ("docker", 7860, False)
     assert head["tags"] == ["evaluate", "metric"]
     assert head["description"]
     folder = Path(metric_path(name))
@@ -77,15 +76,8 @@ def test_the_examples_of_the_script_run(name, load):
 @pytest.mark.parametrize("name", NAMES)
 def test_the_script_is_a_thin_door_that_the_scanner_accepts(name):
     script = Path(metric_path(name)) / f"{name}.py"
-    assert len(script.read_text("utf-8").splitlines()) < 190
+    assert len(script.read_text("utf-8").splitlines()) < 80
     kinds = {kind for kind, *_ in get_imports(str(script))}
     packages = {package for _, package, *_ in get_imports(str(script))}
     assert kinds == {"library"}
-    assert packages - {"dataclasses"} == {
-        "aas_bench",
-        "collections",
-        "datasets",
-        "evaluate",
-        "numpy",
-        "typing",
-    }
+    assert packages == {"aas_bench", "datasets", "evaluate"}

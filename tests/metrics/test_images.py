@@ -72,6 +72,7 @@ def test_a_built_in_reward_goes_by_its_name(load, columns_of_images, name):
     assert result == direct
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_each_image_is_encoded_once_whatever_the_batch(load, columns_of_images):
     metric = load("aas_override", "images")
     results = []
@@ -112,6 +113,7 @@ def as_bytes(image, form):
     return buffer.getvalue()
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_images_come_in_any_form_and_pixels_stay_as_they_are(load, tmp_path):
     photo = photographs(5, 1)[0]
     path = tmp_path / "photo.png"

@@ -6,7 +6,6 @@ from support.report_tables import score_frame
 from aas_bench.measure.summary import summarise
 from aas_bench.pages import findings
 from aas_bench.pages.report import render
-from aas_bench.stats.estimate import Estimate
 from aas_bench.tables.scores import ScoreTable
 from aas_bench.words import percent_in
 
@@ -64,12 +63,6 @@ def test_a_model_that_never_reads_the_prompt_is_told_from_one_that_misreads_it()
     assert "moved against requests" in findings.finding(contrary)
 
 
-def test_the_interval_of_the_rest_is_turned_around():
-    rest = findings.complement(Estimate(value=0.25, low=0.125, high=0.5, n=8))
-    assert (rest.value, rest.low, rest.high) == (0.75, 0.5, 0.875)
-    assert percent_in(rest) == "75\u202f% (50 to 88)"
-
-
 def test_who_overrides_most_is_told_only_where_intervals_allow():
     strong = {"followed": 10, "overridden": 90}
     near = {"followed": 12, "overridden": 88}
@@ -92,6 +85,24 @@ def test_a_lone_blind_model_with_a_high_rate_on_few_pairs_does_not_lead():
     some = {"followed": 60, "overridden": 40}
     found = findings.most_overriding(summary(few=few, some=some))
     assert (found.names, found.n_compared) == (("some",), 1)
+
+
+def test_what_is_assumed_without_labels_is_said():
+    labelled = summary(taste={"followed": 50, "overridden": 50})
+    assert findings.unlabelled(labelled) == ""
+    frame = score_frame(n=N, rewards=("taste",)).drop(columns="label", errors="ignore")
+    frame["index"] = range(N)
+    for cell, values in (("oiop", 0), ("oidp", 0), ("diop", -3), ("didp", [-1, 1] * (N // 2))):
+        frame[f"taste_{cell}"] = values
+    said = findings.unlabelled(summarise(ScoreTable.from_frame(frame)))
+    assert said.startswith("No labels: every image is taken to show what was asked for.")
+    # O 1/2, u 1: (.5 - .1) / (1 - .1) to .5 / (1 - .1)
+    assert "Should up to 10\u202f% not" in said
+    assert "taste 44\u202f% to 56\u202f%" in said
+    frame["taste_didp"] = frame["taste_diop"]
+    blind = summarise(ScoreTable.from_frame(frame))
+    assert findings.unlabelled(blind).endswith("what was asked for.")
+    assert findings.unlabelled(blind) in render(blind)
 
 
 def test_makers_as_people_say_them():

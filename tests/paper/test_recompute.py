@@ -255,7 +255,7 @@ def test_the_csv_holds_every_figure_and_runs_no_formula(result, tmp_path):
 def test_latex_escapes_names_and_holds_both_figures(result):
     text = to_latex(result)
     assert "$-3.165$" in text
-    assert r"=cmd|\textless{}script\textgreater{}" in text
+    assert r"=cmd\textbar{}\textless{}script\textgreater{}" in text
     assert r"delta\_hpsv3" in text
     assert text.count(r"\begin{tabular}") == text.count(r"\end{tabular}") == 3
 

@@ -3,11 +3,10 @@
 import importlib.util
 import io
 import json
-import subprocess
-import sys
 
 import datasets
 import numpy as np
+import pandas as pd
 import pytest
 from datasets import Features
 from huggingface_hub import DatasetCard
@@ -18,8 +17,12 @@ from aas_bench.errors import SchemaError
 from aas_bench.publish import card as card_module
 from aas_bench.publish.build import build
 from aas_bench.publish.card import is_untouched, made_for, sealed, size_category, without_seal
-from aas_bench.publish.croissant import CONFORMS_TO, RAI_KEYS
+from aas_bench.publish.card_results import results
+from aas_bench.publish.croissant import CONFORMS_TO, RAI_KEYS, croissant, versioned
 from aas_bench.publish.grid import CELL, FRAME, TEAL, picture_grid
+from aas_bench.publish.push import publish
+from aas_bench.publish.sync import Target
+from aas_bench.tasks.catalog import TASKS
 
 
 def made(folder, **options):
@@ -78,7 +81,7 @@ def test_a_column_without_a_sentence_is_refused(tmp_path):
 def test_the_figures_are_those_of_the_rows(text):
     figures = text.split("## Statistics")[1]
     assert "### `pairs`: 12 rows" in figures
-    assert "Clusters (`index`): 6." in figures
+    assert "6 clusters (`index`),\n3 Parquet files," in figures
     assert "| `label` | -1 | 4 |" in figures
     assert "| `dimensions` | emotion | 6 |" in figures or "|  | emotion | 6 |" in figures
     # 0, 0.5, ... 5.5: mean 2.75, sd sqrt(143/48) = 1.803, quartiles by linear interpolation
@@ -180,12 +183,77 @@ def test_croissant_adds_what_the_hub_lacks(toy):
     assert all(len(f["sha256"]) == 64 for f in said["distribution"])
 
 
-@pytest.mark.skipif(importlib.util.find_spec("mlcroissant") is None, reason="needs mlcroissant")
-def test_croissant_is_valid(toy):
-    done = subprocess.run(
-        [sys.executable, "-m", "mlcroissant", "validate", "--jsonld", toy.path / "croissant.json"],
-        capture_output=True,
-        text=True,
-        check=False,
+@pytest.mark.parametrize("version", [None, "v3"])
+def test_croissant_is_valid(toy, version):
+    mlcroissant = pytest.importorskip("mlcroissant")
+    said = versioned((toy.path / "croissant.json").read_bytes(), version)
+    metadata = mlcroissant.Dataset(jsonld=json.loads(said)).metadata
+    assert list(metadata.ctx.issues.errors) == []
+    assert metadata.version == (None if version is None else "3.0.0")
+    licence = "https://huggingface.co/datasets/weathon/aas_counterfactual/blob/main/LICENSE"
+    assert metadata.license == [licence]
+
+
+def test_a_licence_elsewhere_is_linked_as_it_is(toy):
+    front = {"pretty_name": "x", "configs": {"pairs": "y"}}
+    for given, link in (
+        ({"license_link": "https://example.org/terms"}, "https://example.org/terms"),
+        ({"license": "cc0-1.0"}, "https://spdx.org/licenses/CC0-1.0.html"),
+    ):
+        assert croissant(toy, front | given)["license"] == [link]
+
+
+def test_results_are_those_of_the_rows(tmp_path):
+    rows = pd.DataFrame(
+        {
+            "model": ["a", "a", "a", "b"],
+            "index": [0, 1, 2, 0],
+            "label": ["distorted", "distorted", "original", "tie"],
+            "r_oidp": [1.0, 2.0, 3.0, 1.0],
+            "r_didp": [2.0, 1.0, 2.0, 5.0],
+            "unscored_didp": [None] * 4,
+        }
     )
-    assert done.returncode == 0, done.stderr
+    found = results(rows, TASKS["wide_spectrum"])
+    assert found.rewards == ("r",)
+    # right on the first and third pair of a; Wilson's interval of 2 in 3 is 20.8 to 93.9
+    assert found.lines["a"] == ("66.7\u202f% (20.8 to 93.9), n = 3",)
+    assert found.lines["b"] == ("–",), "a tie is no right or wrong"
+    assert found.moved == {}, "without scores under the original prompt"
+    assert results(rows[["model", "index"]], TASKS["wide_spectrum"]) is None
+
+
+HUB_FOR_DUCKDB = """
+import datetime, duckdb
+from huggingface_hub import HfFileSystem
+
+class Hub(HfFileSystem):
+    def modified(self, path):  # which DuckDB asks for, and this file system lacks
+        return datetime.datetime.now()
+
+duckdb.register_filesystem(Hub())
+"""
+
+
+def test_the_lines_of_the_card_run(loopback_hub, monkeypatch, tmp_path):
+    loopback_hub.patch(monkeypatch)
+    built = made(tmp_path / "out")
+    publish(built, Target(repo=built.task.hub_id))
+    blocks = (built.path / "README.md").read_text().split("```python\n")[1:]
+    lines = {b.split()[1]: b.split("```")[0] for b in blocks}
+    assert set(lines) == {"datasets", "polars", "duckdb"}
+    assert "a 0 prompt" in loopback_hub.run_python(lines["datasets"])
+    # Polars knows no Hub but the public one: the same line on the same files.
+    here = lines["polars"].replace(f"hf://datasets/{built.task.hub_id}", str(built.path))
+    if importlib.util.find_spec("polars") is not None:
+        assert "a 0 prompt" in loopback_hub.run_python(here)
+    # DuckDB neither: it is given the Hub's own file system for hf://.
+    if importlib.util.find_spec("duckdb") is not None:
+        assert "a 0 prompt" in loopback_hub.run_python(HUB_FOR_DUCKDB + lines["duckdb"])
+
+
+def test_a_limit_is_told(tmp_path):
+    built = build([Toy(n=12)], tmp_path, limit=5, progress=False)
+    assert "- `pairs`, only the first 5 of 12 items of the source." in (
+        (built.path / "README.md").read_text()
+    )

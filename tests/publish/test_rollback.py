@@ -1,5 +1,6 @@
 """Going back to a version: its files, as a new commit; nothing is lost on the way."""
 
+import json
 import sys
 
 import pytest
@@ -35,7 +36,14 @@ def hub(loopback_hub, monkeypatch, tmp_path):
 
 
 def without_card(files):
-    return {name: content for name, content in files.items() if name != "README.md"}
+    """All but the card, and of croissant.json all but the version."""
+    kept = {name: content for name, content in files.items() if name != "README.md"}
+    described = json.loads(kept.pop("croissant.json"))
+    return kept | {"croissant.json": {k: v for k, v in described.items() if k != "version"}}
+
+
+def version_of(repo, revision="main"):
+    return json.loads(repo.files(revision)["croissant.json"])["version"]
 
 
 def test_the_files_of_the_tag_come_back_and_nothing_is_uploaded(hub):
@@ -46,6 +54,7 @@ def test_the_files_of_the_tag_come_back_and_nothing_is_uploaded(hub):
     assert without_card(repo.files()) == without_card(repo.files("v1"))
     assert repo.files(second) == repo.files("v2"), "what was replaced is still there"
     assert done.version == "v3"
+    assert [version_of(repo, tag) for tag in ("v1", "v2", "v3")] == ["1.0.0", "2.0.0", "3.0.0"]
     assert repo.tags["v3"] == repo.resolve("main")
     assert hub.sent("PUT", "/_lfs/") == []
     card = repo.files()["README.md"].decode()

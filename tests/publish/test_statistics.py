@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from datasets import ClassLabel, Dataset, Features, Image, List, Value
 
-from aas_bench.publish.statistics import statistics
+from aas_bench.publish.statistics import small_columns, statistics
 
 FEATURES = Features(
     {
@@ -21,6 +21,10 @@ FEATURES = Features(
         "raw": List({"a": Value("string")}),
     }
 )
+
+
+def read(files, features):
+    return statistics(files, small_columns(files, features))
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +49,7 @@ def table(tmp_path_factory):
     files = [folder / "0.parquet", folder / "1.parquet"]
     for file, part in zip(files, (rows[:25], rows[25:]), strict=True):
         Dataset.from_list(part, features=FEATURES).to_parquet(file)
-    return statistics(files, FEATURES), pd.DataFrame(rows), files
+    return read(files, FEATURES), pd.DataFrame(rows), files
 
 
 def test_counts(table):
@@ -80,9 +84,38 @@ def test_nothing_there(tmp_path):
     features = Features({"prompt_distorted": Value("string"), "polish_didp": Value("float64")})
     one = Dataset.from_dict({"prompt_distorted": [None], "polish_didp": [2.5]}, features=features)
     one.to_parquet(tmp_path / "one.parquet")
-    found = statistics([tmp_path / "one.parquet"], features)
+    found = read([tmp_path / "one.parquet"], features)
     (lengths,) = found.lengths
     assert (lengths.n, lengths.n_missing, lengths.mean, lengths.sd) == (0, 1, None, None)
     empty = Dataset.from_dict({"prompt_distorted": [], "polish_didp": []}, features=features)
     empty.to_parquet(tmp_path / "empty.parquet")
-    assert statistics([tmp_path / "empty.parquet"], features).n_rows == 0
+    assert read([tmp_path / "empty.parquet"], features).n_rows == 0
+
+
+def test_four_rows_read_well(tmp_path):
+    features = Features(
+        {
+            "label": Value("int8"),
+            "score": Value("float64"),
+            "ava_id": Value("int64"),
+            "prompt_original": Value("string"),
+            "prompt_original_source": Value("string"),
+        }
+    )
+    rows = {
+        "label": [1, 0, 1, -1],
+        "score": [1.5, 2.5, 4.0, 4.0],
+        "ava_id": [9, 8, 7, 6],
+        "prompt_original": ["a cat", "a dog on a mat", "a cow", "an owl"],
+        "prompt_original_source": ["clean_caption"] * 4,
+    }
+    Dataset.from_dict(rows, features=features).to_parquet(tmp_path / "four.parquet")
+    found = read([tmp_path / "four.parquet"], features)
+    assert [(c.column, c.values) for c in found.counts] == [
+        ("label", (("-1", 1), ("0", 1), ("1", 2))),
+        ("prompt_original_source", (("clean_caption", 4),)),
+    ]
+    (score,), (lengths,) = found.numbers, found.lengths
+    assert (score.mean, score.minimum, score.median, score.maximum) == (3.0, 1.5, 3.25, 4.0)
+    assert (score.sd, score.quartile_1, score.quartile_3) == (None, None, None)
+    assert (lengths.column, lengths.minimum, lengths.maximum) == ("prompt_original", 2, 5)

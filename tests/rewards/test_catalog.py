@@ -7,6 +7,7 @@ import sys
 from importlib import invalidate_caches
 from importlib.util import find_spec
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from aas_bench.errors import InputError, MissingExtraError, StoreError, UnknownN
 from aas_bench.registry import Registry
 from aas_bench.rewards import catalog
 from aas_bench.rewards.catalog import PREFIXES, REWARDS, load_reward
-from aas_bench.rewards.facts import RewardRow, Weights
+from aas_bench.rewards.facts import RewardRow, Scale, Weights
 from aas_bench.run.score import score
 
 ALL = [*REWARDS.values(), *PREFIXES.values()]
@@ -39,6 +40,10 @@ def test_a_row_is_sound(row):
     assert row.dtype in {"float64", "float32", "bfloat16", "float16"}
     assert row.summary.endswith(".")
     assert row.unit
+    assert row.difference
+    assert row.scale in get_args(Scale)
+    # What lies between 0 and 1 and is no probability has no other unit to be analysed in.
+    assert (row.scale == "probability") == ("probability" in row.unit)
     assert row.licence
     assert row.paper
     assert row.prompt_limit is None or row.prompt_limit > 0
@@ -234,15 +239,15 @@ def test_a_tensor_with_gradients_is_a_sequence_of_numbers():
 @pytest.mark.parametrize(
     ("device", "message"),
     [
-        ("gpu", r"device 'gpu' is not known\. Write cpu, cuda"),
-        ("cuda:99", r"there is no device 'cuda:99' here\. Leave device out, or give cpu"),
-        ("cpu:0x", "is not known"),
+        ("gpu", r"there is no device 'gpu' here, only cpu.*\. Leave device out, or give cpu"),
+        ("cuda:99", r"there is no device 'cuda:99' here, only cpu"),
+        ("cpu:0x", "there is no device 'cpu:0x' here"),
         ("meta", "there is no device 'meta' here"),
     ],
 )
 def test_a_device_that_is_not_there_is_told_before_anything_is_loaded(device, message):
     pytest.importorskip("torch")
-    for spec in ("hps", "hf:no/such"):
+    for spec in ("hps", "hf:no/such", *(["polish"] if ":9" not in device else [])):
         with pytest.raises(InputError, match=message):
             load_reward(spec, device=device)
 

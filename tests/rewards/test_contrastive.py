@@ -72,6 +72,7 @@ def test_the_engine_gives_the_points_of_the_strength_curve(strength):
     assert point.value == np.mean((margin > 0) == label)
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_it_costs_no_more_than_the_base():
     base, corrected = ToyDual(), ToyDual()
     score(dataset(rows()), base, progress=False)

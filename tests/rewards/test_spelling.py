@@ -1,10 +1,15 @@
-"""The grammar of specs: every spelling, every door, and no string that ends in a traceback."""
+"""The grammar of specs: every spelling, every door, and no string that ends in a traceback.
+
+The doors: `load_reward`, `score` in Python and on the command line, `check-reward`, the "images"
+configuration of both metrics as `evaluate` loads them, and `--rewards` of the leaderboard.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -15,16 +20,25 @@ from support.toy_pairs import dataset, picture, rows
 from support.toy_rewards import ToyDual
 
 import aas_bench
-from aas_bench.cli.leaderboard import _check_rewards
+from aas_bench.cli import app
 from aas_bench.errors import AasBenchError, InputError
-from aas_bench.metric.image_scores import score_pairs
+from aas_bench.metric import metric_path
 from aas_bench.registry import Registry, import_object
 from aas_bench.rewards import catalog
 from aas_bench.rewards.catalog import PREFIXES, REWARDS, check_spelling, load_reward
 from aas_bench.rewards.facts import RewardRow, Weights
 from aas_bench.rewards.spelling import parse
+from aas_bench.tables.scores import load_scores
 
 TOLD = {"summary": "Made up.", "family": "dual", "unit": "x", "licence": "x", "paper": "x"}
+
+
+class Asked(list):
+    """What the loader of `toy` was asked for, and the models that it made."""
+
+    def __init__(self):
+        super().__init__()
+        self.models = []
 
 
 @pytest.fixture
@@ -37,11 +51,13 @@ def desk(tmp_path, monkeypatch):
     (tmp_path / "own_rewards.py").write_text(
         "from support.toy_rewards import ToyDual\nbuild = lambda: ToyDual('own')\n"
     )
-    asked = []
+    asked = Asked()
 
     def load(row, *, device, dtype, weights):
         asked.append((row.weights.repo, row.weights.revision, weights))
-        return ToyDual(row.name)
+        model = ToyDual(row.name)
+        asked.models.append((model, device, dtype))
+        return model
 
     monkeypatch.setattr(catalog, "default_device", lambda: "cpu")
     row = RewardRow(
@@ -79,41 +95,96 @@ LOADED = [
 ]
 
 
-def via_load(spec):
-    return load_reward(spec).name
+def via_load(spec, *, batch_size=None, **options):
+    return load_reward(spec, **options).name
 
 
-def via_score(spec):
-    return aas_bench.score(dataset(rows(1)), [spec], progress=False).rewards[0]
+def via_score(spec, **options):
+    return aas_bench.score(dataset(rows(1)), [spec], progress=False, **options).rewards[0]
 
 
-def via_metric(spec):
-    image = dataset(rows(1)).cast_column("image_original", _undecoded())[0]["image_original"]
-    shape = score_pairs(
-        spec, images_original=[image], images_distorted=[image], prompts=["a cat"]
-    ).shape
-    assert shape == (1, 2)
+def via_check(spec, **options):
+    return aas_bench.check_reward(spec, **options).reward
 
 
-def via_submissions(spec):
-    _check_rewards([spec], seed_images=False)
+def typed(*words, **options):
+    named = [w for k, v in options.items() for w in (f"--{k.replace('_', '-')}", str(v))]
+    app([*map(str, words), *named], standalone_mode=False)
 
 
-def _undecoded():
-    from datasets import Image
+def via_command(spec, **options):
+    dataset(rows(1)).to_parquet("pairs.parquet")
+    typed("score", "-d", "pairs.parquet", "-r", spec, "-o", "out", "--json", **options)
+    return load_scores("out/scores.parquet").rewards[0]
 
-    return Image(decode=False)
+
+@cache
+def metric(name):
+    """As `evaluate` loads the script; one load for all spellings."""
+    import evaluate
+
+    return evaluate.load(metric_path(name), "images")
+
+
+def via_metric(name, **columns):
+    def call(spec, **options):
+        seen = metric(name).compute(
+            images_original=[picture(0)],
+            images_distorted=[picture(1)],
+            prompts=["a cat, blurred"],
+            references=[1],
+            reward_model=spec,
+            **columns,
+            **options,
+        )
+        assert seen["n"] == 1
+
+    return call
+
+
+via_preference = via_metric("aas_preference")
+via_override = via_metric("aas_override", prompts_original=["a cat"])
+
+DOORS = [via_load, via_score, via_check, via_command, via_preference, via_override]
+NAMES = ["load", "score", "check", "command", "preference", "override"]
 
 
 @pytest.mark.parametrize(("spec", "name", "asked"), LOADED, ids=[spec for spec, *_ in LOADED])
-@pytest.mark.parametrize("door", [via_load, via_score, via_metric, via_submissions])
+@pytest.mark.parametrize("door", DOORS, ids=NAMES)
 def test_a_spelling_means_the_same_at_every_door(desk, door, spec, name, asked):
     called = door(spec)
-    if door is via_submissions:
-        catalog.load_reward(spec)
     if called is not None:
         assert called == (name or spec)
     assert desk == [asked]
+
+
+@pytest.mark.parametrize("door", DOORS, ids=NAMES)
+def test_every_door_has_device_dtype_and_batch_size(desk, door):
+    door("mine=toy:./HPS.pt", device="cpu", dtype="float32", batch_size=1)
+    [(model, device, dtype)] = desk.models
+    assert (device, dtype) == ("cpu", "float32")
+    assert set(model.largest.values()) <= {1}
+    for options in ({"device": "gpu"}, {"device": "cuda:99"}):
+        with pytest.raises(InputError, match=r"there is no device .* here, only cpu"):
+            door("toy", **options)
+
+
+def test_the_submissions_take_every_spelling(desk):
+    """A whole run of a built-in generator, whose rewards are spelled in every way."""
+    file = Path(__file__).parents[2] / "leaderboard" / "submissions" / "builtin_faithful.yaml"
+    by_name = {name or spec: (spec, asked) for spec, name, asked in LOADED}
+    rewards = [word for spec, _ in by_name.values() for word in ("-r", spec)]
+    typed(
+        *("leaderboard", "run", file, "-o", "runs", "--limit", 2, *rewards, "--json"),
+        device="cpu",
+        reward_dtype="float32",
+        reward_batch_size=2,
+    )
+    [scored] = Path("runs").glob("*/scores.parquet")
+    assert load_scores(scored).rewards == tuple(by_name)
+    assert desk == [asked for _, asked in by_name.values()]
+    assert {device for _, device, _ in desk.models} == {"cpu"}
+    assert max(model.largest["images"] for model, *_ in desk.models) == 2
 
 
 def test_a_module_of_the_current_folder_needs_no_path(desk):

@@ -275,3 +275,12 @@ def test_the_whole_state_is_still_checked_by_name(checkpoint):
     save_file({f"module.{n}": t for n, t in list(state.items())[1:]}, path)
     with pytest.raises(InputError, match=r"does not fit the model: 1 missing"):
         load_reward(checkpoint, device="cpu")
+
+
+@pytest.mark.parametrize("spec", ["vqascore:.", "vqascore:./empty"])
+def test_what_a_library_raises_while_loading_is_one_line(tmp_path, monkeypatch, spec):
+    clip_folder(tmp_path, "safetensors")
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=r"^vqascore could not be loaded \(ValueError: [^\n]*$"):
+        load_reward(spec, device="cpu")

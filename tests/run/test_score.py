@@ -84,6 +84,7 @@ def test_every_image_is_decoded_once_for_all_rewards(monkeypatch):
     assert len(opened) == 30
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_each_image_and_each_prompt_is_encoded_once():
     model = ToyDual()
     quiet(dataset(rows(n_prompts=7)), model)
@@ -91,12 +92,14 @@ def test_each_image_and_each_prompt_is_encoded_once():
     assert set(model.images.values()) == set(model.prompts.values()) == {1}
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_prompts_are_encoded_once_though_parts_are_stored_in_between():
     model = ToyDual()
     quiet(dataset(rows(n_prompts=7)), model, part_size=4)
     assert set(model.prompts.values()) == {1}
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_an_image_of_several_pairs_is_encoded_once():
     table = list(rows())
     for row in table:
@@ -191,6 +194,7 @@ def test_without_an_original_prompt_two_cells_are_missing():
     assert scores.frame["toy_cut_original"].isna().tolist() == missing
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_only_the_distorted_prompts():
     model = ToyDual()
     cells = quiet(dataset(rows()), model, prompts="distorted").cells("toy")
@@ -234,6 +238,7 @@ def test_a_bad_image_is_recorded_and_the_run_goes_on(content, caplog):
     assert errors.drop(3).isna().all()
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_paintings_have_no_original_image_and_that_is_no_error():
     table = list(rows())
     for row in table:
@@ -304,6 +309,7 @@ class OutOfMemory(ToyDual):
 
 
 @pytest.mark.parametrize("error", [MemoryError, RuntimeError])
+@pytest.mark.usefixtures("unchecked")
 def test_out_of_memory_halves_the_batch_and_loses_nothing(error, tmp_path):
     class Model(OutOfMemory):
         pass
@@ -328,13 +334,14 @@ def test_out_of_memory_with_one_item_ends_the_run():
         quiet(dataset(rows()), Hopeless())
 
 
-def test_another_runtime_error_is_not_taken_for_memory():
+def test_another_runtime_error_is_not_taken_for_memory_and_names_the_batch():
     class Broken(ToyDual):
         def encode_images(self, images):
             msg = "shapes do not match"
             raise RuntimeError(msg)
 
-    with pytest.raises(RuntimeError, match="shapes do not match"):
+    told = r"'toy': encode_images raised RuntimeError \(shapes do not match\).*--batch-size 1"
+    with pytest.raises(InputError, match=told):
         quiet(dataset(rows()), Broken())
 
 
@@ -354,7 +361,11 @@ def test_a_score_that_is_not_finite_is_refused_with_the_model_and_the_pair(value
     ("answer", "message"),
     [
         (lambda n: [0.5] * (n - 1), "one number per image"),
-        (lambda n: [[0.5, 0.1]] * n, "one number per image"),
+        (lambda n: [[0.5, 0.1]] * n, r"one number per image; the first column.*scores\[:, 0\]"),
+        (lambda n: ["0.5"] * n, "one number per image"),
+        (lambda n: 0.5, "one number per image"),
+        (lambda n: {"scores": [0.5] * n}, "one number per image"),
+        (lambda n: [0.5j] * n, "one number per image"),
         (lambda n: ["good"] * n, "one number per image"),
         (lambda n: [float("nan")] * n, "finite"),
         (lambda n: None, "one number per image"),
@@ -366,6 +377,37 @@ def test_what_a_function_returns_is_checked(answer, message):
 
     with pytest.raises(InputError, match=f"'mine' returned.*{message}"):
         quiet(dataset(rows()), mine)
+
+
+METHODS = ["preprocess", "encode_images", "encode_prompts", "combine", "describe", "truncated"]
+
+
+@pytest.mark.parametrize("method", [*METHODS, "prompt_lengths", "terms"])
+@pytest.mark.parametrize("error", [ZeroDivisionError("no"), KeyError("no"), SystemExit("no")])
+def test_whatever_a_model_raises_is_told_with_its_method(method, error):
+    def fail(*_):
+        raise error
+
+    model = type("Foreign", (ToyDual,), {method: fail})()
+    told = rf"'toy': {method} raised {type(error).__name__} \('?no'?\)\. Mend it"
+    with pytest.raises(InputError, match=told):
+        quiet(dataset(rows()), model)
+
+
+@pytest.mark.parametrize("method", ["encode_images", "encode_prompts", "combine"])
+@pytest.mark.parametrize("answer", [None, 0.5, iter(())])
+def test_what_is_no_sequence_is_refused(method, answer):
+    model = type("Foreign", (ToyDual,), {method: lambda *_: answer})()
+    with pytest.raises(InputError, match=f"{method} gave a .*Return a sequence"):
+        quiet(dataset(rows()), model)
+
+
+def test_a_function_that_leaves_the_process_is_told():
+    def leave(images, prompts):
+        raise SystemExit(0)
+
+    with pytest.raises(InputError, match=r"'leave' raised SystemExit.*--batch-size 1"):
+        quiet(dataset(rows()), leave)
 
 
 def test_a_model_that_drops_items_is_refused():
@@ -461,6 +503,7 @@ class TestRunDirectory:
         assert (tmp_path / "run.json").read_bytes() == told
 
     @pytest.mark.parametrize("streaming", [False, True])
+    @pytest.mark.usefixtures("unchecked")
     def test_an_interrupted_run_goes_on(self, tmp_path, streaming):
         def pairs():
             return dataset(rows()).to_iterable_dataset() if streaming else dataset(rows())
@@ -488,6 +531,7 @@ class TestRunDirectory:
         assert model.n["images"] == 2 * (15 - 4 * n_parts)
         assert (out / "scores.parquet").read_bytes() == (whole / "scores.parquet").read_bytes()
 
+    @pytest.mark.usefixtures("unchecked")
     def test_a_resumed_run_repeats_the_batches_of_an_uninterrupted_one(self, tmp_path):
         """Prompts and one image recur in every part, so memory could reach over from the others."""
 

@@ -223,6 +223,14 @@ LAWS: dict[str, Law] = {
         swapped=without("mean", "relative"),
         units={"mean": True, "relative": False},
     ),
+    "choices": Law(
+        read=lambda c: flat(stats.choices(c.margin)),
+        swapped=lambda figures: {
+            "chosen": figures["polished"],
+            "polished": figures["chosen"],
+            "tied": figures["tied"],
+        },
+    ),
     "chosen": Law(
         read=lambda c: {"chosen": stats.chosen(c.margin).value},
         swapped=complement,
@@ -241,6 +249,16 @@ LAWS: dict[str, Law] = {
         doubles=False,
     ),
     "compare_rewards": Law(read=_after_comparison),
+    "corrected_rate": Law(
+        # The audit is as large whatever the pairs.
+        read=lambda c: {
+            "rate": stats.corrected_rate(
+                stats.chosen(c.margin),
+                stats.JudgeErrors(n_true=40, right_true=36, n_false=50, right_false=40),
+            ).value
+        },
+        swapped=without(""),
+    ),
     "difference": Law(
         read=lambda c: {"mean": stats.difference(c.didp, c.oidp).mean()},
         swapped=negated,

@@ -48,7 +48,8 @@ class Handler(BaseHTTPRequestHandler):
         except RefusedError as refused:
             status, content = refused.status, json.dumps({"error": refused.message}).encode()
             headers = {"X-Error-Code": refused.code, "X-Error-Message": refused.message}
-        self.hub.note(self.command, self.path, len(self.body), status)
+        answered = 0 if self.command == "HEAD" else len(content)
+        self.hub.note(self.command, self.path, len(self.body), status, answered)
         if fault is not None and fault.late:
             self._hang_up(fault)
             return

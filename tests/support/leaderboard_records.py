@@ -64,9 +64,11 @@ def reward(key, name, *, accuracy, overridden=None, coverage=1.0, status="measur
         found.append(figure("understood", understood, understood - 0.03, understood + 0.03))
         rate = overridden / understood
         found.append(figure("override_rate", rate, rate - 0.03, rate + 0.03))
+        found.append(figure("chosen", value, low, high))
         for at in (0.0, 0.5, 1.0, 1.5):
             point = value + 0.1 * at
-            found.append(figure("knob_accuracy", point, point - 0.05, point + 0.05, at=at))
+            ends = (point - 0.05, min(point + 0.05, 1.0))
+            found.append(figure("knob_accuracy", point, *ends, at=at))
     return record("wide_spectrum", Subject(id=key, name=name, kind="reward_model"), found, status)
 
 

@@ -33,12 +33,13 @@ TESTS = Path(__file__).parents[1]
 
 @dataclass(frozen=True)
 class Request:
-    """One request as it was answered; `size` is that of its body."""
+    """One request as it was answered: the size of its body, and that of its answer."""
 
     method: str
     path: str
     size: int
     status: int
+    answered: int = 0
 
 
 @dataclass
@@ -147,10 +148,10 @@ class LoopbackHub:
                 return fault
         return None
 
-    def note(self, method: str, path: str, size: int, status: int) -> None:
+    def note(self, method: str, path: str, size: int, status: int, answered: int) -> None:
         """Add to the log."""
         with self.lock:
-            self.log.append(Request(method, path, size, status))
+            self.log.append(Request(method, path, size, status, answered))
 
     def environment(self, *, token: str | None = TOKEN) -> dict[str, str]:
         """What points a process at this Hub and at caches of its own."""

@@ -45,13 +45,14 @@ def source(row: RewardRow) -> str:
 
 
 def table() -> str:
-    heads = "name | parity: largest difference | tokens read | score | official dtype | licence"
-    lines = [f"| {heads} | weights |", "|" + " --- |" * 7]
+    heads = "name | parity: largest difference | tokens read | score | a difference of scores"
+    lines = [f"| {heads} | official dtype | licence | weights |", "|" + " --- |" * 8]
     for name, row in REWARDS.items():
         if row.weights is None:
             continue
         limit = "not read" if row.family == "image-only" else str(row.prompt_limit or "all")
-        cells = [f"`{name}`", parity(name), limit, score(row), row.dtype, row.licence, source(row)]
+        cells = [f"`{name}`", parity(name), limit, score(row), row.difference]
+        cells += [row.dtype, row.licence, source(row)]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 

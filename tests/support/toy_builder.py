@@ -81,8 +81,14 @@ class Toy(BenchBuilder):
         if row["index"] == 1:
             yield "worth a look"
 
-    def facts(self) -> Mapping[str, Any]:
-        return {"scenes": [], "n_scenes": 0}
+    def facts(self, rows: Any) -> Mapping[str, Any]:
+        return {
+            "scenes": [],
+            "n_scenes": 0,
+            "effects": ["flat colour"],
+            "wordings": [("1", 1)],
+            "unlabelled": True,
+        }
 
 
 def picture(number: int, padding: int = 0) -> bytes:

@@ -236,7 +236,7 @@ def test_what_is_open_already():
 
 
 def test_what_cannot_be_a_table():
-    with pytest.raises(InputError, match=r"a list is no pair table. Give a Dataset"):
+    with pytest.raises(InputError, match=r"a list is no table. Give a Dataset"):
         load_pairs([1])
     with pytest.raises(InputError, match=r"the Dataset has no split. Leave out split"):
         load_pairs(toy_pairs.dataset(canonical_rows()), split="test")

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
+from urllib.parse import quote
 
 from aas_bench.board.entries import (
     Lookup,
+    address,
     count_entry,
     coverage_entry,
     lookups,
@@ -34,7 +37,7 @@ from aas_bench.pages.kit import (
 )
 from aas_bench.records.collection import Results
 from aas_bench.records.record import Measurement
-from aas_bench.words import UNDEFINED
+from aas_bench.words import UNDEFINED, spaced
 
 NAME: Final = "generators"
 _WEIGHTS: Final = {True: "open", False: "closed", None: ""}
@@ -44,7 +47,7 @@ _JUDGED: Final = ("special_effects_diff", "main_concepts_diff")
 def generators(results: Results) -> Tab:
     """The view of all generators' records, one row for each reward model that measured one."""
     found = lookups(results, kind="generator")
-    rows = _rows(found)
+    rows = generator_rows(found)
     return Tab(
         name=NAME,
         title="Generators",
@@ -52,7 +55,7 @@ def generators(results: Results) -> Tab:
         table=Table(
             name=NAME,
             caption="Generators, one row for each result and reward model",
-            columns=_COLUMNS,
+            columns=COLUMNS,
             rows=rows,
             facets=(
                 *facet("reward", "Measured by", rows, default=main_reward(found)),
@@ -65,10 +68,64 @@ def generators(results: Results) -> Tab:
             sort="delta",
             empty="No generator has a result yet.",
         ),
+        more=tuple(filter(None, [heat_map(found)])),
     )
 
 
-_COLUMNS: Final = (
+def heat_map(found: Sequence[Lookup], *, name: str = "by-dimension") -> Table | None:
+    """How often each generator made what each dimension asks for; a cell leads to its pairs.
+
+    Args:
+        found: The results; those without a share by dimension are left out.
+        name: Of the table.
+
+    Returns:
+        None where no result has such a share.
+    """
+    rows = []
+    for each in found:
+        for reward in rewards_of(each):
+            shares = {
+                m.group: m
+                for m in each.record.measurements
+                if m.measure == "chosen" and m.reward == reward and m.by == "dimensions" and m.group
+            }
+            if shares:
+                rows.append((each, reward, shares))
+    groups = sorted({group for _, _, shares in rows for group in shares})
+    if not groups:
+        return None
+    return Table(
+        name=name,
+        caption="How often the image made for the prompt was chosen, by what was asked for",
+        columns=(
+            Column(key="name", label="Generator", kind="name"),
+            Column(key="reward", label="Measured by"),
+            *(
+                Column(key=f"group-{i}", label=spaced(group), kind="number")
+                for i, group in enumerate(groups)
+            ),
+        ),
+        rows=tuple(
+            Row(
+                id=each.record.id,
+                entries=(
+                    name_entry(each),
+                    Entry(text=reward),
+                    *(_cell(each, shares.get(group), group) for group in groups),
+                ),
+            )
+            for each, reward, shares in rows
+        ),
+    )
+
+
+def _cell(of: Lookup, found: Measurement | None, group: str) -> Entry:
+    entry = measured(found, axis=SHARES)
+    return replace(entry, href=f"{address(of.record)}#dimension={quote(group)}")
+
+
+COLUMNS: Final = (
     Column(key="name", label="Generator", kind="name"),
     Column(
         key="rank",
@@ -112,8 +169,11 @@ def rewards_of(of: Lookup) -> list[str]:
     return sorted({each.reward for each in of.record.measurements if each.reward is not None})
 
 
-def _rows(found: Sequence[Lookup]) -> tuple[Row, ...]:
-    """Bars of one reward model share an axis; different rewards have different units."""
+def generator_rows(found: Sequence[Lookup]) -> tuple[Row, ...]:
+    """A row for each result and reward model, as `COLUMNS` has them.
+
+    Bars of one reward model share an axis; different rewards have different units.
+    """
     by_reward: dict[str, list[Lookup]] = defaultdict(list)
     for each in found:
         for reward in rewards_of(each) or [""]:
@@ -195,7 +255,6 @@ def _extremes(found: Sequence[Lookup]) -> str:
         each.record.subject.name: delta
         for each in found
         if each.flag is None
-        and not each.self_test
         and (delta := each.get("delta", reward=reward)) is not None
         and delta.value is not None
     }

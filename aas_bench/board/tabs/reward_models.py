@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, get_args
 
+from aas_bench.board.doubts import doubts
 from aas_bench.board.entries import (
     Lookup,
     count_entry,
@@ -20,6 +21,7 @@ from aas_bench.board.entries import (
     shared_ranks,
     status_entry,
 )
+from aas_bench.board.lead import answer, lead
 from aas_bench.board.sentences import leaders, statuses, subjects, sure
 from aas_bench.board.tabs.tab import Tab
 from aas_bench.measure.measures import MEASURES
@@ -38,6 +40,7 @@ from aas_bench.pages.kit import (
 from aas_bench.pages.summary_charts import knob_panel
 from aas_bench.records.collection import Results
 from aas_bench.records.record import Measurement
+from aas_bench.stats.estimate import Ties
 from aas_bench.tasks.catalog import TASKS
 from aas_bench.words import SHARE, UNDEFINED, listing, percent
 
@@ -49,9 +52,13 @@ _REST: Final = (
     "f1",
     "cohen_kappa",
     "chosen",
+    "polished",
+    "tied",
     "understood",
     "override_strength",
     "unanimous",
+    "understood_over_wordings",
+    "override_rate_over_wordings",
 )
 
 
@@ -59,7 +66,8 @@ def reward_models(results: Results) -> Tab:
     """The view of all reward models' records."""
     pairs = on_shelf(results, "pairs")
     emotions = on_shelf(results, "faces")
-    rows = _rows(pairs)
+    task = _main_task(pairs)
+    rows = pair_rows(pairs)
     return Tab(
         name=NAME,
         title="Reward models",
@@ -67,22 +75,24 @@ def reward_models(results: Results) -> Tab:
         table=Table(
             name=NAME,
             caption="Reward models, one row for each result",
-            columns=_COLUMNS,
+            columns=COLUMNS,
             rows=rows,
             facets=(
-                *facet("task", "Pairs", rows, default=_main_task(pairs)),
+                *facet("task", "Pairs", rows, default=task),
                 *facet("status", "Status", rows),
             ),
             sort=_sort(pairs),
             empty="No reward model has a result yet.",
         ),
-        figures=_knobs(pairs),
+        lead=lead([each for each in pairs if each.record.task == task]),
+        doubts=doubts(pairs),
+        figures=knobs(pairs),
         more=tuple(t for t in (_emotion_table(emotions),) if t.rows),
         legend=any(each.get("overridden") for each in pairs),
     )
 
 
-_COLUMNS: Final = (
+COLUMNS: Final = (
     Column(key="name", label="Reward model", kind="name"),
     Column(
         key="rank",
@@ -113,7 +123,8 @@ _COLUMNS: Final = (
 )
 
 
-def _rows(found: Sequence[Lookup]) -> tuple[Row, ...]:
+def pair_rows(found: Sequence[Lookup]) -> tuple[Row, ...]:
+    """A row for each result, as `COLUMNS` has them."""
     ranks = _ranks(found)
     return tuple(
         Row(
@@ -155,15 +166,13 @@ def _ranks(found: Sequence[Lookup]) -> dict[str, int]:
 def _sort(found: Sequence[Lookup]) -> str:
     """By override rate where a real reward model of the task shown first has one."""
     task = _main_task(found)
-    on = [each for each in found if each.record.task == task and not each.self_test]
+    on = [each for each in found if each.record.task == task]
     return "-override_rate" if _by_name(on, "override_rate") else "-accuracy"
 
 
 def _main_task(found: Sequence[Lookup]) -> str | None:
-    """The task with most results of real models; figures of different pairs have no one order."""
-    counts = Counter(
-        each.record.task for each in found if each.record.status != "pending" and not each.self_test
-    )
+    """The task with most results; figures of different pairs have no one order."""
+    counts = Counter(each.record.task for each in found if each.record.status != "pending")
     return counts.most_common(1)[0][0] if counts else None
 
 
@@ -171,58 +180,43 @@ def _lede(found: Sequence[Lookup]) -> tuple[str, ...]:
     if not found:
         return ("No reward model has a result yet.",)
     task = _main_task(found)
-    on = [each for each in found if each.record.task == task and each.record.status != "pending"]
-    question = (
-        "Shown the image that was asked for and a prettier one that was not, under the prompt "
-        "that asked: which does the reward model prefer?"
-    )
     if task is None:
-        return (question,)
+        return ("Results of reward models are announced; none has figures yet.",)
+    on = [each for each in found if each.record.task == task and each.record.status != "pending"]
     what = f"{subjects(on, 'reward model')} on {TASKS[task].title} ({statuses(on)})."
     others = [e for e in found if e.record.task != task and e.record.status != "pending"]
     if others:
         more = listing(sorted({TASKS[each.record.task].title for each in others}), most=MOST_NAMED)
-        tests = sum(each.self_test for each in others)
-        built_in = " (synthetic self-tests)" if tests == len(others) else ""
-        what += f" {len(others)} more on {more}{built_in}: choose them under Pairs."
-    if _overriding_task(on) is not None:
-        return question, f"{what} Here {_most_overriding(on)}"
+        what += f" {len(others)} more on {more}: choose them under Pairs."
+    if any(map(_moved, on)):
+        return (f"{what} {_most_overriding(on)}",)
     accuracies = _by_name(on, "accuracy").values()
     below = sum((each.value or 0.0) < 0.5 for each in accuracies)
     right = "is" if below == 1 else "are"
-    return question, f"{what} {below} of {len(accuracies)} {right} right less often than a coin."
+    return (f"{what} {below} of {len(accuracies)} {right} right less often than a coin.",)
 
 
 def headline(results: Results) -> str:
-    """What was measured, on what, who overrides most, and how sure that is."""
-    found = lookups(results)
-    real = [each for each in found if not each.self_test]
-    models = [each for each in real if each.record.subject.kind == "reward_model"]
+    """The finding with its interval; where nothing is measured, what there is."""
+    real = lookups(results)
     if not real:
-        tests = " but self-tests" if found else ""
+        tests = " but self-tests" if results.records else ""
         return f"There is no result yet{tests}. Submit a generator, or measure a reward model."
+    models = on_shelf(results, "pairs")
+    task = _main_task(models)
+    found = answer([each for each in models if each.record.task == task])
+    if found:
+        return found
     made = [each for each in real if each.record.subject.kind == "generator"]
-    who = f"{subjects(models, 'reward model')} and {subjects(made, 'generator')}"
-    said = [f"{who}: {statuses(real)} results."]
-    of_task = [each for each in models if each.record.task == _overriding_task(models)]
-    if of_task:
-        said.append(f"On {TASKS[of_task[0].record.task].title}, {_most_overriding(of_task)}")
-    least = _least_accurate([e for e in models if e.record.task == _main_task(models)])
-    if least:
-        said.append(f"On {TASKS[_main_task(models) or ''].title}, {least}")
-    return " ".join(said)
-
-
-def _overriding_task(found: Sequence[Lookup]) -> str | None:
-    """The task on which most real reward models have an override rate."""
-    counts = Counter(e.record.task for e in found if _moved(e) and e.get("override_rate"))
-    return counts.most_common(1)[0][0] if counts else None
+    every = [each for each in real if each.record.subject.kind == "reward_model"]
+    who = f"{subjects(every, 'reward model')} and {subjects(made, 'generator')}"
+    return f"{who}: {statuses(real)} results."
 
 
 def _moved(of: Lookup) -> bool:
     """Whether a real model's scores follow the request clearly more often than chance would."""
     share = of.get("understood")
-    if share is None or share.value is None or of.self_test:
+    if share is None or share.value is None:
         return False
     chance = MEASURES["understood"].chance or 0.0
     return (share.value if share.low is None else share.low) > chance
@@ -233,36 +227,41 @@ def _most_overriding(found: Sequence[Lookup]) -> str:
     moved = [each for each in found if _moved(each)]
     rates = _by_name(moved, "override_rate")
     if not rates:
-        return "no reward model's score follows requests clearly more often than chance would."
+        return "No reward model's score follows requests clearly more often than chance would."
     first, *near = leaders(rates)
     also = f" (not told apart from {listing(near, most=MOST_NAMED)})" if near else ""
     subset = next(e.record.subset for e in moved if e.record.subject.name == first)
     where = f", on {subset}" if subset else ""
+    certain = _by_name(moved, "certain_overridden")
+    free = (
+        f" In every unit of the score that holds for {sure(certain[first])} of all pairs."
+        if first in certain
+        else ""
+    )
+    ties = _as_ties_count(next(e for e in moved if e.record.subject.name == first))
     return (
         f"{first} overrides most{also}: where the request moved its score, taken at face value, "
-        f"the polished image won all the same in {sure(rates[first])}{where}."
+        f"the polished image won all the same in {sure(rates[first])}{ties}{where}.{free}"
     )
 
 
-def _least_accurate(found: Sequence[Lookup]) -> str:
-    accuracies = _by_name(found, "accuracy")
-    if not accuracies:
+def _as_ties_count(of: Lookup) -> str:
+    """How far the override rate rests on what a tie counts as; "" where it does not."""
+    found = (of.get("override_rate", by="ties", group=rule) for rule in get_args(Ties))
+    values = [each.value for each in found if each is not None and each.value is not None]
+    if not values or percent(min(values)) == percent(max(values)):
         return ""
-    worst = min(accuracies, key=lambda name: accuracies[name].value or 0.0)
-    return f"{worst} prefers the image asked for least often: {sure(accuracies[worst])}."
+    return f", from {percent(min(values))} to {percent(max(values))} as ties count"
 
 
 def _by_name(found: Sequence[Lookup], measure: str) -> dict[str, Measurement]:
-    """Values by the subject's name, of whole results of real models."""
-    read = {
-        each.record.subject.name: each.get(measure)
-        for each in found
-        if each.flag is None and not each.self_test
-    }
+    """Values by the subject's name, of whole results."""
+    read = {each.record.subject.name: each.get(measure) for each in found if each.flag is None}
     return {n: m for n, m in read.items() if m is not None and m.value is not None}
 
 
-def _knobs(found: Sequence[Lookup]) -> tuple[Figure, ...]:
+def knobs(found: Sequence[Lookup]) -> tuple[Figure, ...]:
+    """The curves over the strength of the contrast, for the results that have one."""
     curves = [(each.record.subject.name, curve) for each in found if (curve := _knob(each))]
     if not curves:
         return ()

@@ -16,6 +16,8 @@ class Tab:
         title: On the tab.
         lede: What there is to see, first things first.
         table: The table that the controls work on.
+        lead: The drawing above it, if there is one.
+        doubts: What the published figures rest on, and where they contradict each other.
         figures: Drawings under it.
         more: Further tables, sorted by their heads only.
         legend: Whether the four outcomes need their colours explained.
@@ -25,6 +27,8 @@ class Tab:
     title: str
     lede: tuple[str, ...]
     table: Table
+    lead: Figure | None = None
+    doubts: tuple[str, ...] = ()
     figures: tuple[Figure, ...] = ()
     more: tuple[Table, ...] = ()
     legend: bool = False

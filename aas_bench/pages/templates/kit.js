@@ -20,13 +20,15 @@
   };
 
   // The address: what is not ours (a theme, a token) stays as it is.
-  const write = (tab, own) => {
+  const write = (tab, own, push = false) => {
     const query = new URLSearchParams(location.search);
     for (const key of [...RESERVED, ...FILTERS]) query.delete(key);
     if (live && tab) query.set("tab", tab);
     for (const [key, value] of own) query.set(key, value);
     const text = query.toString();
-    history.replaceState(history.state, "", text ? `?${text}` : location.pathname);
+    const address = text ? `?${text}` : location.pathname;
+    if (push) history.pushState(history.state, "", address);
+    else history.replaceState(history.state, "", address);
   };
 
   class Board {
@@ -39,6 +41,8 @@
       this.rows = this.body ? [...this.body.children] : [];
       this.first = new Map(this.rows.map((row, i) => [row, i]));
       this.sort = this.table?.dataset.sort ?? "";
+      // A long table holds its first rows only: the server filters, sorts and sends the others.
+      this.total = live ? Number(this.table?.dataset.total ?? 0) : 0;
       this.cards = root.querySelector("[data-cards]");
       this.page = Number(this.cards?.dataset.page ?? MOST);
       this.most = this.page;
@@ -59,7 +63,7 @@
       this.style = document.createElement("style");
       root.append(this.style);
       root.querySelector("button.rest")?.addEventListener("click", () => {
-        this.most = this.cards ? this.most + this.page : Infinity;
+        this.most = this.cards || this.total ? this.most + this.page : Infinity;
         this.draw();
       });
       this.hash = "hash" in this.form.dataset;
@@ -189,7 +193,35 @@
       else if (!live || current === this.name) write(this.name, this.state());
     }
 
+    // What the server answers last is drawn, not what arrives last.
+    ask() {
+      const asked = (this.asked = (this.asked ?? 0) + 1);
+      clearTimeout(this.waiting);
+      this.waiting = setTimeout(async () => {
+        const query = this.state();
+        query.set("n", String(this.most));
+        const answer = await fetch(`rows/${this.table.id}?${query}`);
+        if (!answer.ok || asked !== this.asked) return;
+        const text = new DOMParser().parseFromString(await answer.text(), "text/html");
+        if (asked !== this.asked) return;
+        const found = text.querySelector("tbody");
+        this.rows = [...found.rows];
+        this.body.replaceChildren(...this.rows);
+        this.first = new Map(this.rows.map((row, i) => [row, i]));
+        this.order(this.table, this.sort, this.rows);
+        this.tell(Number(found.dataset.matching), this.total);
+        this.hideColumns();
+        this.link();
+      }, 120);
+    }
+
     draw() {
+      if (this.total && (this.begun || this.state().toString())) {
+        this.begun = true;
+        this.ask();
+        return;
+      }
+      this.begun = true;
       const needles = this.form.elements.q.value.toLowerCase().split(/\s+/).filter(Boolean);
       const chosen = [...this.form.querySelectorAll("select")].filter((s) => s.value !== "*");
       const { reward, outcome, ...rest } = Object.fromEntries(
@@ -211,14 +243,19 @@
         if (fit) delete row.dataset.out;
         else row.dataset.out = "yes";
       }
-      this.tell(matching);
+      if (this.total) this.tell(Number(this.table.dataset.matching), this.total);
+      else this.tell(matching, this.rows.length);
       this.hideColumns();
+      this.link();
+    }
+
+    // What is taken away is what is seen.
+    link() {
+      if (!live) return;
       const query = this.state().toString();
-      if (live) {
-        this.exports.forEach((link, i) => {
-          link.setAttribute("href", query ? `${this.bases[i]}?${query}` : this.bases[i]);
-        });
-      }
+      this.exports.forEach((link, i) => {
+        link.setAttribute("href", query ? `${this.bases[i]}?${query}` : this.bases[i]);
+      });
     }
 
     // A card shows the chosen reward model only, and fits where one that it shows has the outcome.
@@ -228,18 +265,19 @@
       return !outcome || lines.some((line) => !line.hidden && line.dataset.outcome === outcome);
     }
 
-    tell(matching) {
-      const total = this.rows.length;
+    tell(matching, total) {
       const what = this.table ? "rows" : "pairs";
-      const more = matching > this.most;
+      const shown = Math.min(this.most, this.rows.length);
+      const more = matching > shown;
       const some = matching === total ? `${total} ${what}` : `${matching} of ${total} ${what}`;
       const none = total ? `Nothing matches: 0 of ${total} ${what}` : `0 ${what}`;
       this.root.querySelector(".count").textContent =
-        !matching ? none : more ? `${some}, the first ${this.most} shown` : some;
+        !matching ? none : more ? `${some}, the first ${shown} shown` : some;
       const rest = this.root.querySelector("button.rest");
       if (!rest) return;
       rest.hidden = !more;
-      rest.textContent = this.cards ? `Show more ${what}` : `Show all ${matching} ${what}`;
+      const all = !this.cards && !this.total;
+      rest.textContent = all ? `Show all ${matching} ${what}` : `Show more ${what}`;
     }
 
     // Before any choice, a column that says nothing in the rows shown is left out.
@@ -266,10 +304,134 @@
     }
   }
 
+  // Ten pairs of the gallery, sides and order by chance, without a name or a score; then how often
+  // each reward model chose as the reader did. The choices are kept in this browser alone.
+  const QUESTIONS = 10;
+  const KEPT = "aas-bench-choices";
+  class Quiz {
+    constructor(root) {
+      this.details = root.querySelector("details.quiz");
+      this.place = root.querySelector(".ask");
+      this.cards = [...root.querySelectorAll("[data-cards] > article")];
+      if (!this.details || this.cards.length < 2) return;
+      this.details.hidden = false;
+      this.details.addEventListener("toggle", () => this.details.open && this.open());
+    }
+
+    open() {
+      if (this.begun) return;
+      this.begun = true;
+      const kept = this.kept();
+      if (kept) this.answer(kept);
+      else this.start();
+    }
+
+    kept() {
+      try {
+        const found = JSON.parse(localStorage.getItem(KEPT) ?? "null");
+        const names = new Set(this.cards.map((card) => card.dataset.pair));
+        const known = (each) => names.has(each?.pair) && typeof each.asked === "boolean";
+        return Array.isArray(found) && found.length && found.every(known) ? found : null;
+      } catch {
+        return null;
+      }
+    }
+
+    start() {
+      const left = [...this.cards];
+      this.asked = [];
+      while (left.length && this.asked.length < QUESTIONS) {
+        const [card] = left.splice(Math.floor(Math.random() * left.length), 1);
+        this.asked.push(card);
+      }
+      this.choices = [];
+      this.question();
+    }
+
+    question() {
+      const card = this.asked[this.choices.length];
+      const number = document.createElement("p");
+      number.className = "note";
+      number.setAttribute("role", "status");
+      number.textContent = `Pair ${this.choices.length + 1} of ${this.asked.length}`;
+      const prompt = document.createElement("p");
+      prompt.className = "prompt";
+      prompt.textContent = card.querySelector(".prompt").textContent;
+      const images = document.createElement("div");
+      images.className = "images";
+      const sides = [...card.querySelectorAll(".images figure")];
+      if (Math.random() < 0.5) sides.reverse();
+      sides.forEach((side, i) => {
+        const button = document.createElement("button");
+        button.type = "button";
+        const image = side.querySelector("img").cloneNode();
+        image.alt = i ? "the right image" : "the left image";
+        image.loading = "eager";
+        button.append(image);
+        button.addEventListener("click", () => this.choose(card, side.classList.contains("asked")));
+        images.append(button);
+      });
+      this.place.replaceChildren(number, prompt, images);
+      if (this.choices.length) images.firstChild.focus();
+    }
+
+    choose(card, asked) {
+      this.choices.push({ pair: card.dataset.pair, asked });
+      if (this.choices.length < this.asked.length) {
+        this.question();
+        return;
+      }
+      try {
+        localStorage.setItem(KEPT, JSON.stringify(this.choices));
+      } catch { /* a browser that keeps nothing shows the answer all the same */ }
+      this.answer(this.choices);
+    }
+
+    answer(choices) {
+      const counts = new Map();
+      for (const { pair, asked } of choices) {
+        const card = this.cards.find((each) => each.dataset.pair === pair);
+        for (const line of card.querySelectorAll("tbody tr")) {
+          const verdict = line.dataset.outcome;
+          if (!verdict || verdict === "tied") continue;
+          const [agree, of] = counts.get(line.dataset.reward) ?? [0, 0];
+          const same = ["followed", "lucky", "asked"].includes(verdict) === asked;
+          counts.set(line.dataset.reward, [agree + same, of + 1]);
+        }
+      }
+      const own = choices.filter((each) => each.asked).length;
+      const said = document.createElement("p");
+      said.className = "finding";
+      said.setAttribute("role", "status");
+      said.textContent = `You chose the image that was asked for in ${own} of ${choices.length} pairs.`;
+      const list = document.createElement("ul");
+      for (const [name, [agree, of]] of [...counts].sort((a, b) => b[1][0] / b[1][1] - a[1][0] / a[1][1])) {
+        const line = document.createElement("li");
+        line.textContent = `${name} chose as you did in ${agree} of ${of}.`;
+        list.append(line);
+      }
+      const few = document.createElement("p");
+      few.className = "note";
+      few.textContent = `${choices.length} pairs say little: read it as a taste, not as a measurement.`;
+      const again = document.createElement("button");
+      again.type = "button";
+      again.className = "rest";
+      again.textContent = "Ask me again";
+      again.addEventListener("click", () => {
+        try {
+          localStorage.removeItem(KEPT);
+        } catch { /* nothing was kept */ }
+        this.start();
+      });
+      this.place.replaceChildren(said, list, few, again);
+    }
+  }
+
   const begin = (element) => {
     const root = element.querySelector("[data-tab]");
     if (!root) return;
     boards.set(root.dataset.tab, new Board(root, root.dataset.tab));
+    if (root.dataset.tab === "gallery") new Quiz(root);
     const form = root.querySelector("form.pick");
     if (form && !live) choose(root, form);
     for (const select of form?.elements ?? []) {
@@ -355,18 +517,31 @@
   }
 
   // Tabs of the live page: the address follows the tab, and on arrival the tab follows the address.
-  const opened = (name) => {
+  const opened = (name, push) => {
     current = name;
     const board = boards.get(name);
     const form = document.querySelector(`[data-tab="${name}"] form.pick`);
-    if (form) write(name, new URLSearchParams(new FormData(form)));
-    else write(name, board?.form ? board.state() : new URLSearchParams());
+    if (form) write(name, new URLSearchParams(new FormData(form)), push);
+    else write(name, board?.form ? board.state() : new URLSearchParams(), push);
   };
   if (live) {
     const tabs = () => [...document.querySelectorAll("[role=tab][data-tab-id]")];
     document.addEventListener("click", (event) => {
       const tab = event.target.closest?.("[role=tab][data-tab-id]");
-      if (tab && tab.dataset.tabId !== current) opened(tab.dataset.tabId);
+      if (tab && tab.dataset.tabId !== current) opened(tab.dataset.tabId, true);
+    });
+    // Back leads to the tab before, with what was chosen there.
+    addEventListener("popstate", () => {
+      const query = new URLSearchParams(location.search);
+      const all = tabs();
+      const name = query.get("tab") ?? all[0]?.dataset.tabId;
+      current = name;
+      arrived = query;
+      all.find((tab) => tab.dataset.tabId === name)?.click();
+      const board = boards.get(name);
+      if (!board?.form) return;
+      board.take(query);
+      board.draw();
     });
     document.addEventListener("keydown", (event) => {
       const tab = event.target.closest?.("[role=tab][data-tab-id]");
