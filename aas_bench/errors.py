@@ -26,6 +26,8 @@ from typing import Any, Final, NoReturn
 _MOST_FAULTS: Final = 5
 _FOR_PYTHON: Final = re.compile(r"\b[a-z_]+=\S* \((--[a-z][^()]*)\)")
 
+_LONGEST_FAULT: Final = 300
+
 _FEW: Final = 8
 """So many names fit an error's line."""
 
@@ -96,9 +98,16 @@ def raise_faults(source: object, faults: Iterable[str], mend: str) -> None:
     if not found:
         return
     more = len(found) - _MOST_FAULTS
-    shown = "; ".join(found[:_MOST_FAULTS]) + (f"; and {more} more" if more > 0 else "")
-    msg = f"{source}: {shown}. {mend}"
+    shown = "; ".join(map(_bounded, found[:_MOST_FAULTS]))
+    rest = f"; and {more} more" if more > 0 else ""
+    msg = f"{source}: {shown}{rest}. {mend}"
     raise SchemaError(msg)
+
+
+def _bounded(fault: str) -> str:
+    """A fault without what no terminal should get, and short whatever the cell holds."""
+    line = "".join(mark if mark.isprintable() else " " for mark in fault)
+    return line if len(line) <= _LONGEST_FAULT else f"{line[:_LONGEST_FAULT]}..."
 
 
 @contextmanager

@@ -30,6 +30,7 @@ from aas_bench.rewriters.base import MAX_WORDS, Rewriter, RewriteRequest, n_word
 from aas_bench.rewriters.catalog import load_rewriter
 from aas_bench.run.finished import is_run
 from aas_bench.sources.coco import read_captions, sample_captions
+from aas_bench.sources.prompt_lists import prompt_list
 from aas_bench.tables import authors
 from aas_bench.tables.images import is_image
 from aas_bench.tables.open import open_rows
@@ -76,6 +77,8 @@ def kind_of(source: str) -> Kind:
     if is_run(path):
         return "pairs"
     if path.suffix.lower() == ".json" and not _is_list(path):
+        return "captions"
+    if prompt_list(path) is not None:
         return "captions"
     features = open_rows(source)[0].data.features
     names = {*features, *authors.renames(features).values()}
@@ -126,7 +129,9 @@ class PromptItem:
 class PromptConfig(BenchConfig):
     """Where captions come from and who rewrites them."""
 
-    source: tuple[str, ...] = option((), "COCO's captions (JSON), or a table of prompts.")
+    source: tuple[str, ...] = option(
+        (), "COCO's captions (JSON), a list of prompts, or a table of prompts."
+    )
     captions: int = option(N_CAPTIONS, "How many captions or rows to take.")
     seed: int = option(0, "Chooses captions, dimensions and wordings.")
     rewriter: str = option(TEMPLATE, "template (no network) or endpoint (a language model).")
@@ -206,7 +211,9 @@ class WideSpectrumPrompts(BenchBuilder):
 
     def _caption_items(self, source: str) -> Iterator[PromptItem]:
         n, seed = self.config.captions, self.config.seed
-        chosen = sample_captions(read_captions(source), n, seed=seed)
+        listed = prompt_list(Path(source))
+        captions = read_captions(source) if listed is None else listed
+        chosen = sample_captions(captions, n, seed=seed)
         dimensions = assign_dimensions(n, seed=seed)
         for index, (caption, asked) in enumerate(zip(chosen, dimensions, strict=True)):
             yield PromptItem(
@@ -214,7 +221,7 @@ class WideSpectrumPrompts(BenchBuilder):
                 index=index,
                 caption=caption.text,
                 dimensions=asked,
-                coco=(caption.image_id, caption.caption_id),
+                coco=(caption.image_id, caption.caption_id) if listed is None else None,
             )
 
     @cached_property

@@ -10,6 +10,7 @@ import typer
 
 from aas_bench.cli.options import (
     By,
+    ColumnNames,
     Confidence,
     Config,
     Generators,
@@ -23,6 +24,7 @@ from aas_bench.cli.options import (
     Split,
     TaskName,
     Ties,
+    column_names,
     command_line,
     emit,
     now,
@@ -56,13 +58,14 @@ def analyse(
     confidence: Confidence = 0.95,
     ties: Ties = "original",
     on_missing: OnMissing = "raise",
+    columns: ColumnNames = None,
     as_json: Json = False,
 ) -> None:
     """Preference, override analysis, strength curve and task report of the scores in TABLE."""
     from aas_bench.cli.scoring import stored_task
     from aas_bench.measure.summary import summarise
 
-    stored, scores = _read(table, reward, config, split, revision)
+    stored, scores = _read(table, reward, columns, config, split, revision)
     summary = summarise(
         scores,
         by=by,
@@ -98,6 +101,7 @@ def compare(
     confidence: Confidence = 0.95,
     ties: Ties = "original",
     on_missing: OnMissing = "raise",
+    columns: ColumnNames = None,
     as_json: Json = False,
 ) -> None:
     """Compare two reward models on the same pairs (paired intervals, sign flips by prompt)."""
@@ -107,7 +111,7 @@ def compare(
     from aas_bench.measure.compare import match_rewards
     from aas_bench.stats.analysis import Analysis
 
-    stored, scores = _read(table, [a, b], config, split, revision)
+    stored, scores = _read(table, [a, b], columns, config, split, revision)
     analysis = Analysis(
         confidence_level=confidence,
         ties=ties,
@@ -142,6 +146,7 @@ def report(
     confidence: Confidence = 0.95,
     ties: Ties = "original",
     on_missing: OnMissing = "drop",
+    columns: ColumnNames = None,
     as_json: Json = False,
 ) -> None:
     """Write the HTML report of a run directory or a score table to a folder."""
@@ -149,7 +154,7 @@ def report(
     from aas_bench.measure.summary import summarise
     from aas_bench.pages.report import write_report
 
-    stored, scores = _read(run, reward)
+    stored, scores = _read(run, reward, columns)
     pairs = open_pairs(data, {}) if data else stored_pairs(Path(run))
     summary = summarise(
         scores,
@@ -177,6 +182,7 @@ def report(
 def _read(
     source: str,
     rewards: list[str] | None,
+    columns: list[str] | None,
     config: str | None = None,
     split: str | None = None,
     revision: str | None = None,
@@ -184,11 +190,12 @@ def _read(
     """The table as it is stored, with the commit of its pairs, and its scores."""
     from aas_bench.cli.scoring import stored_revision
     from aas_bench.tables.open import Options
-    from aas_bench.tables.scores import ScoreTable
+    from aas_bench.tables.scores import ScoreTable, named_columns
     from aas_bench.tables.without_images import read_without_images
 
     options = Options(config=config, split=split, streaming=False, revision=revision)
     stored = read_without_images(source, options)
     stored = replace(stored, commit=stored.commit or stored_revision(Path(source)))
     name = str(stored.file or stored.name)
-    return stored, ScoreTable.from_columns(stored.columns, rewards=rewards, source=name)
+    found = named_columns(stored.columns, column_names(columns))
+    return stored, ScoreTable.from_columns(found, rewards=rewards, source=name)

@@ -13,6 +13,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from aas_bench.errors import InputError
+
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document to stdout.")]
 Rewards = Annotated[
     list[str] | None,
@@ -43,10 +45,32 @@ Ties = Annotated[
     Literal["original", "half", "distorted"],
     typer.Option(help="Whom a tie of the reward counts for: one image, or half for either."),
 ]
+ColumnNames = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--columns", help="What your columns are, e.g. score_a=oidp,score_b=didp; may be repeated."
+    ),
+]
 Config = Annotated[str | None, typer.Option(help="Configuration of a Hub dataset.")]
 Split = Annotated[str | None, typer.Option(help="Split of the pairs.")]
 Revision = Annotated[str | None, typer.Option(help="Revision of a Hub dataset.")]
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")]
+
+
+def column_names(given: list[str] | None) -> dict[str, str] | None:
+    """`THEIRS=OURS,...` as a mapping; None where nothing is given.
+
+    Raises:
+        InputError: A part has no equals sign, or an empty side.
+    """
+    found: dict[str, str] = {}
+    for part in (part for each in given or [] for part in each.split(",")):
+        theirs, _, ours = part.rpartition("=")
+        if not theirs.strip() or not ours.strip():
+            msg = f"--columns {part!r} does not say which column is what. Write THEIRS=OURS."
+            raise InputError(msg)
+        found[theirs.strip()] = ours.strip()
+    return found or None
 
 
 def emit(document: Mapping[str, Any]) -> None:

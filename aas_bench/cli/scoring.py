@@ -11,6 +11,7 @@ import typer
 
 from aas_bench.cli.options import (
     By,
+    ColumnNames,
     Confidence,
     Config,
     Generators,
@@ -23,6 +24,7 @@ from aas_bench.cli.options import (
     Split,
     TaskName,
     Ties,
+    column_names,
     command_line,
     emit,
     now,
@@ -127,13 +129,14 @@ def score(
     device: Device = None,
     dtype: Dtype = None,
     on_error: OnError = "record",
+    columns: ColumnNames = None,
     accept_prompt_blind: AcceptPromptBlind = False,
     as_json: Json = False,
 ) -> None:
     """Score the pairs with one or several reward models; the same command continues a run."""
     options = {"config": config, "split": split, "revision": revision, "limit": limit}
     options |= {"streaming": streaming}
-    options |= own_images(images, missing_images)
+    options |= own_images(images, missing_images) | named_columns(columns)
     run: dict[str, Any] = {
         "prompts": prompts,
         "placebos": placebos,
@@ -180,13 +183,14 @@ def evaluate(
     confidence: Confidence = 0.95,
     ties: Ties = "original",
     on_missing: OnMissing = "drop",
+    columns: ColumnNames = None,
     as_json: Json = False,
 ) -> None:
     """Score the pairs, analyse the scores and write the report to OUT/report."""
     from aas_bench.cli.text import summary_table
 
     options = {"config": config, "split": split, "revision": revision, "limit": limit}
-    options |= own_images(images, missing_images)
+    options |= own_images(images, missing_images) | named_columns(columns)
     run: dict[str, Any] = {
         "prompts": prompts,
         "placebos": placebos,
@@ -331,6 +335,12 @@ def _folder_names(data: list[str]) -> list[str]:
 def own_images(images: Path | None, on_missing: str) -> dict[str, Any]:
     """The arguments of `load_pairs` that complete pairs from the reader's own copy."""
     return {} if images is None else {"images": str(images), "on_missing": on_missing}
+
+
+def named_columns(columns: list[str] | None) -> dict[str, Any]:
+    """The argument of `load_pairs` that says what the columns are."""
+    named = column_names(columns)
+    return {} if named is None else {"columns": named}
 
 
 def open_pairs(data: str, options: dict[str, Any]) -> Dataset | IterableDataset:

@@ -37,12 +37,13 @@ def summary_table(summary: Summary, *, groups: bool = False) -> None:
     grid = Table(box=None, pad_edge=False, header_style="bold")
     grid.add_column("reward", no_wrap=True)
     headline = "accuracy" if summary.measure == "accuracy" else "chose asked"
-    for name in (headline, "moved (net)", "override rate", "coverage"):
+    for name in ("pairs", headline, "moved (net)", "override rate", "coverage"):
         grid.add_column(name, justify="right", no_wrap=True)
     for name, reward in summary.rewards.items():
         found = reward.placebo
         grid.add_row(
             printable(name),
+            f"{reward.headline.n:,}",
             stacked(reward.headline) + _by_ties(reward, summary.measure),
             stacked(found.understood if found else None),
             stacked(found.override_rate if found else None) + _by_ties(reward, "override_rate"),

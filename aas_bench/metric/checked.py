@@ -12,7 +12,6 @@ import numpy as np
 from aas_bench.errors import InputError, UnknownNameError
 from aas_bench.metric import metric_columns
 from aas_bench.metric.image_scores import ROWS
-from aas_bench.tables.authors import label_value
 from aas_bench.tables.reader import class_labels
 
 IMAGES = ("images_original", "images_distorted")
@@ -176,7 +175,7 @@ def _label_column(column: Any) -> Any:
     """Labels as numbers, those with names among them too."""
     values = plain_column(column)
     if any(isinstance(value, str) for value in values):
-        return [label_value([value]) for value in values]
+        return metric_columns.labels(values)
     return values
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -114,8 +112,6 @@ def read_table(text: str, file: str | None) -> Pasted:
         msg = "there is no table. Paste one with a header line, or upload a file."
         raise InputError(msg)
     suffix = {"{": ".jsonl", "[": ".json"}.get(text.lstrip()[0], ".csv")
-    if suffix == ".csv" and "\t" in text.lstrip().splitlines()[0]:
-        text = _commas(text)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "table").with_suffix(suffix)
         path.write_text(text.strip() + "\n", encoding="utf-8")
@@ -131,13 +127,6 @@ def _read(path: Path, name: str) -> Pasted:
     if clustered and PAIR_ID not in frame.columns:  # pairs of one prompt need names of their own
         frame[PAIR_ID] = [str(row) for row in range(len(frame))]
     return Pasted(scores=ScoreTable.from_frame(frame, source=name), clustered=clustered)
-
-
-def _commas(text: str) -> str:
-    """Cells copied from a spreadsheet, as CSV."""
-    out = io.StringIO()
-    csv.writer(out).writerows(csv.reader(io.StringIO(text.strip()), delimiter="\t"))
-    return out.getvalue()
 
 
 def columns_of(text: str, file: str | None) -> Mapping[str, list[str]]:

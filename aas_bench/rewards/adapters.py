@@ -19,6 +19,7 @@ from aas_bench.files import file_sha256
 from aas_bench.registry import import_object
 from aas_bench.rewards.base import RewardModel, Scores
 from aas_bench.rewards.spelling import local
+from aas_bench.tables.authors import plain, read_number
 
 ScoreFunction: TypeAlias = Callable[[list[Image.Image], list[str]], Sequence[float]]
 
@@ -74,17 +75,14 @@ class CallableReward(RewardModel):
         if isinstance(answer, tuple) and len(answer) == 2 and isinstance(answer[1], Mapping):
             answer = answer[0]  # (scores, what else is to be told), the habit of training code
         try:
-            found = np.asarray(plain(answer))
-            scores = found.astype(
-                np.float64, casting="unsafe" if found.dtype == "O" else "same_kind"
-            )
+            scores = _numbers(plain(answer))
         except (TypeError, ValueError) as error:
             msg = (
                 f"reward model {self.name!r} returned {answer!r:.80}. Return one number per image."
             )
             raise InputError(msg) from error
-        if scores.shape == (len(images), 1):
-            scores = scores[:, 0]
+        if scores.shape[:1] == (len(images),) and scores.size == len(images):
+            scores = scores.ravel()  # (n, 1)
         if scores.shape != (len(images),):
             columns = scores.ndim == 2 and len(scores) == len(images) and scores.shape[1] > 1
             hint = "; the first column, if that is the score: scores[:, 0]" if columns else ""
@@ -209,10 +207,9 @@ def _path_of(function: Any) -> str:
     return f"{named.__module__}:{named.__qualname__}"
 
 
-def plain(answer: Any) -> Any:
-    """An answer with tensors, on any device and of any dtype, as what numpy can read."""
-    if hasattr(answer, "detach"):
-        return answer.detach().double().cpu().numpy()
-    if isinstance(answer, (list, tuple)):
-        return [plain(item) for item in answer]
-    return answer
+def _numbers(answer: Any) -> Scores:
+    """An answer as numbers; what is no plain number is read as a table would read it."""
+    scores = np.asarray(answer)
+    if scores.dtype.kind in "iuf" and not any(isinstance(each, bool) for each in answer):
+        return scores.astype(np.float64)
+    return np.array([read_number(each) for each in answer], dtype=np.float64)

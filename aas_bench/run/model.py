@@ -12,8 +12,8 @@ import numpy as np
 from PIL import Image
 
 from aas_bench.errors import AasBenchError, BackendError, InputError
-from aas_bench.rewards.adapters import plain
 from aas_bench.rewards.base import RewardModel
+from aas_bench.tables.authors import plain
 
 K = TypeVar("K")
 

@@ -49,7 +49,7 @@ def read_captions(path: str | os.PathLike[str]) -> list[Caption]:
     """
     file = Path(path)
     try:
-        document = json.loads(file.read_text(encoding="utf-8"))
+        document = json.loads(file.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
         msg = f"{file}: cannot be read ({error}). Give the JSON file of COCO's captions."
         raise InputError(msg) from error

@@ -226,6 +226,7 @@ def _annotations(path: Path, faults: list[SourceFault]) -> dict[str, dict[str, A
             if key not in found:
                 found[key] = _values(row, columns)
             response = _number(row, columns.get("response"))
+            _check_rating("rating", response)
         except SchemaError as error:
             faults.append(SourceFault(where=f"{path.name} row {number}", reason=str(error)))
             continue
@@ -244,11 +245,7 @@ def _values(row: Row, columns: Mapping[str, str]) -> dict[str, Any]:
     texts = {n: _text(row.get(columns.get(n, ""))) for n in ("artist", "title", "style", "genre")}
     numbers = {n: _number(row, columns.get(n)) for n in ("human_score", "human_score_sd")}
     wholes = {n: _number(row, columns.get(n)) for n in ("lapis_id", "n_ratings")}
-    low, high = RATING_RANGE
-    mean = numbers["human_score"]
-    if mean is not None and not low <= mean <= high:
-        msg = f"its mean rating {mean} is outside {low:g} to {high:g}"
-        raise SchemaError(msg)
+    _check_rating("mean rating", numbers["human_score"])
     title = texts["title"]
     return {
         **texts,
@@ -256,6 +253,13 @@ def _values(row: Row, columns: Mapping[str, str]) -> dict[str, Any]:
         **numbers,
         **{name: None if value is None else int(value) for name, value in wholes.items()},
     }
+
+
+def _check_rating(name: str, value: float | None) -> None:
+    low, high = RATING_RANGE
+    if value is not None and not low <= value <= high:
+        msg = f"its {name} {value} is outside {low:g} to {high:g}"
+        raise SchemaError(msg)
 
 
 def _scores(row: Row, rewards: Collection[str]) -> Iterator[tuple[str, float]]:

@@ -1,30 +1,43 @@
-"""Table files: one row of `_READERS` for each kind, all read into columns without their images."""
+"""Table files of every kind, read into columns without their images; text in `text_tables.py`."""
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Collection
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from aas_bench.errors import InputError, SchemaError, raise_faults
-from aas_bench.tables.schema import (
-    MODEL,
-    PAIR_ID,
-    PROMPT_DISTORTED,
-    PROMPT_ORIGINAL,
-    Columns,
-    n_rows,
-    series,
-)
+from aas_bench.tables.schema import Columns, n_rows, repeated_columns, series
 
 if TYPE_CHECKING:
     import pandas as pd
 
-TABLE_SUFFIXES: Final = (".parquet", ".jsonl", ".json", ".csv")
-_OTHER_DELIMITERS: Final = {";": "semicolons (;)", "\t": "tabs", "|": "bars (|)"}
-_TEXT_COLUMNS: Final = (PAIR_ID, MODEL, PROMPT_ORIGINAL, PROMPT_DISTORTED)
+TABLE_SUFFIXES: Final = (
+    ".parquet",
+    ".feather",
+    ".arrow",
+    ".jsonl",
+    ".ndjson",
+    ".json",
+    ".csv",
+    ".tsv",
+)
+PACKED: Final = (".gz", ".bz2", ".xz", ".zst", ".zip")
+"""What may follow the suffix of a text table."""
+
+_ARCHIVES: Final = (".zip", ".tar", ".tgz", ".7z", ".rar")
+
+MAX_CELL: Final = 16 * 2**20
+"""Bytes of a cell of a binary table, in the mean of its column."""
+
+
+def table_kind(path: str | os.PathLike[str]) -> str | None:
+    """Which of `TABLE_SUFFIXES` a file is by its name, what it is packed with left out; or None."""
+    name = os.fspath(path).lower()
+    packing = next((suffix for suffix in PACKED if name.endswith(suffix)), "")
+    kind = Path(name.removesuffix(packing)).suffix
+    return kind if kind in (TABLE_SUFFIXES[3:] if packing else TABLE_SUFFIXES) else None
 
 
 def table_path(path: str | os.PathLike[str]) -> Path:
@@ -41,28 +54,39 @@ def table_path(path: str | os.PathLike[str]) -> Path:
     if not file.exists():
         msg = f"{file}: there is no such file. Check the path."
         raise InputError(msg)
-    if file.suffix.lower() not in TABLE_SUFFIXES:
+    if file.suffix.lower() in _ARCHIVES and table_kind(file) is None:
+        msg = f"{file}: is an archive. Unpack it, and give the folder or the table in it."
+        raise InputError(msg)
+    if table_kind(file) is None:
         msg = f"{file}: cannot read {file.suffix or 'a file without suffix'!r}. Give {kinds}."
         raise InputError(msg)
     return file
 
 
-def read_columns(path: str | os.PathLike[str]) -> Columns:
-    """Read a table into memory, leaving out columns of embedded images.
+def read_columns(path: str | os.PathLike[str], *, images: bool = False) -> Columns:
+    """Read a table into memory.
 
     Args:
-        path: A file that ends in one of `TABLE_SUFFIXES`. JSON holds a list of objects. In CSV
-            only an empty cell is null.
+        path: A file that ends in one of `TABLE_SUFFIXES`; a text table may be packed (`PACKED`).
+            JSON holds objects, as a list or one a line, or one object of columns. CSV has cells
+            between commas, tabs, semicolons or bars, and with other marks than commas may have
+            decimal commas; only an empty cell is null there.
+        images: Whether to read columns of embedded images too.
 
     Raises:
         InputError: The file is absent, of another type or damaged.
         SchemaError: It has no rows, or lines that are not objects.
     """
     file = table_path(path)
-    try:
-        columns = _READERS[file.suffix.lower()](file)
-    except (OSError, UnicodeDecodeError) as error:
-        raise _unreadable(file, error) from error
+    kind = table_kind(file)
+    if kind == ".parquet":
+        columns = _read_parquet(file)
+    elif kind in (".feather", ".arrow"):
+        columns = _read_arrow(file, images=images)
+    else:
+        from aas_bench.tables.text_tables import read_text_table
+
+        columns = read_text_table(file, kind or "")
     if not columns or not n_rows(columns):
         msg = f"{file}: the table is empty. Give at least one row and one column."
         raise SchemaError(msg)
@@ -78,31 +102,8 @@ def read_frame(path: str | os.PathLike[str]) -> pd.DataFrame:
     return frame
 
 
-def read_lines(file: Path) -> tuple[Columns, dict[int, str]]:
-    """The objects of a JSON lines file as columns, and what is wrong with the other lines.
-
-    Raises:
-        InputError: It cannot be read.
-    """
-    rows: list[dict[str, Any]] = []
-    broken: dict[int, str] = {}
-    try:
-        lines = file.read_text(encoding="utf-8-sig").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise _unreadable(file, error) from error
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            broken[number] = f"is not JSON ({error.msg})"
-            continue
-        if isinstance(row, dict):
-            rows.append(row)
-        else:
-            broken[number] = "is not an object"
-    return _columns(rows), broken
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n", 1)[0][:200]
 
 
 def frame_columns(frame: pd.DataFrame) -> Columns:
@@ -111,16 +112,6 @@ def frame_columns(frame: pd.DataFrame) -> Columns:
         str(name): column.to_numpy() if column.dtype.kind in "iufb" else column.tolist()
         for name, column in frame.items()
     }
-
-
-def _unreadable(file: Path, error: Exception) -> InputError:
-    return InputError(
-        f"{file}: cannot be read ({_first_line(error)}). Check the file and its encoding."
-    )
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n", 1)[0]
 
 
 def _read_parquet(file: Path) -> Columns:
@@ -145,11 +136,56 @@ def parquet_columns(source: Path | IO[bytes], file: str) -> Columns:
         with pq.ParquetFile(source, pre_buffer=True) as opened:
             schema = opened.schema_arrow
             names = [f.name for f in schema if not is_image_type(f.type)]
+            _refuse_large_cells(file, opened, names)
             table = opened.read(columns=list(dict.fromkeys(names)))
     except pa.ArrowException as error:
         msg = f"{file}: is not readable Parquet ({_first_line(error)}). Write it again."
         raise InputError(msg) from error
-    columns = dict(zip(table.column_names, table.columns, strict=True))
+    return _arrow_columns(file, table, schema)
+
+
+def _refuse_large_cells(file: str, parquet: Any, names: Collection[str]) -> None:
+    """Before anything is read: none of these columns may hold more than `MAX_CELL` a row."""
+    for group in range(parquet.num_row_groups):
+        rows = parquet.metadata.row_group(group)
+        for column in map(rows.column, range(rows.num_columns)):
+            large = column.total_uncompressed_size > MAX_CELL * max(rows.num_rows, 1)
+            name = column.path_in_schema.partition(".")[0]
+            if large and name in names:
+                msg = f"{file}: cells of {name!r} exceed {MAX_CELL:,} bytes. Leave the column out."
+                raise InputError(msg)
+
+
+def _read_arrow(file: Path, *, images: bool) -> Columns:
+    """Arrow's own files: Feather, and the streams that `datasets` saves."""
+    import pyarrow as pa
+
+    try:
+        with pa.memory_map(str(file)) as source:
+            try:
+                opened = pa.ipc.open_file(source)
+            except pa.ArrowInvalid:
+                source.seek(0)
+                opened = pa.ipc.open_stream(source)
+            table = opened.read_all()
+    except pa.ArrowException as error:
+        msg = f"{file}: is not readable Arrow ({_first_line(error)}). Write it again."
+        raise InputError(msg) from error
+    schema = table.schema
+    if not images:
+        table = table.select([i for i, f in enumerate(schema) if not is_image_type(f.type)])
+    return _arrow_columns(file, table, schema)
+
+
+def _arrow_columns(file: Path | str, table: Any, schema: Any) -> Columns:
+    """The columns of an Arrow table, classes and categories by their names."""
+    import pyarrow as pa
+
+    raise_faults(file, repeated_columns(table.column_names), "Rename one of them.")
+    columns = {
+        name: column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
+        for name, column in zip(table.column_names, table.columns, strict=True)
+    }
     for name, classes in _class_names(schema).items():
         try:
             columns[name] = _named(columns[name], classes)
@@ -196,79 +232,3 @@ def is_image_type(arrow_type: Any) -> bool:
     if pa.types.is_struct(arrow_type):
         return {field.name for field in arrow_type} == {"bytes", "path"}
     return bool(pa.types.is_binary(arrow_type) or pa.types.is_large_binary(arrow_type))
-
-
-def _read_csv(file: Path) -> Columns:
-    import pyarrow as pa
-    from pyarrow import csv
-
-    # Arrow, because its floats are exact in every version; those of pandas are not.
-    cells = csv.ConvertOptions(
-        null_values=[""],
-        strings_can_be_null=True,
-        column_types=dict.fromkeys(_TEXT_COLUMNS, pa.string()),
-    )
-    try:
-        table = csv.read_csv(
-            file,
-            parse_options=csv.ParseOptions(newlines_in_values=True),
-            convert_options=cells,
-        )
-    except pa.ArrowInvalid as error:
-        if "Empty CSV" in str(error):
-            return {}
-        msg = f"{file}: is not readable CSV ({_first_line(error)}). Quote cells that hold commas."
-        raise InputError(msg) from error
-    if len(table.column_names) == 1:
-        _refuse_delimiter(file, table.column_names[0])
-    repeated = sorted({n for n in table.column_names if table.column_names.count(n) > 1})
-    raise_faults(file, [f"two columns are called {n!r}" for n in repeated], "Rename one of them.")
-    coded = [field.name for field in table.schema if pa.types.is_binary(field.type)]
-    if coded:
-        msg = f"{file}: the text of {coded[0]!r} is not UTF-8. Save the file in UTF-8."
-        raise InputError(msg)
-    texts = [
-        field.with_type(pa.string()) if pa.types.is_temporal(field.type) else field
-        for field in table.schema
-    ]
-    return dict(zip(table.column_names, table.cast(pa.schema(texts)).columns, strict=True))
-
-
-def _refuse_delimiter(file: Path, header: str) -> None:
-    """Say so where the one column that was found is several, between other marks than commas."""
-    for mark, name in _OTHER_DELIMITERS.items():
-        if mark in header:
-            msg = f"{file}: cells stand between {name} instead of commas. Save it with commas."
-            raise SchemaError(msg)
-
-
-def _read_jsonl(file: Path) -> Columns:
-    columns, broken = read_lines(file)
-    faults = [f"line {number} {fault}" for number, fault in broken.items()]
-    raise_faults(file, faults, "Each line holds one JSON object.")
-    return columns
-
-
-def _read_json(file: Path) -> Columns:
-    try:
-        rows = json.loads(file.read_text(encoding="utf-8-sig"))
-    except json.JSONDecodeError as error:
-        msg = f"{file}: is not JSON ({error}). One object a line belongs in a .jsonl file."
-        raise InputError(msg) from error
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        msg = f"{file}: is not a list of objects. Write [{{...}}, {{...}}], one object per row."
-        raise SchemaError(msg)
-    return _columns(rows)
-
-
-def _columns(rows: Iterable[Mapping[str, Any]]) -> Columns:
-    names = dict.fromkeys(name for row in rows for name in row)
-    return {name: [row.get(name) for row in rows] for name in names}
-
-
-_READERS: Final[dict[str, Callable[[Path], Columns]]] = {
-    ".parquet": _read_parquet,
-    ".jsonl": _read_jsonl,
-    ".json": _read_json,
-    ".csv": _read_csv,
-}

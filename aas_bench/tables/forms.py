@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from aas_bench.errors import SchemaError
-from aas_bench.tables.authors import renames
+from aas_bench.tables.authors import RENAMED, renames
 from aas_bench.tables.schema import (
     FILE_NAME,
     FILE_SHA256,
     IMAGE_DISTORTED,
     IMAGE_ORIGINAL,
+    PAIR_COLUMNS,
     PROMPT_DISTORTED,
     PROMPT_ORIGINAL,
     UNKNOWN_MODEL,
     Label,
 )
 from aas_bench.tasks.taxonomy import EMOTIONS, HAPPY
+
+_MOST_COLUMNS: Final = 20
 
 EMOTION_SLOT: Final = "[emotion]"
 """Where the prompt of four faces takes the name of an emotion."""
@@ -155,12 +159,39 @@ def match_form(columns: Collection[str], source: str) -> Form:
     lacks = [(form.lacks(columns), form) for form in FORMS]
     missing, nearest = min(lacks, key=lambda item: len(item[0]) / len(item[1].needs))
     if missing:
-        msg = (
-            f"{source}: no pair table of a known form. The nearest form ({nearest.name}) also "
-            f"needs {', '.join(missing)}; the columns here are {', '.join(columns)}."
-        )
-        raise SchemaError(msg)
+        raise SchemaError(f"{source}: {_no_form(list(columns), nearest, missing, source)}")
     return nearest
+
+
+def known_columns() -> set[str]:
+    """Every name that a form looks for, but those inside a struct."""
+    names = {n for form in FORMS for n in form.needs}
+    names |= {n for form in FORMS for each in form.pair_columns for n in each.columns}
+    return {FILE_NAME, FILE_SHA256, *(n for n in names if "." not in n)}
+
+
+def _no_form(columns: list[str], nearest: Form, missing: list[str], source: str) -> str:
+    """What fits the nearest form, what it lacks, and the command that says which columns it is."""
+    fits = [name for name in nearest.needs if name not in missing]
+    there = f"has {', '.join(fits)} and " if fits else ""
+    taken = {*known_columns(), *RENAMED, *PAIR_COLUMNS}
+    free = [name for name in columns if name not in taken]
+    listed = ", ".join(columns[:_MOST_COLUMNS]) + (", ..." if len(columns) > _MOST_COLUMNS else "")
+    said = (
+        f"no pair table of a known form. The nearest form ({nearest.name}) {there}also needs "
+        f"{', '.join(missing)}; the columns here are {listed}."
+    )
+    if len(free) < len(missing):
+        return f"{said} Add the columns that lack."
+    named = []
+    for name in missing:
+        near = difflib.get_close_matches(name, free, n=1, cutoff=0) or free[:1]
+        named.append(f"{near[0]}={name}")
+        free.remove(near[0])
+    return (
+        f"{said} Add them, or say which columns they are: aas-bench score --data {source} "
+        f"--columns '{','.join(named)}' ..."
+    )
 
 
 def absent_image(columns: Collection[str]) -> str | None:

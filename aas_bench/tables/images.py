@@ -8,12 +8,17 @@ and decodes each image of a row even where only the prompt is read; scoring ther
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hashlib
 import io
 import os
+import re
 import struct
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, Any, Final
 
@@ -29,10 +34,16 @@ MAX_PIXELS: Final = 89_478_485
 """Larger images are refused; 256 MiB of RGB, the size at which Pillow starts to warn."""
 
 # Formats that Pillow reads by itself: EPS, for one, would start Ghostscript.
-FORMATS: Final = ("BMP", "GIF", "JPEG", "MPO", "PNG", "PPM", "TIFF", "WEBP")
+FORMATS: Final = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "MPO", "PNG", "PPM", "TIFF", "WEBP")
 
 # Of PNG; on photographs as small as 4 and above, in half the time.
 _COMPRESSION: Final = 1
+
+_LONGEST_NAME: Final = 1000
+_DATA_URL: Final = re.compile(r"data:image/[\w.+-]+(?:;[\w=.-]+)*;base64,", re.IGNORECASE)
+_SHORTEST_BASE64: Final = 64
+# PNG, JPEG, GIF, RIFF (WebP), BMP, TIFF in base64.
+_BASE64_STARTS: Final = ("iVBORw0KGgo", "/9j/", "R0lGOD", "UklGR", "Qk", "SUkqA", "TU0AK")
 
 _DAMAGED: Final = (OSError, SyntaxError, ValueError, IndexError, EOFError, struct.error)
 _BOMB: Final = (Image.DecompressionBombError, Image.DecompressionBombWarning)
@@ -63,7 +74,9 @@ def open_image(value: Any, *, name: str = "image") -> Image.Image:
     except InputError:
         raise
     except FileNotFoundError as error:
-        msg = f"{name}: there is no file {os.fspath(source)!r}. Put it there, or drop the row."
+        msg = (
+            f"{name}: there is no file {os.fspath(source)[:200]!r}. Put it there, or drop the row."
+        )
         raise InputError(msg) from error
     except UnidentifiedImageError as error:
         msg = f"{name} is no image of a known format. Give one of {', '.join(FORMATS)}."
@@ -125,6 +138,11 @@ def _source(value: Any, name: str) -> Any:
         value = value.get("bytes") if value.get("bytes") is not None else value.get("path")
     if isinstance(value, (bytes, bytearray, memoryview)):
         return io.BytesIO(value)
+    if isinstance(value, str) and (inline := inline_image(value)) is not None:
+        return io.BytesIO(inline)
+    if isinstance(value, str) and (len(value) > _LONGEST_NAME or "\0" in value):
+        msg = f"{name}: {value[:40]!r}... is neither a file name nor an image in base64. Give one."
+        raise InputError(msg)
     if isinstance(value, (str, Path)):
         return _remote(str(value), name) if "://" in str(value) else Path(value)
     if value is None:
@@ -137,7 +155,7 @@ def _source(value: Any, name: str) -> Any:
 def _remote(url: str, name: str) -> io.BytesIO:
     """The bytes of a file on the Hub, as a streamed image folder names them."""
     if not url.rpartition("::")[2].startswith("hf://"):
-        msg = f"{name}: {url!r} is an address. Download the image and give its file."
+        msg = f"{name}: {url[:200]!r} is an address. Download the image and give its file."
         raise InputError(msg)
     import fsspec  # type: ignore[import-untyped]
 
@@ -220,6 +238,10 @@ def image_homes(folder: Path) -> tuple[Path, ...]:
 def image_file(name: str | None, folder: Path) -> dict[str, Any]:
     """The undecoded image of a file name, relative to the folder of its table.
 
+    Where there is no file of exactly this name, one is taken that differs only in case, Unicode
+    form or the kind of slash, if it is the only one. A text that is an image itself (base64, also
+    as a data URL) is decoded.
+
     Raises:
         SchemaError: It is absolute, leads out of the folder (through `..` or a link; see
             `image_homes`), or there is no such file.
@@ -227,20 +249,69 @@ def image_file(name: str | None, folder: Path) -> dict[str, Any]:
     if name is None:
         msg = "is null"
         raise SchemaError(msg)
-    if "\0" in name:
-        msg = f"{name!r} cannot be a file name"
+    inline = inline_image(name)
+    if inline is not None:
+        return {"bytes": inline, "path": None}
+    shown = repr(name) if len(name) <= _LONGEST_NAME else f"{name[:40]!r}..."
+    if "\0" in name or len(name) > _LONGEST_NAME:
+        msg = f"{shown} cannot be a file name"
         raise SchemaError(msg)
-    file = (folder / name).resolve()
     if PurePosixPath(name).is_absolute() or PureWindowsPath(name).is_absolute():
-        msg = f"{name!r} is an absolute path; put the image into the folder of the table"
+        msg = f"{shown} is an absolute path; put the image into the folder of the table"
         raise SchemaError(msg)
+    file = _file_called(name, folder)
     if not any(file.is_relative_to(home) for home in image_homes(folder)):
-        msg = f"{name!r} leads out of the folder of the table; put the image into it"
+        msg = f"{shown} leads out of the folder of the table; put the image into it"
         raise SchemaError(msg)
     if not file.is_file():
-        msg = f"there is no file {name!r} in {folder}"
+        msg = f"there is no file {shown} in {folder}"
         raise SchemaError(msg)
     return {"bytes": None, "path": str(file)}
+
+
+def inline_image(text: str) -> bytes | None:
+    """The bytes of an image that a text holds as base64, plain or as a data URL; else None."""
+    url = _DATA_URL.match(text[:100])
+    if url is None and (len(text) < _SHORTEST_BASE64 or not text.startswith(_BASE64_STARTS)):
+        return None
+    try:
+        return base64.b64decode("".join(text[url.end() if url else 0 :].split()), validate=True)
+    except (binascii.Error, ValueError):
+        return None
+
+
+def _file_called(name: str, folder: Path) -> Path:
+    """The file of this name, else the only one that differs in case, Unicode form or slashes."""
+    file = (folder / name).resolve()
+    slashed = name.replace("\\", "/")
+    if file.is_file() or ".." in slashed.split("/"):
+        return file
+    place = folder
+    for part in PurePosixPath(slashed).parts:
+        exact = place / part
+        alike = [] if exact.exists() else _alike(place).get(_folded(part), [])
+        place = place / alike[0] if len(alike) == 1 else exact
+    return place.resolve()
+
+
+def _alike(folder: Path) -> dict[str, list[str]]:
+    try:
+        return _names(str(folder), folder.stat().st_mtime_ns)
+    except OSError:
+        return {}
+
+
+@lru_cache(maxsize=64)
+def _names(folder: str, _changed: int) -> dict[str, list[str]]:
+    """What is in a folder, by `_folded`."""
+    found: dict[str, list[str]] = {}
+    for name in os.listdir(folder):  # noqa: PTH208 - names, not paths
+        found.setdefault(_folded(name), []).append(name)
+    return found
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,24 +13,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from aas_bench.errors import BackendError, InputError, SchemaError, raise_faults
+from aas_bench.errors import BackendError, InputError, SchemaError
 from aas_bench.files import silence_loggers
 from aas_bench.registry import Registry, import_object
-from aas_bench.tables.formats import TABLE_SUFFIXES, frame_columns, read_columns, read_lines
-from aas_bench.tables.schema import (
-    IMAGE_DISTORTED,
-    IMAGE_ORIGINAL,
-    INDEX,
-    PAIR_ID,
-    Columns,
-    values,
-)
+from aas_bench.tables.authors import plain
+from aas_bench.tables.formats import frame_columns, read_columns, table_kind
 
 if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
     from datasets import Dataset, DatasetBuilder, IterableDataset
 
+    from aas_bench.tables.schema import Columns
     from aas_bench.tasks.task import Task
 
 Source: TypeAlias = (
@@ -46,12 +40,8 @@ _REFERENCE: Final = re.compile(
 )
 _ADDRESS: Final = re.compile(r"hf://datasets/(?P<id>[^@]+)@(?P<commit>[0-9a-f]{40})(/|$)")
 _SNAPSHOT: Final = re.compile(r"/datasets--([^/]+?)--([^/]+)/snapshots/([0-9a-f]{40})(/|$)")
-_METADATA: Final = tuple(f"metadata{suffix}" for suffix in TABLE_SUFFIXES)
 _LINES: Final = Path("metadata.jsonl")
 _SAVED: Final = ("state.json", "dataset_dict.json")
-_PAIR_FILE: Final = re.compile(
-    r"(?P<id>.+)_(?P<role>original|distorted)\.(png|jpe?g|webp|bmp|tiff?)", re.IGNORECASE
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,8 +176,7 @@ def open_source(source: Source, options: Options) -> Opened:
     if path.is_dir():
         # `datasets` calls what it builds after the folder, and `.` has no name.
         return _noted(_open_folder(path if path.name else path.resolve(), options), path)
-    local = path.suffix.lower() in TABLE_SUFFIXES and not name.startswith(HF)
-    if path.exists() or local:
+    if path.exists() or (table_kind(path) and not name.startswith(HF)):
         return _noted(_open_file(path, options), path)
     reference = Reference.of(name)
     if reference is not None:
@@ -211,11 +200,14 @@ def open_rows(source: str | os.PathLike[str]) -> tuple[Opened, dict[int, str]]:
     path = Path(source)
     file = path / _LINES if path.is_dir() else path
     if file.suffix.lower() == _LINES.suffix and file.is_file():
+        from aas_bench.tables.folders import with_images
+        from aas_bench.tables.text_tables import read_lines
+
         columns, broken = read_lines(file)
         if not columns:
             msg = f"{file}: holds no rows. Give at least one JSON object a line."
             raise InputError(msg)
-        data = _dataset(_image_names(columns), str(file))
+        data = _dataset(with_images(columns), str(file))
         return Opened(data=data, name=str(source), root=file.parent), broken
     options = Options(config=None, split=None, streaming=False, revision=None)
     return open_source(source, options), {}
@@ -300,7 +292,9 @@ def _open_task(task: Task, options: Options) -> Opened:
 def _open_file(file: Path, options: Options) -> Opened:
     refuse_remote(str(file), options)
     if file.suffix.lower() != ".parquet" or not file.is_file():
-        data = _rows(_dataset(read_columns(file), str(file)), options)
+        from aas_bench.tables.folders import with_images
+
+        data = _rows(_dataset(with_images(read_columns(file, images=True)), str(file)), options)
         return Opened(data=data, name=str(file), root=file.parent)
     from datasets import Dataset, IterableDataset
 
@@ -329,73 +323,18 @@ def _open_folder(folder: Path, options: Options) -> Opened:
             saved = load_from_disk(name)
         data = _rows(one_split(saved, name, options.split), options)
         return Opened(data=data, name=name, root=folder)
-    metadata = [folder / m for m in _METADATA if (folder / m).is_file()]
-    if metadata:
+    from aas_bench.tables.folders import folder_table
+
+    found = folder_table(folder)
+    if found is not None:
         refuse_remote(name, options)
-        columns = _image_names(read_columns(metadata[0]))
-        data = _rows(_dataset(columns, str(metadata[0])), options)
+        columns, table = found
+        data = _rows(_dataset(columns, str(table)), options)
         return Opened(data=data, name=name, root=folder)
-    files = {f.name: m for f in sorted(folder.iterdir()) if (m := _PAIR_FILE.fullmatch(f.name))}
-    if files:
-        refuse_remote(name, options)
-        return Opened(data=_rows(_file_pairs(folder, files), options), name=name, root=folder)
     if options.revision is not None:
         msg = f"{name} is a folder and has no revision. Leave out revision."
         raise InputError(msg)
     return Opened(data=_load(name, options), name=name, root=folder)
-
-
-def _image_names(columns: Columns) -> Columns:
-    """The table beside its images; `file_name` and `<column>_file_name` name them."""
-    return {
-        n.removesuffix("file_name").rstrip("_") or "image" if _names_files(n) else n: column
-        for n, column in columns.items()
-    }
-
-
-def _names_files(column: str) -> bool:
-    return column == "file_name" or column.endswith("_file_name")
-
-
-def _file_pairs(folder: Path, files: dict[str, re.Match[str]]) -> Dataset:
-    """`<id>_original.png` and `<id>_distorted.png` beside one table with an `id` or `index`."""
-    tables = [f for f in sorted(folder.iterdir()) if f.suffix.lower() in TABLE_SUFFIXES]
-    if len(tables) != 1:
-        msg = f"{folder}: {len(tables)} tables beside the images. Put one there, with the prompts."
-        raise InputError(msg)
-    columns = read_columns(tables[0])
-    key = next((c for c in ("id", PAIR_ID, INDEX) if c in columns), None)
-    if key is None:
-        msg = (
-            f"{tables[0]}: no column id or index. Add one that holds what stands before _original."
-        )
-        raise SchemaError(msg)
-    found: dict[str, dict[str, str]] = {}
-    faults = []
-    for file, match in files.items():
-        roles, role = found.setdefault(_plain(match["id"]), {}), match["role"].lower()
-        if role in roles:
-            faults.append(f"two files are image {role} of {_plain(match['id'])!r}")
-        roles[role] = file
-    keys = [_plain(str(value)) for value in values(columns[key])]
-    faults += [
-        f"{key} {k!r} has no image {role}"
-        for k in keys
-        for role in ("original", "distorted")
-        if role not in found.get(k, {})
-    ]
-    faults += [f"images of {k!r} have no row" for k in sorted(found.keys() - set(keys))]
-    raise_faults(tables[0], faults, "Each row needs both images, each image its row.")
-    images = {
-        IMAGE_ORIGINAL: [found[k]["original"] for k in keys],
-        IMAGE_DISTORTED: [found[k]["distorted"] for k in keys],
-    }
-    return _dataset({**columns, **images}, str(tables[0]))
-
-
-def _plain(identity: str) -> str:
-    """A number without leading zeros, anything else as it is."""
-    return str(int(identity)) if identity.isdecimal() else identity
 
 
 def _open_hub(reference: Reference, options: Options) -> Opened:
@@ -535,7 +474,7 @@ def _dataset(columns: Mapping[str, Any], name: str) -> Dataset:
     from datasets import Dataset
 
     try:
-        table = pa.table(dict(columns))
+        table = pa.table({column: _of_one_type(each) for column, each in columns.items()})
         fields = [
             field.with_type(pa.string()) if pa.types.is_large_string(field.type) else field
             for field in table.schema
@@ -545,6 +484,17 @@ def _dataset(columns: Mapping[str, Any], name: str) -> Dataset:
         reason = str(error.args[0]).split("\n", 1)[0]
         msg = f"{name}: a column mixes types ({reason}). Give each column one type."
         raise SchemaError(msg) from error
+
+
+def _of_one_type(column: Any) -> Any:
+    """Numbers beside text, or too long for Arrow, as text: each is read alone later on."""
+    if not isinstance(column, list):
+        return column
+    kinds = {type(value) for value in column} - {type(None)}
+    long = int in kinds and any(type(v) is int and abs(v) > 2**53 for v in column)
+    if kinds <= {str, int, float} and ((len(kinds) > 1 and (str in kinds or long)) or long):
+        return [None if value is None else str(value) for value in column]
+    return column if kinds <= {str, int, float, bool, dict, bytes} else list(map(plain, column))
 
 
 class NotOnHubError(InputError):

@@ -13,7 +13,8 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from aas_bench.errors import InputError, SchemaError, raise_faults
-from aas_bench.tables.forms import Form, absent_image, match_form
+from aas_bench.tables import authors
+from aas_bench.tables.forms import Form, absent_image, known_columns, match_form
 from aas_bench.tables.images import TrustedPaths, column_faults, is_image
 from aas_bench.tables.open import Opened, Options, Source, open_rows, open_source
 from aas_bench.tables.reader import Pair, PairReader, embedded_images, ordered
@@ -23,7 +24,10 @@ from aas_bench.tables.schema import (
     IMAGE_COLUMNS,
     IMAGE_DISTORTED,
     PAIR_ID,
+    PROMPT_DISTORTED,
+    PROMPT_ORIGINAL,
     repeated_pair_id,
+    tell_equal_prompts,
 )
 
 if TYPE_CHECKING:
@@ -46,6 +50,7 @@ def load_pairs(
     config: str | None = None,
     images: str | os.PathLike[str] | None = None,
     on_missing: OnMissing = "raise",
+    columns: Mapping[str, str] | None = None,
 ) -> Dataset | IterableDataset:
     """Load a pair table in the canonical schema (`schema.pair_features`), further columns kept.
 
@@ -62,9 +67,10 @@ def load_pairs(
     and may not lead out of it, but for the links into `blobs` of a snapshot of the Hub.
 
     Args:
-        source: A task by its name (`aas-bench list tasks`); a Parquet, JSONL, JSON
-            or CSV table; a folder of images with `metadata.jsonl` or `metadata.csv`, or with
-            `<id>_original.png`, `<id>_distorted.png` and one table of prompts; a `save_to_disk`
+        source: A task by its name (`aas-bench list tasks`); a table of a kind in
+            `formats.TABLE_SUFFIXES`; a folder of images as `folders.folder_table` knows them, with
+            `metadata.jsonl` or `metadata.csv`, with `<id>_original.png`, `<id>_distorted.png` or
+            `original/`, `distorted/` and one table of prompts, and so on; a `save_to_disk`
             folder; a folder laid out like a Hub dataset, such as a build or a snapshot of the
             Hub's cache; a Hub id `owner/name`, also `owner/name@revision`; files of one,
             `hf://datasets/owner/name/pairs/*.parquet`; or a `Dataset`, an `IterableDataset` or a
@@ -83,6 +89,8 @@ def load_pairs(
             that are not streamed, are kept in the cache of `huggingface_hub`.
         on_missing: Rows whose image is not in `images`, or is another one: "raise" with a list of
             them, or "drop" them with a warning that says how many are left.
+        columns: Their column -> ours, e.g. {"caption": "prompt_distorted"}, for what cannot be
+            guessed; case and padding of names do not matter anyway.
 
     Raises:
         InputError: The source does not exist, is gated, or cannot be read; it holds no images and
@@ -115,7 +123,7 @@ def load_pairs(
         from aas_bench.tables.user_images import UserImages
 
         user_images = UserImages(images, on_missing=on_missing, name=opened.name)
-    table = _recognised(opened, label=label, user_images=user_images)
+    table = _recognised(opened, label=label, user_images=user_images, asked=columns)
     pairs = table.stream(limit) if table.is_streamed else table.collect(limit)
     pairs.info.download_checksums = opened.data.info.download_checksums  # see `commit_of`
     return pairs
@@ -267,6 +275,7 @@ class _PairTable:
             bad = column_faults(self.data, theirs, self.trusted)
             faults += [f"row {number}: {ours}: {fault}" for number, fault in bad]
         raise_faults(self.name, [*faults, *repeated_pair_id(rows[PAIR_ID])], _MEND)
+        tell_equal_prompts(self.name, rows[PROMPT_ORIGINAL], rows[PROMPT_DISTORTED])
         if reader.images:
             images = self.data.select_columns(list(reader.images)).rename_columns(reader.images)
             rows = concatenate_datasets([rows, images], axis=1)
@@ -326,7 +335,11 @@ class _StreamedRow:
 
 
 def _recognised(
-    opened: Opened, *, label: str | None, user_images: UserImages | None = None
+    opened: Opened,
+    *,
+    label: str | None,
+    user_images: UserImages | None = None,
+    asked: Mapping[str, str] | None = None,
 ) -> _PairTable:
     """The table with its form and the readers of its pairs.
 
@@ -340,6 +353,7 @@ def _recognised(
     if isinstance(data, IterableDataset):
         # A stream of an image folder decodes in its own threads: a cast would come too late.
         data = data._resolve_features().decode(False)
+    data = _renamed(data, asked)
     if not {*IMAGE_COLUMNS} & {*data.features}:
         from aas_bench.tables.preference_forms import as_pairs
 
@@ -372,6 +386,14 @@ def _recognised(
         trusted=trusted,
         user_images=user_images,
     )
+
+
+def _renamed(data: Any, asked: Mapping[str, str] | None) -> Any:
+    """The table with the names that the caller gives, then without odd case and padding."""
+    said = authors.named(list(data.features), asked)
+    data = data.rename_columns(said) if said else data
+    tidy = authors.tidied(list(data.features), known_columns())
+    return data.rename_columns(tidy) if tidy else data
 
 
 def _trusted(opened: Opened) -> TrustedPaths:

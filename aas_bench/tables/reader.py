@@ -156,16 +156,7 @@ class PairReader:
 
     def _index(self, row: Row, number: int) -> int:
         """A whole number; the row number where there is no column."""
-        value = self._cell(INDEX, row) if INDEX in self._their else number
-        if isinstance(value, int) and not isinstance(value, bool):
-            return value
-        try:
-            if not isinstance(value, bool) and int(value) == float(value):
-                return int(value)
-        except (TypeError, ValueError, OverflowError):
-            pass
-        msg = f"{value!r} is not a whole number"
-        raise SchemaError(msg)
+        return authors.read_whole(self._cell(INDEX, row)) if INDEX in self._their else number
 
     def _model(self, row: Row, number: int) -> str:
         value = self._cell(MODEL, row)
@@ -264,25 +255,19 @@ def _known(value: Any) -> Any:
 
 
 def _text(value: Any, *, required: bool) -> str | None:
-    if value is None and required:
-        msg = "is null"
+    text = authors.read_prompt(value)
+    if text is None and required:
+        msg = "is null" if value is None else "is empty"
         raise SchemaError(msg)
-    if not isinstance(value, (str, type(None))):
-        msg = f"{value!r} is not text"
-        raise SchemaError(msg)
-    return value
+    return text
 
 
 def _score(row: Row, source: _Score) -> float | None:
     value = _known(row[source.column])
     if source.field is not None and value is not None:
         value = value.get(source.field)
-    value = authors.split_score(value)[source.part]
-    try:
-        return None if value is None or math.isnan(value) else float(value)
-    except TypeError:
-        msg = f"{value!r} is not a number"
-        raise SchemaError(msg) from None
+    number = authors.read_number(authors.split_score(value)[source.part])
+    return None if math.isnan(number) else number
 
 
 def _label_source(votes: tuple[str, ...], *, built: bool) -> str | None:

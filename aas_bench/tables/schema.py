@@ -7,6 +7,7 @@ is the distorted image under the original prompt), and one flag for each prompt 
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from enum import IntEnum
 from types import MappingProxyType
@@ -174,3 +175,37 @@ def repeated_pair_id(pair_ids: Iterable[Any]) -> list[str]:
             return [f"{PAIR_ID} {pair_id!r} stands in rows {seen[pair_id]} and {row}"]
         seen[pair_id] = row
     return []
+
+
+def repeated_columns(names: Iterable[str]) -> list[str]:
+    """What is wrong with the names of columns: each that stands twice."""
+    given = list(names)
+    return [
+        f"two columns are called {n!r}" for n in sorted({n for n in given if given.count(n) > 1})
+    ]
+
+
+def tell_equal_prompts(source: str, original: Any, distorted: Any) -> None:
+    """Warn of pairs whose two prompts are the same text: whatever is preferred, nothing was asked.
+
+    They stay in the table: a few of them in a large one are no reason to stop.
+    """
+    rows = _equal_rows(original, distorted)
+    if rows:
+        first = ", ".join(map(str, rows[:3]))
+        warnings.warn(
+            f"{source}: {PROMPT_ORIGINAL} and {PROMPT_DISTORTED} are the same text in "
+            f"{len(rows):,} rows (first {first}, from 0). Leave these rows out.",
+            stacklevel=4,
+        )
+
+
+def _equal_rows(one: Any, other: Any) -> list[int]:
+    if hasattr(one, "to_pylist") and hasattr(other, "to_pylist") and one.type == other.type:
+        import pyarrow.compute as pc
+
+        same = pc.fill_null(pc.equal(one, other), fill_value=False)
+        rows: list[int] = pc.indices_nonzero(same).to_pylist()
+        return rows
+    pairs = zip(values(one), values(other), strict=True)
+    return [row for row, (first, second) in enumerate(pairs) if first and first == second]

@@ -30,6 +30,8 @@ from aas_bench.tables.schema import (
     PAIR_COLUMNS,
     PAIR_ID,
     PLACEBO_CELLS,
+    PROMPT_DISTORTED,
+    PROMPT_ORIGINAL,
     UNKNOWN_MODEL,
     Columns,
     n_rows,
@@ -37,6 +39,7 @@ from aas_bench.tables.schema import (
     repeated_pair_id,
     score_column,
     series,
+    tell_equal_prompts,
     values,
 )
 
@@ -45,7 +48,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 PLACEBO_ENDS: Final = tuple(cell for both in PLACEBO_CELLS.values() for cell in both)
-_NULL_TEXT: Final = frozenset({"", "null", "none", "nan", "na", "n/a"})
 
 Scores: TypeAlias = NDArray[np.float64]
 
@@ -100,10 +102,12 @@ class ScoreTable:
         *,
         rewards: Sequence[str] | None = None,
         label: str | None = None,
+        columns: Mapping[str, str] | None = None,
         source: str = "the table",
     ) -> ScoreTable:
         """Bring a frame of any form that `load_scores` reads into the canonical one."""
-        return cls.from_columns(frame_columns(frame), rewards=rewards, label=label, source=source)
+        found = _renamed(frame_columns(frame), authors.named(list(map(str, frame)), columns))
+        return cls.from_columns(found, rewards=rewards, label=label, source=source)
 
     @classmethod
     def from_columns(
@@ -273,14 +277,18 @@ def load_scores(
     config: str | None = None,
     split: str | None = None,
     revision: str | None = None,
+    columns: Mapping[str, str] | None = None,
 ) -> ScoreTable:
     """Read the scores of one or several reward models.
 
     Score columns are `<reward>_oiop`, `<reward>_oidp`, `<reward>_diop`, `<reward>_didp` (image
     first, then prompt), some of the four, or the authors' structs of them; a `[mu, sigma]` cell
-    keeps mu there and sigma in `<reward>_<cell>_sigma`. Null and nan mean missing. The columns
-    `pair_id` (`<model>/<index:04d>`), `index` (the row number), `model` ("unknown") and
-    `dimensions` (none) are made where absent.
+    keeps mu there and sigma in `<reward>_<cell>_sigma`. Two columns `score_original` and
+    `score_distorted` (`rejected_score`, `chosen_score`), also after `<reward>_`, are oidp and didp;
+    so are the cells without a reward's name, which then is "score". One row a score is read too:
+    `long_form.pivoted`. Null and nan mean missing. The columns `pair_id` (`<model>/<index:04d>`),
+    `index` (the row number), `model` ("unknown") and `dimensions` (none) are made where absent.
+    Case and padding of the names do not matter.
 
     Args:
         source: A table file, a run directory, or whatever `load_pairs` takes; images are neither
@@ -290,6 +298,7 @@ def load_scores(
         config: As in `load_pairs`.
         split: As in `load_pairs`.
         revision: As in `load_pairs`.
+        columns: Their column -> ours, e.g. {"base": "oidp"}, for what cannot be guessed.
 
     Raises:
         InputError: The file is absent, of another type or damaged.
@@ -310,7 +319,17 @@ def load_scores(
 
     options = Options(config=config, split=split, streaming=False, revision=revision)
     stored = read_without_images(source, options)
-    return ScoreTable.from_columns(stored.columns, rewards=rewards, label=label, source=stored.name)
+    found = named_columns(stored.columns, columns)
+    return ScoreTable.from_columns(found, rewards=rewards, label=label, source=stored.name)
+
+
+def named_columns(columns: Columns, asked: Mapping[str, str] | None) -> Columns:
+    """The columns under the names that the caller gives; see `authors.named`."""
+    return _renamed(columns, authors.named(columns, asked))
+
+
+def _renamed(columns: Columns, names: Mapping[str, str]) -> Columns:
+    return {names.get(name, name): column for name, column in columns.items()}
 
 
 def _canonical(
@@ -321,15 +340,16 @@ def _canonical(
     Columns of one type are checked and converted whole; only those that mix types, or that are at
     fault, are looked at value by value.
     """
-    renamed = authors.renames(columns) | authors.unpaired_scores(columns)
-    columns, faults = _flattened({renamed.get(n, n): column for n, column in columns.items()})
+    for names in (authors.tidied, authors.renames, authors.unpaired_scores):
+        columns = _renamed(columns, names(columns))
+    columns, faults = _flattened(columns)
+    columns = _renamed(columns, authors.score_renames(columns))
     found = detect_rewards(columns)
     if not found:
-        msg = (
-            f"{source}: no score column among {', '.join(columns)}. "
-            "Call them <reward>_oiop, <reward>_oidp, <reward>_diop, <reward>_didp."
-        )
-        raise SchemaError(msg)
+        from aas_bench.tables.long_form import pivoted
+
+        columns = pivoted(columns, source)
+        found = detect_rewards(columns)
     chosen = _choose(found, rewards)
     dropped = {c for r in found if r not in chosen for c in score_columns(r)}
     dropped |= set(IMAGE_COLUMNS)
@@ -344,6 +364,9 @@ def _canonical(
             faults += bad
     mend = "Mend these cells; leave a missing score empty." if faults else "Mend these cells."
     raise_faults(source, [*in_pairs, *faults], mend)
+    if PROMPT_ORIGINAL in columns and PROMPT_DISTORTED in columns:
+        prompts = (columns[PROMPT_ORIGINAL], columns[PROMPT_DISTORTED])
+        tell_equal_prompts(source, *prompts)
     order = [n for n in PAIR_COLUMNS if n in columns]
     return {n: columns[n] for n in dict.fromkeys([*order, *columns])}, chosen
 
@@ -404,9 +427,10 @@ def _struct_fields(name: str, column: Any) -> Columns:
 
 
 def _holds_lists(column: Any) -> bool:
-    return _may_hold(column, "list") and any(
-        hasattr(v, "__len__") and not isinstance(v, str) for v in values(column)
-    )
+    """Whether a score may be a list or a tensor, also one that is written as text."""
+    if not (_is_text(column) or _may_hold(column, "list")):
+        return False
+    return any("[" in v if isinstance(v, str) else hasattr(v, "__len__") for v in values(column))
 
 
 def _may_hold(column: Any, kind: str) -> bool:
@@ -553,13 +577,8 @@ def _integers(column: Any) -> tuple[NDArray[np.int64], list[str]]:
     whole = _whole_numbers(column)
     if whole is not None:
         return whole, []
-    numbers, faults = _numbers(column, INDEX)
-    whole_number = np.isfinite(numbers) & (numbers == np.floor(numbers)) & (np.abs(numbers) < 2**63)
-    bad = np.flatnonzero(~whole_number)
-    if not faults:
-        faults = [f"row {i}: {INDEX} is not a whole number" for i in bad]
-    numbers[bad] = 0
-    return numbers.astype(np.int64), faults
+    found, faults = _each_row(values(column), authors.read_whole, INDEX, 0)
+    return np.array(found, dtype=np.int64), faults
 
 
 def _numbers(column: Any, name: str) -> tuple[Scores, list[str]]:
@@ -569,27 +588,11 @@ def _numbers(column: Any, name: str) -> tuple[Scores, list[str]]:
     kind = _arrow_type(column)
     if kind is not None and (kinds.is_integer(kind) or kinds.is_floating(kind)):
         column = column.to_numpy()
-    faults = []
     if isinstance(column, np.ndarray) and column.dtype.kind in "iuf":
         numbers = np.array(column, dtype=np.float64)
-    else:
-        rows = values(column)
-        numbers = np.full(len(rows), np.nan)
-        for row, value in enumerate(rows):
-            try:
-                numbers[row] = _number(value)
-            except (TypeError, ValueError):
-                faults.append(f"row {row}: {name} {value!r} is not a number")
-    faults += [f"row {i}: {name} is infinite" for i in np.flatnonzero(np.isinf(numbers))]
-    return numbers, faults
-
-
-def _number(value: Any) -> float:
-    if value is None or (isinstance(value, str) and value.strip().lower() in _NULL_TEXT):
-        return float("nan")
-    if isinstance(value, (bool, np.bool_)):
-        raise TypeError
-    return float(value)
+        return numbers, [f"row {i}: {name}: is infinite" for i in np.flatnonzero(np.isinf(numbers))]
+    found, faults = _each_row(values(column), authors.read_number, name, np.nan)
+    return np.array(found, dtype=np.float64), faults
 
 
 def _refuse_difference(column: str, pair_ids: list[str]) -> None:

@@ -1,5 +1,6 @@
 """What a user mistook is told in one line that names what to type, with exit code 2."""
 
+import json
 import subprocess
 import sys
 
@@ -75,13 +76,23 @@ def test_a_configuration_is_asked_for_by_its_option(run, tmp_path):
     assert "no pair table of a known form" in told(run(*command, "--config", "a"))
 
 
-@pytest.mark.parametrize(("mark", "name"), [(";", "semicolons"), ("\t", "tabs"), ("|", "bars")])
-def test_another_delimiter_is_named(run, tmp_path, mark, name):
+@pytest.mark.parametrize("mark", [";", "\t", "|"])
+def test_another_delimiter_is_read(run, tmp_path, mark):
     header = mark.join(["pair_id", *(f"m_{cell}" for cell in CELLS)])
     (tmp_path / "s.csv").write_text(f"{header}\n{mark.join(['a', '1', '2', '3', '4'])}\n")
+    done = run("analyse", tmp_path / "s.csv", "--json")
+    assert json.loads(done.out)["n_pairs"] == 1
+
+
+def test_columns_that_cannot_be_guessed_are_named(run, tmp_path):
+    (tmp_path / "s.csv").write_text("base,made\n1,2\n3,1\n")
     line = told(run("analyse", tmp_path / "s.csv"))
-    assert f"cells stand between {name}" in line
-    assert line.endswith("Save it with commas.")
+    assert "no score column among base, made" in line
+    assert "--columns" in line
+    done = run("analyse", tmp_path / "s.csv", "--columns", "base=oidp,made=didp", "--json")
+    assert list(json.loads(done.out)["rewards"]) == ["score"]
+    for wrong, said in (("base", "Write THEIRS=OURS"), ("bases=oidp", "Did you mean base?")):
+        assert said in told(run("analyse", tmp_path / "s.csv", "--columns", wrong))
 
 
 def test_faults_of_pairs_do_not_speak_of_scores(run, scores):

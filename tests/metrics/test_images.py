@@ -197,7 +197,7 @@ FAULTS = [
     ({"prompts": None}, "no prompts given.*takes images_original, images_distorted, prompts, ref"),
     ({"references": None}, "no references given"),
     ({"prompts": ["x"]}, "images_original has 7 rows but prompts has 1"),
-    ({"prompts": [3] * N}, "prompts, row 0: int instead of a string. Give one prompt per pair"),
+    ({"prompts": [b"x"] * N}, "prompts, row 0: b'x' is not text. Give one for every pair"),
     ({"images_original": ["gone.png"] * N}, "row 0: .*there is no file 'gone.png'"),
     (
         {"images_original": [b"no image"] * N},

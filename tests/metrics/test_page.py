@@ -120,7 +120,7 @@ FAULTS = [
     (TABLE, {}, "scores of hpsv3, mine. Choose one of them"),
     (TABLE, {"reward": "min"}, "'min'. Did you mean mine"),
     (TABLE, {"reward": "mine", "group": "kinds"}, "'kinds'. Did you mean kind"),
-    (TABLE.replace("5.0,1.0", "5.0,inf"), {"reward": "mine"}, "hpsv3_didp is infinite"),
+    (TABLE.replace("5.0,1.0", "5.0,inf"), {"reward": "mine"}, "hpsv3_didp: is infinite"),
     (TABLE.replace(",label", ",judge"), {"reward": "mine"}, "no references given"),
     ("oiop,didp,label\n1,2,1\n", {}, "score has no oidp. Give the columns oidp, didp"),
 ]

@@ -47,13 +47,22 @@ def test_label_is_the_value_of_more_than_half_of_the_votes(given_votes):
 
 
 @pytest.mark.parametrize(
-    ("vote", "label"), [("distorted", 1), ("Original", 0), ("tie", -1), ("1", 1), (True, 1)]
+    ("vote", "label"),
+    [
+        ("distorted", 1),
+        ("Original", 0),
+        ("tie", -1),
+        ("1", 1),
+        (True, 1),
+        (0.5, -1),
+        ([1, 0, 1], 1),
+    ],
 )
 def test_votes_may_be_names(vote, label):
     assert authors.label_value([vote]) == label
 
 
-@pytest.mark.parametrize("vote", [2, 0.5, "yes", [1], float("inf")])
+@pytest.mark.parametrize("vote", [2, 0.25, "yes", [2], float("inf")])
 def test_other_votes_are_refused(vote):
     with pytest.raises(SchemaError, match="is not 1, 0 or -1"):
         authors.label_value([vote])

@@ -22,7 +22,7 @@ from aas_bench.tables.schema import pair_features
         ({"a": 1}, r"also needs image_original, image_distorted, prompt_distorted; the .* are a\."),
         (
             {"image_distorted": "a.png", "prompt_distorted": "x"},
-            r"nearest form \(pairs\) also needs image_original; the columns",
+            r"nearest form \(pairs\) has image_distorted, .* and also needs image_original;",
         ),
         ({"image": "a.png", "anti_aesthetic_caption": "x"}, "also needs clean_image"),
         ({"happy_image": "a", "sad_image": "b", "prompt": "x"}, "needs angry_image, fearful_image"),

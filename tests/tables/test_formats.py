@@ -21,15 +21,15 @@ def test_what_is_no_table(tmp_path):
     refused(tmp_path / "no.parquet", "there is no such file. Check the path")
     for name, shown in (("a.xlsx", ".xlsx"), ("a", "a file without suffix")):
         (tmp_path / name).touch()
-        refused(tmp_path / name, rf"cannot read '{shown}'. Give .parquet, .jsonl")
+        refused(tmp_path / name, rf"cannot read '{shown}'. Give .parquet, .feather")
 
 
 @pytest.mark.parametrize(
     ("name", "content", "match"),
     [
         ("t.csv", b"a,b\n1\n", "is not readable CSV .*Quote cells"),
-        ("t.csv", "a\nä\n".encode("latin-1"), "the text of 'a' is not UTF-8. Save"),
-        ("t.jsonl", "ä".encode("latin-1"), "cannot be read .*Check the file and its encoding"),
+        ("t.csv", "a\nä\n".encode("latin-1"), "line 2 is not UTF-8. Save it in UTF-8, e.g. iconv"),
+        ("t.jsonl", "ä".encode("latin-1"), "line 1 is not UTF-8. Save it in UTF-8"),
         ("t.json", b"{", "is not JSON .*belongs in a .jsonl file"),
         ("t.parquet", b"PAR1 and then nothing", "is not readable Parquet .*Write it again"),
     ],

@@ -30,5 +30,7 @@ def test_canonical_columns_come_before_all_other_readings():
 
 def test_the_nearest_form_is_the_one_with_the_largest_share_there():
     columns = ["happy_image", "sad_image", "angry_image", "prompt"]
-    with pytest.raises(SchemaError, match=r"^here: .*\(emotions\) also needs fearful_image; the"):
+    with pytest.raises(
+        SchemaError, match=r"^here: .*\(emotions\) has .* and also needs fearful_image; the"
+    ):
         match_form(columns, "here")

@@ -317,5 +317,5 @@ def test_the_authors_samples(real_data, file, n, label):
 
 @pytest.mark.real
 def test_the_authors_single_images_are_no_pairs(real_data):
-    with pytest.raises(SchemaError, match=r"form \(pairs\) also needs image_original"):
+    with pytest.raises(SchemaError, match=r"form \(pairs\) has .* and also needs image_original"):
         load_pairs(real_data / "danceflux" / "outputs.jsonl")

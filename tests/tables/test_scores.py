@@ -289,19 +289,25 @@ def test_columns_give_the_table_that_a_frame_gives(tmp_path):
     ("rows", "match"),
     [
         ([{"a": 1}], "no score column among a. Call them <reward>_oiop"),
-        ([{"oiop": 1}], "no score column among oiop"),
-        ([{"r_oiop": 1}, {"r_oiop": float("inf")}], "row 1: r_oiop is infinite"),
-        ([{"r_oiop": 1}, {"r_oiop": "-Infinity"}], "row 1: r_oiop is infinite"),
-        ([{"r_oiop": 1}, {"r_oiop": "good"}], "row 1: r_oiop 'good' is not a number"),
-        ([{"r_oiop": 1}, {"r_oiop": True}], "row 1: r_oiop True is not a number"),
+        ([{"oiop_x": 1}], "no score column among oiop_x"),
+        ([{"r_oiop": 1}, {"r_oiop": float("inf")}], "row 1: r_oiop: is infinite"),
+        ([{"r_oiop": 1}, {"r_oiop": "-Infinity"}], "row 1: r_oiop: is infinite"),
+        ([{"r_oiop": 1}, {"r_oiop": "good"}], "row 1: r_oiop: 'good' is not a number"),
+        ([{"r_oiop": 1}, {"r_oiop": True}], "row 1: r_oiop: True is not a number"),
         ([{"r_oiop": [1, 2, 3]}], "row 0: r_oiop: a score of 3 numbers"),
         ([{"r_oiop": 1, "label": 2}], "row 0: label: 2 is not 1, 0 or -1"),
-        ([{"r_oiop": 1, "label": 0.5}], "row 0: label: 0.5 is not 1, 0 or -1"),
-        ([{"r_oiop": 1, "index": 1.5}], "row 0: index is not a whole number"),
-        ([{"r_oiop": 1, "index": "x"}], "row 0: index 'x' is not a number"),
-        ([{"r_oiop": 1, "index": 2**63}], "row 0: index is not a whole number"),
-        ([{"r_oiop": 1, "index": 2**64}], "row 0: index is not a whole number"),
-        ([{"r_oiop": 1, "index": i} for i in (1, None)], "row 1: index is not a whole number"),
+        ([{"r_oiop": 1, "label": 0.25}], "row 0: label: 0.25 is not 1, 0 or -1"),
+        ([{"r_oiop": 1, "index": 1.5}], "row 0: index: 1.5 is not a whole number"),
+        ([{"r_oiop": 1, "index": "x"}], "row 0: index: 'x' is not a whole number"),
+        ([{"r_oiop": 1, "index": 2**63}], "row 0: index: 9223372036854775808 does not fit 64 bits"),
+        (
+            [{"r_oiop": 1, "index": 2**64}],
+            "row 0: index: 18446744073709551616 does not fit 64 bits",
+        ),
+        (
+            [{"r_oiop": 1, "index": i} for i in (1, None)],
+            "row 1: index: None is not a whole number",
+        ),
         ([{"r_oiop": 1, "dims": "[1]"}], r"row 0: dimensions: '\[1\]' holds something"),
         ([{"r_oiop": 1, "pair_id": None}], "row 0: pair_id is null"),
         ([{"r_oiop": 1, "pair_id": "x"}] * 3, "pair_id 'x' stands in rows 0 and 1"),
@@ -316,7 +322,9 @@ def test_bad_cells_are_named(tmp_path, rows, match):
 
 def test_all_faults_in_one_message(tmp_path):
     rows = [{"r_oiop": "x", "label": 7, "index": 1}, {"r_oiop": 1e999, "label": 1, "index": 0.5}]
-    parts = "row 1: index .*; row 0: label: 7 .*; row 0: r_oiop 'x' .*; row 1: r_oiop is infinite"
+    parts = (
+        "row 1: index: .*; row 0: label: 7 .*; row 0: r_oiop: 'x' .*; row 1: r_oiop: is infinite"
+    )
     with pytest.raises(SchemaError, match=parts):
         load_scores(write(rows, tmp_path / "t.jsonl"))
 
