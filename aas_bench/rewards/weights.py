@@ -27,6 +27,13 @@ from aas_bench.rewards.fetch import parts_of
 Tensors: TypeAlias = dict[str, torch.Tensor]
 Module = TypeVar("Module", bound=torch.nn.Module)
 
+KINDS: Final = {
+    "missing_keys": "missing",
+    "unexpected_keys": "unexpected",
+    "mismatched_keys": "of another shape",
+}
+"""What transformers calls the ways in which tensors do not fit."""
+
 MOST_MAPPED: Final = 2**26
 """Bytes that are read from a mapped file before it is opened anew."""
 
@@ -271,6 +278,28 @@ def fill(
     return ready
 
 
+def by_library(kind: Any, source: Path | None, *, origin: Path, **settings: Any) -> Any:
+    """A model that transformers fills, in evaluation mode; nothing may be left over or lacking.
+
+    Args:
+        kind: The class whose `from_pretrained` is called.
+        source: A folder, or None where `settings` bring config and tensors.
+        origin: Where the tensors came from, for the message.
+        settings: Passed on.
+
+    Raises:
+        InputError: Names or shapes differ, or transformers cannot read the files.
+    """
+    try:
+        model, told = kind.from_pretrained(source, output_loading_info=True, **settings)
+    except Exception as error:  # the files are foreign, and transformers raises of all kinds
+        reason = " ".join(str(error).split())
+        msg = f"{origin} cannot be read ({type(error).__name__}: {reason:.200}). Download it again."
+        raise InputError(msg) from error
+    _refuse({kind: sorted(map(str, names)) for kind, names in told.items() if names}, origin)
+    return model.eval().requires_grad_(False)
+
+
 def _check(module: torch.nn.Module, state: StateDict, origin: Path) -> None:
     wanted = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
     faults = {
@@ -282,9 +311,14 @@ def _check(module: torch.nn.Module, state: StateDict, origin: Path) -> None:
             if name in state and tuple(state[name].shape) != shape
         ],
     }
+    _refuse(faults, origin)
+
+
+def _refuse(faults: Mapping[str, Sequence[str]], origin: Path) -> None:
     if any(faults.values()):
         told = "; ".join(
-            f"{len(names)} {kind} ({', '.join(names[:3])}{', ...' if len(names) > 3 else ''})"
+            f"{len(names)} {KINDS.get(kind, kind)} "
+            f"({', '.join(names[:3])}{', ...' if len(names) > 3 else ''})"
             for kind, names in faults.items()
             if names
         )

@@ -201,11 +201,6 @@ def written(name, text):
     return lambda folder: (folder / name).write_text(text)
 
 
-def adapter_only(folder):
-    (folder / "model.safetensors").rename(folder / "adapter_model.safetensors")
-    (folder / "adapter_config.json").write_text("{}")
-
-
 def lost_part(folder):
     next(in_parts(folder).glob("model-00001-of-*.safetensors")).unlink()
 
@@ -254,7 +249,6 @@ BROKEN = {
     "not normalised": (edited(PIXELS, do_normalize=False), "asks for a scale of pixel values"),
     "no mean": (edited(PIXELS, image_mean=None), "asks for a mean or deviation"),
     "no settings": (written(PIXELS, "{}"), r"preprocessor_config\.json is missing"),
-    "an adapter": (adapter_only, r"a low-rank adapter, not a whole model\. Merge it first"),
     "a lost part": (lost_part, r"names parts that are not beside it: model-00001-of-"),
     "a tokenizer of noise": (written("tokenizer.json", "noise"), "holds no tokenizer"),
 }

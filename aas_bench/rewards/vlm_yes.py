@@ -26,7 +26,7 @@ from aas_bench.rewards.fetch import obtain_folder
 from aas_bench.rewards.pixels import without_far_ends
 from aas_bench.rewards.prefix import Prefix, continue_from, split
 from aas_bench.rewards.tokens import Ids
-from aas_bench.rewards.weights import torch_dtype
+from aas_bench.rewards.weights import by_library, torch_dtype
 
 BEFORE = "Compare the picture with this description:"
 AFTER = "\nDoes the picture show what the description says? Answer yes or no."
@@ -178,22 +178,18 @@ def load(row: RewardRow, *, device: str, dtype: str, weights: str | Path | None)
         local=weights,
         name=row.name,
     )
-    model, told = AutoModelForImageTextToText.from_pretrained(
+    model = by_library(
+        AutoModelForImageTextToText,
         files.path,
+        origin=files.path,
         dtype=torch_dtype(dtype),
         use_safetensors=True,
         trust_remote_code=False,
-        output_loading_info=True,
         local_files_only=True,
     )
-    faults = {kind: sorted(map(str, names)) for kind, names in told.items() if names}
-    if faults:
-        shown = "; ".join(f"{kind}: {len(n)} ({', '.join(n[:3])})" for kind, n in faults.items())
-        msg = f"{files.path} does not fit the model: {shown}. Give the model's own weights."
-        raise InputError(msg)
     return VqaScore(
         name=row.name,
-        model=model.to(device).eval().requires_grad_(False),
+        model=model.to(device),
         processor=AutoProcessor.from_pretrained(files.path, trust_remote_code=False),
         device=device,
         identity=files.identity,
