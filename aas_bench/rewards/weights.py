@@ -278,13 +278,16 @@ def fill(
     return ready
 
 
-def by_library(kind: Any, source: Path | None, *, origin: Path, **settings: Any) -> Any:
+def by_library(
+    kind: Any, source: Path | None, *, origin: Path, extra: str | None = None, **settings: Any
+) -> Any:
     """A model that transformers fills, in evaluation mode; nothing may be left over or lacking.
 
     Args:
         kind: The class whose `from_pretrained` is called.
         source: A folder, or None where `settings` bring config and tensors.
         origin: Where the tensors came from, for the message.
+        extra: What the names of tensors start with that are for another part; None: there are none.
         settings: Passed on.
 
     Raises:
@@ -296,7 +299,11 @@ def by_library(kind: Any, source: Path | None, *, origin: Path, **settings: Any)
         reason = " ".join(str(error).split())
         msg = f"{origin} cannot be read ({type(error).__name__}: {reason:.200}). Download it again."
         raise InputError(msg) from error
-    _refuse({kind: sorted(map(str, names)) for kind, names in told.items() if names}, origin)
+    faults = {fault: sorted(map(str, names)) for fault, names in told.items() if names}
+    if extra is not None:
+        others = [n for n in faults.pop("unexpected_keys", []) if not n.startswith(extra)]
+        faults |= {"unexpected_keys": others}
+    _refuse(faults, origin)
     return model.eval().requires_grad_(False)
 
 

@@ -266,8 +266,8 @@ def vlm_folder(folder: Path) -> Path:
     return folder
 
 
-def vqascore_row(folder: Path, layout: str) -> RewardModel:
-    return load_row("vqascore", vlm_folder(folder))
+def vlm_yes_row(folder: Path, layout: str) -> RewardModel:
+    return load_row("vlm-yes", vlm_folder(folder))
 
 
 TINY: dict[str, Writer] = {
@@ -283,7 +283,7 @@ TINY: dict[str, Writer] = {
     "hpsv3": hpsv3_row,
     "siglip2": lambda folder, layout: load_row("siglip2", siglip_folder(folder, layout)),
     "laion-aesthetic": aesthetic_row,
-    "vqascore": vqascore_row,
+    "vlm-yes": vlm_yes_row,
 }
 
 GENERIC: dict[str, Callable[[Path, str], Path]] = {
