@@ -138,8 +138,10 @@ class ChatReward(RewardModel):
             raise InputError(msg)
         # models with positions in three axes count an image as fewer steps than it has tokens
         ahead = getattr(self._model.model, "rope_deltas", None)
-        own = self._positions == "own" and ahead is not None
-        return split(cache, [length], [length + (int(ahead.flatten()[0]) if own else 0)])[0]
+        step = length
+        if self._positions == "own" and ahead is not None:
+            step += int(ahead.flatten()[0])
+        return split(cache, [length], [step])[0]
 
     def _plain(self, prompt: str) -> str:
         """The prompt without the names of special tokens, which would break the chat apart."""

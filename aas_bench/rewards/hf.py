@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, cast
 
 import numpy as np
 import torch
@@ -387,11 +387,15 @@ class _NaFlexEncoder(DualEncoder):
             pixels, mask, grid = (
                 torch.stack(part).to(self._device) for part in zip(*images, strict=True)
             )
-            embeddings = self._towers.model.get_image_features(
-                pixel_values=pixels.to(self._towers.dtype),
-                pixel_attention_mask=mask,
-                spatial_shapes=grid,
-            ).pooler_output
+            embeddings = (
+                cast("TransformersTowers", self._towers)
+                .model.get_image_features(
+                    pixel_values=pixels.to(self._towers.dtype),
+                    pixel_attention_mask=mask,
+                    spatial_shapes=grid,
+                )
+                .pooler_output
+            )
             return unit_vectors(embeddings)
 
 

@@ -290,6 +290,25 @@ OFFICIAL: tuple[RewardRow, ...] = (
         paper="arXiv:2506.02095",
     ),
     RewardRow(
+        name="vqascore",
+        load="aas_bench.rewards.vqascore:load",
+        summary="VQAScore: how probable CLIP-FlanT5 finds that the figure shows the prompt.",
+        family="cross",
+        extra="rewards",
+        # no public code pins a commit of this repository
+        weights=Weights(
+            repo="zhiqiulin/clip-flant5-xxl",
+            file="pytorch_model.bin.index.json",
+            size=22_900_000_000,
+        ),
+        prompt_limit=2048,
+        unit="probability of yes and the end",
+        score_range=(0.0, 1.0),
+        dtype="bfloat16",
+        licence="Apache-2.0",
+        paper="arXiv:2404.01291",
+    ),
+    RewardRow(
         name="vlm-yes",
         load="aas_bench.rewards.vlm_yes:load",
         summary="How surely a vision-language model says that the picture shows the prompt.",

@@ -298,7 +298,9 @@ def _network(
     if settings.adapter is not None:
         adapter = adapter_in(_beside(folder, settings.adapter))
         if adapter is None:
-            msg = f"{_beside(folder, settings.adapter)} holds no adapter_config.json. Check adapter:."
+            msg = (
+                f"{_beside(folder, settings.adapter)} holds no adapter_config.json. Check adapter:."
+            )
             raise InputError(msg)
         network, identity["adapter"] = merge(network, adapter), adapter.identity
     width = network.config.get_text_config().hidden_size

@@ -151,7 +151,7 @@ def test_vlm_yes_does_not_let_a_prompt_end_the_chat(tmp_path):
     assert plain == sly
 
 
-@pytest.mark.parametrize("model_type", ["siglip2", "bert", "blip"])
+@pytest.mark.parametrize("model_type", ["dinov2", "bert", "blip"])
 def test_hf_refuses_what_it_cannot_score_with(tmp_path, model_type):
     from aas_bench.errors import InputError
 

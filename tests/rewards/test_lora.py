@@ -134,10 +134,16 @@ def lost_tensors(folder, base):
 
 
 FAULTS = {
-    "a base that is not here": (elsewhere, r"adapter of '/on/another/machine', which is not here\."),
+    "a base that is not here": (
+        elsewhere,
+        r"adapter of '/on/another/machine', which is not here\.",
+    ),
     "no tensor changed": (untrained, r"changes nothing: merged into \d+ layers of .* later step"),
     "other layers": (other_targets, r"does not fit its base .*c_attn.*trained on"),
-    "tensors of other layers": (fewer_targets, r"\d+ tensors stand in only one of them .*merge_and"),
+    "tensors of other layers": (
+        fewer_targets,
+        r"\d+ tensors stand in only one of them .*merge_and",
+    ),
     "tensors lost": (lost_tensors, r"2 tensors stand in only one of them"),
     "no weights": (
         lambda folder, base: (folder / "adapter_model.safetensors").unlink(),

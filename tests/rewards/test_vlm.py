@@ -33,9 +33,7 @@ def qwen2(folder, *, tokens=()):
     special = tokenizer.convert_tokens_to_ids
     torch.manual_seed(0)
     names = ("image_pad", "video_pad", "vision_start", "vision_end")
-    ids = {
-        f"{name.removesuffix('_pad')}_token_id": special(f"<|{name}|>") for name in names
-    }
+    ids = {f"{name.removesuffix('_pad')}_token_id": special(f"<|{name}|>") for name in names}
     model = transformers.Qwen2VLForConditionalGeneration(
         transformers.Qwen2VLConfig(
             text_config={**QWEN_TEXT, "vocab_size": len(tokenizer) + len(tokens)},
@@ -229,8 +227,14 @@ WRONG = {
     "no such head": ({"head": "none.safetensors"}, r"none\.safetensors is no file\."),
     "no such prefix": ({"head_prefix": "reward."}, r"are no head of linear layers \(0: none\)"),
     "one output": ({"output": 1}, r"output: 1, but the head has 1\. Count from 0"),
-    "another width": ({"head": "wide.safetensors"}, r"\(48 to 1\) do not follow on a model of width"),
-    "layers that do not fit": ({"head": "broken.safetensors"}, r"\(32 to 8, 4 to 1\) do not follow"),
+    "another width": (
+        {"head": "wide.safetensors"},
+        r"\(48 to 1\) do not follow on a model of width",
+    ),
+    "layers that do not fit": (
+        {"head": "broken.safetensors"},
+        r"\(32 to 8, 4 to 1\) do not follow",
+    ),
     "a norm in the head": ({"head": "norm.safetensors"}, "are no head of linear layers"),
     "an unknown token": ({"read": "<|Reward|>"}, r"is no token of the base\. Add it under tokens"),
     "a token elsewhere": ({"read": "<|image_pad|>"}, r"does not stand behind \{prompt\}"),
