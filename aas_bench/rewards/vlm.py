@@ -1,4 +1,4 @@
-"""`vlm:SETTINGS.yaml`: a vision-language model with a head of linear layers, told by a few lines."""
+"""`vlm:SETTINGS.yaml`: a vision-language model with a head of linear layers, in a few lines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""VQAScore: how probable CLIP-FlanT5 finds the answer "Yes" to whether a figure shows the prompt."""
+"""VQAScore: how probable CLIP-FlanT5 finds it to say "Yes, this figure shows the prompt"."""
 
 from __future__ import annotations
 

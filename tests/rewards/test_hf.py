@@ -137,6 +137,6 @@ def test_a_broken_head_is_told_in_one_line(tmp_path, spoil):
     told = json.loads((tmp_path / spoil).read_text())
     told["image_processor_type" if spoil.startswith("pre") else "hidden_act"] = "wiggle"
     (tmp_path / spoil).write_text(json.dumps(told))
-    with pytest.raises(InputError, match="wiggle|describes no image processor") as raised:
+    with pytest.raises(InputError, match=r"wiggle|describes no image processor") as raised:
         load_reward(f"hf:{tmp_path}", device="cpu")
     assert "\n" not in str(raised.value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -57,7 +58,7 @@ def qwen2(folder, *, tokens=()):
 def head_of(*sizes, activation=nn.ReLU):
     torch.manual_seed(2)
     layers = []
-    for ends in zip(sizes[:-1], sizes[1:], strict=True):
+    for ends in pairwise(sizes):
         layers += [nn.Linear(*ends), activation()]
     network = nn.Sequential(*layers[:-1])
     spread_out(network)
