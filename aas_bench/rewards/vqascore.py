@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from tokenizers import Tokenizer
 from torch import nn
-from transformers import AutoTokenizer, CLIPVisionConfig, CLIPVisionModel, T5Config
+from transformers import CLIPVisionConfig, CLIPVisionModel, T5Config
 from transformers.models.t5.modeling_t5 import T5Stack
 
 from aas_bench.errors import InputError
@@ -103,6 +104,7 @@ class VqaScore(RewardModel):
     """
 
     batch_size = 8
+    n_placebos = 1
 
     def __init__(
         self,
@@ -232,7 +234,7 @@ def load(
     )
     path = weights_in(files.path, row.weights.file)
     vocabulary = companion(FLAN_T5, local=weights)
-    tokenizer = AutoTokenizer.from_pretrained(str(vocabulary.path.parent), local_files_only=True)
+    tokenizer = Tokenizer.from_file(str(vocabulary.path))
     state = read(path)
     identity = {**files.identity, "tokenizer": vocabulary.identity}
     seen, origin = _vision_side(state), path
@@ -255,7 +257,7 @@ def load(
     fill(model, state, origin=path, ignore=ALIASES, **placed)
 
     def encode(words: str) -> Ids:
-        ids: Ids = tokenizer(words, verbose=False)["input_ids"]
+        ids: Ids = tokenizer.encode(words).ids
         return ids
 
     return VqaScore(
@@ -263,7 +265,7 @@ def load(
         model=model,
         tower=tower,
         encode=encode,
-        words=len(tokenizer),
+        words=tokenizer.get_vocab_size(),
         device=device,
         identity=identity,
     )

@@ -178,3 +178,31 @@ def test_where_adapters_are_not_merged_the_way_is_told(base, tmp_path):
     trained(tmp_path, base)
     with pytest.raises(InputError, match=r"merge_and_unload\(\), then save_pretrained"):
         load_reward(f"image-reward:{tmp_path}", device="cpu")
+
+
+def test_a_base_on_the_hub_is_fetched_at_the_rows_commit_or_its_newest(base, tmp_path, monkeypatch):
+    from aas_bench.rewards import hf, lora
+    from aas_bench.rewards.catalog import REWARDS
+    from aas_bench.rewards.fetch import Obtained
+
+    trained(tmp_path, base)
+    official = REWARDS["pickscore"].weights
+    for named in (official.repo, "some/clip"):
+        told = json.loads((tmp_path / "adapter_config.json").read_text())
+        told["base_model_name_or_path"] = named
+        (tmp_path / "adapter_config.json").write_text(json.dumps(told))
+        weights, local = lora.based_on(lora.adapter_in(tmp_path), official)
+        assert local is None
+        assert (weights.repo, weights.file) == (named, "model.safetensors")
+        assert weights.revision == (official.revision if named == official.repo else None)
+    asked = []
+
+    def fetched(repo, revision, name):
+        asked.append((repo, revision))
+        return Obtained(path=base, identity={"repo": repo, "revision": "abc"})
+
+    monkeypatch.setattr(hf, "_from_hub", fetched)
+    told = load_reward(tmp_path, device="cpu").describe()["weights"]
+    assert asked == [("some/clip", None)]
+    assert told["repo"] == "some/clip"
+    assert "adapter_model.safetensors" in told["adapter"]

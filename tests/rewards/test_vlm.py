@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -288,3 +290,14 @@ def test_a_file_of_something_else_is_told(tmp_path, text, message):
 def test_a_missing_file_is_told(tmp_path):
     with pytest.raises(InputError, match=r"there is no file .*my\.yaml"):
         load_reward(f"vlm:{tmp_path / 'my.yaml'}", device="cpu")
+
+
+def test_the_pages_example_and_table_are_the_settings():
+    from aas_bench.rewards.vlm import Settings
+
+    page = Path(__file__).parents[2] / "docs" / "reward-models.md"
+    text = page.read_text(encoding="utf-8")
+    example = text.partition("```yaml\n")[2].partition("```")[0]
+    Settings.model_validate(yaml.safe_load(example))
+    rows = re.findall(r"^\| `(\w+)` \|", text.partition("| line | says |")[2], re.MULTILINE)
+    assert set(rows[: len(Settings.model_fields)]) == set(Settings.model_fields)
