@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Sequence
+from pathlib import Path
 from threading import Lock
 from typing import Any, Literal, TypeAlias
 
@@ -16,6 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from transformers import AutoProcessor
 from transformers.cache_utils import DynamicLayer
 
 from aas_bench.errors import InputError
@@ -160,11 +162,38 @@ class ChatReward(RewardModel):
         return ids
 
 
-def rendered(processor: Any, *, before_image: str = "", before: str, after: str) -> tuple[str, str]:
+def processor_of(folder: Path, **changed: Any) -> Any:
+    """The processor of images and words that transformers makes of a folder's files.
+
+    Args:
+        folder: Holds its settings and the tokenizer.
+        changed: Settings that are to differ.
+
+    Raises:
+        InputError: There is none, or it does not read both.
+    """
+    try:
+        processor = AutoProcessor.from_pretrained(
+            str(folder), trust_remote_code=False, local_files_only=True, **changed
+        )
+    except Exception as error:  # the files are foreign, and transformers raises of all kinds
+        told = " ".join(str(error).split())
+        msg = f"{folder} holds no processor that can be read ({told:.200}). Copy its files there."
+        raise InputError(msg) from error
+    if getattr(processor, "tokenizer", None) is None or not hasattr(processor, "image_processor"):
+        msg = f"{folder} does not read images and words. Name a vision-language model."
+        raise InputError(msg)
+    return processor
+
+
+def rendered(
+    processor: Any, *, origin: object, before_image: str = "", before: str, after: str
+) -> tuple[str, str]:
     """A user's turn and the opening of the answer in a model's own chat format, cut at the prompt.
 
     Args:
         processor: With a chat template.
+        origin: What asks for it, for the message.
         before_image: Words in front of the image.
         before: Words between the image and the prompt.
         after: Words behind the prompt.
@@ -179,10 +208,11 @@ def rendered(processor: Any, *, before_image: str = "", before: str, after: str)
             [{"role": "user", "content": said}], add_generation_prompt=True, tokenize=False
         )
     except ValueError as error:
-        msg = f"the processor has no chat template ({error!s:.100}). Choose another model."
+        told = " ".join(str(error).split())
+        msg = f"{origin}: the processor has no chat template ({told:.100}). Choose another model."
         raise InputError(msg) from error
     head, here, tail = chat.partition(_HERE)
     if not here:
-        msg = "the chat template drops the question. Choose another model."
+        msg = f"{origin}: the chat template drops the question. Choose another model."
         raise InputError(msg)
     return head, tail

@@ -12,13 +12,13 @@ import torch
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from torch import nn
-from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
+from transformers import AutoConfig, AutoModelForImageTextToText
 
 from aas_bench.errors import InputError
 from aas_bench.files import file_sha256
 from aas_bench.rewards.base import RewardModel
 from aas_bench.rewards.catalog import default_device
-from aas_bench.rewards.chat import ChatReward, rendered
+from aas_bench.rewards.chat import ChatReward, processor_of, rendered
 from aas_bench.rewards.facts import Weights
 from aas_bench.rewards.fetch import USUAL_NAMES, Obtained, obtain, obtain_folder, weights_in
 from aas_bench.rewards.lora import adapter_in, merge
@@ -143,7 +143,7 @@ def load(
     device = device or default_device()
     dtype = dtype or (settings.dtype if device.startswith("cuda") else "float32")
     base = _base(settings, file.parent)
-    processor = _processor(settings, base.path, file)
+    processor = _processor(settings, base.path)
     before, after = _chat(settings, processor, file)
     network, head, identity = _network(settings, base, file, torch_dtype(dtype))
     return HeadReward(
@@ -213,22 +213,12 @@ def _base(settings: Settings, folder: Path) -> Obtained:
     return obtain_folder(named[1], revision=named[2], patterns=patterns, name="vlm")
 
 
-def _processor(settings: Settings, folder: Path, file: Path) -> Any:
+def _processor(settings: Settings, folder: Path) -> Any:
     changed: dict[str, Any] = {}
     if settings.pixels is not None:
         least, most = settings.pixels
         changed = {"size": {"shortest_edge": least, "longest_edge": most}}
-    try:
-        processor = AutoProcessor.from_pretrained(
-            str(folder), trust_remote_code=False, local_files_only=True, **changed
-        )
-    except Exception as error:  # the files are foreign, and transformers raises of all kinds
-        told = " ".join(str(error).split())
-        msg = f"{folder}, the base of {file}, has no processor ({told:.200}). Copy its files there."
-        raise InputError(msg) from error
-    if getattr(processor, "tokenizer", None) is None or not hasattr(processor, "image_processor"):
-        msg = f"{folder}, the base of {file}, does not read images and words. Name another base."
-        raise InputError(msg)
+    processor = processor_of(folder, **changed)
     if settings.tokens:
         processor.tokenizer.add_special_tokens({"additional_special_tokens": list(settings.tokens)})
     return processor
@@ -239,7 +229,9 @@ def _chat(settings: Settings, processor: Any, file: Path) -> tuple[str, str]:
     before_image, _, rest = settings.template.partition(IMAGE)
     before, _, after = rest.partition(PROMPT)
     if settings.chat:
-        head, tail = rendered(processor, before_image=before_image, before=before, after=after)
+        head, tail = rendered(
+            processor, origin=file, before_image=before_image, before=before, after=after
+        )
     else:
         token = getattr(processor, "image_token", None)
         if token is None:
@@ -317,7 +309,11 @@ def _filled(state: StateDict, base: Path, path: Path, common: Mapping[str, Any])
     words = next((t for n, t in state.items() if n.endswith("embed_tokens.weight")), None)
     if words is not None:
         config.get_text_config().vocab_size = words.shape[0]
-    kind = AutoModelForImageTextToText._model_mapping[type(config)]
+    kinds = AutoModelForImageTextToText._model_mapping
+    if type(config) not in kinds:
+        msg = f"{base} is a {config.model_type!r} model, which does not answer about images. "
+        raise InputError(f"{msg}Name a vision-language model under base:.")
+    kind = kinds[type(config)]
     tensors = in_memory(state)
     return by_library(kind, None, origin=path, config=config, state_dict=tensors, **common)
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForImageTextToText, AutoProcessor
+from transformers import AutoModelForImageTextToText
 
 from aas_bench.errors import InputError
-from aas_bench.rewards.chat import ChatReward, rendered
+from aas_bench.rewards.chat import ChatReward, processor_of, rendered
 from aas_bench.rewards.facts import RewardRow
 from aas_bench.rewards.fetch import obtain_folder
 from aas_bench.rewards.weights import by_library, torch_dtype
@@ -33,7 +33,9 @@ class SaysYes(ChatReward):
     """
 
     def __init__(self, **settings: Any) -> None:
-        before, after = rendered(settings["processor"], before=BEFORE, after=AFTER)
+        before, after = rendered(
+            settings["processor"], origin=settings["name"], before=BEFORE, after=AFTER
+        )
         super().__init__(before=before, after=after, **settings)
         spelled = [self._ids(word) for word in YES]
         self._yes = sorted({ids[0] for ids in spelled if len(ids) == 1})
@@ -86,7 +88,7 @@ def load(row: RewardRow, *, device: str, dtype: str, weights: str | Path | None)
     return SaysYes(
         name=row.name,
         model=model.to(device),
-        processor=AutoProcessor.from_pretrained(files.path, trust_remote_code=False),
+        processor=processor_of(files.path),
         device=device,
         identity=files.identity,
     )

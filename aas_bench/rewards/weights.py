@@ -297,7 +297,8 @@ def by_library(
         model, told = kind.from_pretrained(source, output_loading_info=True, **settings)
     except Exception as error:  # the files are foreign, and transformers raises of all kinds
         reason = " ".join(str(error).split())
-        msg = f"{origin} cannot be read ({type(error).__name__}: {reason:.200}). Download it again."
+        told = f"{type(error).__name__}: {reason:.200}"
+        msg = f"{origin} cannot be loaded as {kind.__name__} ({told}). Give all its files."
         raise InputError(msg) from error
     faults = {fault: sorted(map(str, names)) for fault, names in told.items() if names}
     if extra is not None:

@@ -17,7 +17,7 @@ torch = pytest.importorskip("torch")
 import transformers  # noqa: E402
 from safetensors.torch import load_file, save_file  # noqa: E402
 from support import tiny_tokenizers  # noqa: E402
-from support.tiny_models import QWEN_CHAT, spread_out  # noqa: E402
+from support.tiny_models import QWEN_CHAT, clip_folder, spread_out  # noqa: E402
 from support.tiny_shapes import QWEN_TEXT, QWEN_VISION  # noqa: E402
 from torch import nn  # noqa: E402
 
@@ -91,6 +91,67 @@ def hidden_of(model, folder, chat, image, *, at=-1, **inputs):
 def base(tmp_path_factory):
     folder = tmp_path_factory.mktemp("vlm")
     return folder, qwen2(folder)
+
+
+def qwen3(folder):
+    """A tiny Qwen3-VL, whose image features enter several layers."""
+    tokenizer = tiny_tokenizers.qwen()
+    special = tokenizer.convert_tokens_to_ids
+    rope = {"rope_type": "default", "rope_theta": 1e6, "mrope_section": [2, 1, 1]}
+    torch.manual_seed(0)
+    model = transformers.Qwen3VLForConditionalGeneration(
+        transformers.Qwen3VLConfig(
+            text_config={
+                **QWEN_TEXT,
+                "vocab_size": len(tokenizer),
+                "head_dim": 8,
+                "rope_parameters": {**rope, "mrope_interleaved": True},
+            },
+            vision_config={
+                "depth": 2,
+                "hidden_size": 16,
+                "intermediate_size": 32,
+                "num_heads": 2,
+                "out_hidden_size": 32,
+                "num_position_embeddings": 64,
+                "deepstack_visual_indexes": [0],
+            },
+            image_token_id=special("<|image_pad|>"),
+            video_token_id=special("<|video_pad|>"),
+            vision_start_token_id=special("<|vision_start|>"),
+            vision_end_token_id=special("<|vision_end|>"),
+        )
+    )
+    spread_out(model)
+    transformers.Qwen3VLProcessor(
+        image_processor=transformers.Qwen2VLImageProcessor(
+            patch_size=16, size={"shortest_edge": 64 * 64, "longest_edge": 128 * 128}
+        ),
+        tokenizer=tokenizer,
+        video_processor=transformers.Qwen3VLVideoProcessor(),
+        chat_template=QWEN_CHAT,
+    ).save_pretrained(folder)
+    model.eval().save_pretrained(folder)
+    return model
+
+
+def test_another_family_scores_as_its_library_does(tmp_path):
+    theirs = qwen3(tmp_path / "base")
+    head = head_of(32, 1)
+    save_file(head[0].state_dict(), tmp_path / "head.safetensors")
+    settings = {"base": "base", "head": "head.safetensors", "template": TEMPLATE}
+    model = load_reward(write(tmp_path, **settings), device="cpu")
+    expected = expected_of((tmp_path / "base", theirs), head)
+    np.testing.assert_allclose(table(model), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_a_base_that_reads_no_images_or_does_not_chat_is_told(tmp_path):
+    settings = {"base": "base", "head": "head.safetensors", "template": TEMPLATE}
+    clip_folder(tmp_path / "base", "safetensors")
+    with pytest.raises(InputError, match=r"Name a vision-language model|no chat template"):
+        load_reward(write(tmp_path, **settings), device="cpu")
+    with pytest.raises(InputError, match="cannot be loaded as AutoModelForImage"):
+        load_reward(f"vlm-yes:{tmp_path / 'base'}", device="cpu")
 
 
 def expected_of(base, head, output=0):
