@@ -233,9 +233,12 @@ def load(
         name=row.name,
     )
     path = weights_in(files.path, row.weights.file)
+    state = read(path)
+    if "shared.weight" not in state:
+        msg = f"{path} has no shared.weight, so no T5 in it. Give a checkpoint of CLIP-FlanT5."
+        raise InputError(msg)
     vocabulary = companion(FLAN_T5, local=weights)
     tokenizer = Tokenizer.from_file(str(vocabulary.path))
-    state = read(path)
     identity = {**files.identity, "tokenizer": vocabulary.identity}
     seen, origin = _vision_side(state), path
     if not seen:  # the tower is CLIP's own, so that a checkpoint may do without it
@@ -243,9 +246,6 @@ def load(
         seen, origin = read(of_clip.path), of_clip.path
         seen = {name: tensor for name, tensor in seen.items() if name.startswith("vision_model.")}
         identity["clip"] = of_clip.identity
-    if "shared.weight" not in state:
-        msg = f"{path} has no shared.weight, so no T5 in it. Give a checkpoint of CLIP-FlanT5."
-        raise InputError(msg)
     text = T5Config(**architecture["text_config"], vocab_size=state["shared.weight"].shape[0])
     with unfilled():
         tower = CLIPVisionModel(CLIPVisionConfig(**architecture["vision_config"]))

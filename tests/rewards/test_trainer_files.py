@@ -271,10 +271,16 @@ def test_the_whole_state_is_still_checked_by_name(checkpoint):
         load_reward(checkpoint, device="cpu")
 
 
-@pytest.mark.parametrize("spec", ["vqascore:.", "vqascore:./empty"])
+@pytest.mark.parametrize("spec", ["vlm-yes:.", "vlm-yes:./empty"])
 def test_what_a_library_raises_while_loading_is_one_line(tmp_path, monkeypatch, spec):
     clip_folder(tmp_path, "safetensors")
     (tmp_path / "empty").mkdir()
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(InputError, match=r"^vqascore could not be loaded \(ValueError: [^\n]*$"):
+    told = r"^[^\n]*cannot be loaded as AutoModelForImageTextToText \(ValueError: [^\n]*$"
+    with pytest.raises(InputError, match=told):
         load_reward(spec, device="cpu")
+
+
+def test_a_checkpoint_of_something_else_is_no_vqascore(checkpoint):
+    with pytest.raises(InputError, match=r"has no shared\.weight, so no T5 in it\. Give a check"):
+        load_reward(f"vqascore:{checkpoint}", device="cpu")
