@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from pathlib import Path
+from tokenize import TokenError
 from types import ModuleType
 from typing import Any, TypeAlias
 
@@ -193,7 +194,7 @@ def _source_hash(function: Any) -> dict[str, Any]:
     written = function if hasattr(function, "__qualname__") else type(function)
     try:
         source = inspect.getsource(written)
-    except (OSError, TypeError):
+    except (OSError, TypeError, SyntaxError, TokenError):  # the file is not what was compiled
         return {}
     return {"source_sha256": hashlib.sha256(source.encode()).hexdigest()}
 

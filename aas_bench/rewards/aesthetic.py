@@ -1,8 +1,8 @@
-"""LAION's aesthetic predictor: what the picture alone is worth, whatever was asked for."""
+"""Aesthetic predictors: what the picture alone is worth, whatever was asked for."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -11,28 +11,41 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import nn
-from transformers import CLIPConfig, CLIPVisionModelWithProjection
+from transformers import (
+    CLIPConfig,
+    CLIPVisionModelWithProjection,
+    SiglipVisionConfig,
+    SiglipVisionModel,
+)
 
-from aas_bench.rewards.base import RewardModel, Scores
+from aas_bench.rewards.base import CPU_BATCH, RewardModel, Scores
 from aas_bench.rewards.clip import CLIP_L, OPENAI_PIXELS
 from aas_bench.rewards.facts import RewardRow
 from aas_bench.rewards.fetch import companion, obtain
-from aas_bench.rewards.official import CLIP_L_WEIGHTS
-from aas_bench.rewards.pixels import ImageTransform
+from aas_bench.rewards.official import CLIP_L_WEIGHTS, SIGLIP_WEIGHTS
+from aas_bench.rewards.pixels import HALF, ImageTransform, LibraryTransform
 from aas_bench.rewards.weights import fill, read, renamed, torch_dtype, unfilled
 
+SO400M: dict[str, Any] = {
+    "hidden_size": 1152,
+    "intermediate_size": 4304,
+    "num_hidden_layers": 27,
+    "num_attention_heads": 16,
+    "image_size": 384,
+    "patch_size": 14,
+}
 TEXT_SIDE = (r"text_model\..*", r"text_projection\..*", r"logit_scale", r".*\.position_ids")
 
 
-class LaionAesthetic(RewardModel):
-    """score = head(unit vector of the CLIP image embedding); prompts are not read.
+class ImageOnly(RewardModel):
+    """A score of the picture alone; prompts are not read.
 
     Args:
         name: The name of its scores.
-        tower: CLIP's vision tower with its projection.
-        head: The regression head, in float32.
+        network: Pixels (n, 3, size, size) -> scores (n,).
+        dtype: Of the pixels that the network reads.
         transform: How images become pixels.
-        device: Where both are.
+        device: Where the network is.
         identity: Of the weights, for the description.
     """
 
@@ -43,28 +56,28 @@ class LaionAesthetic(RewardModel):
         self,
         *,
         name: str,
-        tower: Any,
-        head: Any,
-        transform: ImageTransform,
+        network: Callable[[torch.Tensor], torch.Tensor],
+        dtype: torch.dtype,
+        transform: ImageTransform | LibraryTransform,
         device: str,
         identity: dict[str, Any],
     ) -> None:
         self.name = name
-        self._tower, self._head, self._transform = tower, head, transform
+        self._network, self._dtype, self._transform = network, dtype, transform
         self._device, self._identity = device, identity
-        self._dtype = next(tower.parameters()).dtype
+        if torch.device(device).type == "cpu":
+            self.batch_size = CPU_BATCH
 
     def preprocess(self, image: Image.Image) -> torch.Tensor:
         """Pixel tensor (3, size, size), float32, on the CPU."""
-        return self._transform(image)
+        pixels: torch.Tensor = self._transform(image)
+        return pixels
 
     def encode_images(self, images: Sequence[torch.Tensor]) -> Sequence[float]:
         """The score of each image."""
         with torch.inference_mode():
             pixels = torch.stack(list(images)).to(self._device, self._dtype)
-            embeddings = self._tower(pixel_values=pixels).image_embeds.float()
-            unit = torch.nn.functional.normalize(embeddings, dim=-1)
-            scores: list[float] = self._head(unit)[:, 0].double().tolist()
+            scores: list[float] = self._network(pixels).double().tolist()
         return scores
 
     def encode_prompts(self, prompts: Sequence[str]) -> Sequence[None]:
@@ -76,14 +89,29 @@ class LaionAesthetic(RewardModel):
         return np.array(images, dtype=np.float64)
 
     def describe(self) -> dict[str, Any]:
-        """Weights, number format and image processing."""
+        """Weights, number format and image processing; that prompts are not read."""
         return {
             "name": self.name,
             "weights": self._identity,
             "dtype": str(self._dtype).removeprefix("torch."),
             "device": torch.device(self._device).type,
             "image": self._transform.describe(),
+            "text": "not read",
         }
+
+
+class _TowerAndHead(nn.Module):  # type: ignore[misc]  # torch is untyped to mypy here
+    """A head in float32 on the unit vector of an image embedding."""
+
+    def __init__(self, tower: Any, embedding: str, head: nn.Module) -> None:
+        super().__init__()
+        self.tower, self._embedding, self.head = tower, embedding, head
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        embeddings = getattr(self.tower(pixel_values=pixels), self._embedding).float()
+        unit = torch.nn.functional.normalize(embeddings, dim=-1)
+        score: torch.Tensor = self.head(unit)[:, 0]
+        return score
 
 
 def load(
@@ -93,7 +121,7 @@ def load(
     dtype: str,
     weights: str | Path | None,
     architecture: Mapping[str, Any] = CLIP_L,
-) -> LaionAesthetic:
+) -> ImageOnly:
     """Version 2 of the predictor, as the authors' script applies it.
 
     Args:
@@ -121,14 +149,65 @@ def load(
     )
     state = renamed(read(of_head.path), {r"layers\.": ""})
     fill(head, state, origin=of_head.path, device=device, dtype=torch.float32)
-    return LaionAesthetic(
+    return ImageOnly(
         name=row.name,
-        tower=tower,
-        head=head,
+        network=_TowerAndHead(tower, "image_embeds", head),
+        dtype=torch_dtype(dtype),
         transform=OPENAI_PIXELS,
         device=device,
         identity={**of_head.identity, "clip": of_clip.identity},
     )
+
+
+def load_v2_5(
+    row: RewardRow,
+    *,
+    device: str,
+    dtype: str,
+    weights: str | Path | None,
+    architecture: Mapping[str, Any] = SO400M,
+) -> ImageOnly:
+    """Aesthetic Predictor v2.5: SigLIP's pooled image embedding through an affine head.
+
+    Args:
+        row: The row of the catalogue; its weights are the head's.
+        device: Where it runs.
+        dtype: Of the vision tower.
+        weights: Local file of the head, or a folder (with SigLIP's `model.safetensors` beside it,
+            or that comes from the Hub); None: the official ones.
+        architecture: Of the vision tower, in the words of transformers' SiglipVisionConfig.
+    """
+    of_head = obtain(row.weights, local=weights, name=row.name)
+    of_siglip = companion(SIGLIP_WEIGHTS, local=weights)
+    config = SiglipVisionConfig(**architecture)
+    with unfilled():
+        tower = SiglipVisionModel(config)
+        head = linear_layers((config.hidden_size, 1024, 128, 64, 16, 1), between=nn.Identity)
+    state = {
+        name: tensor for name, tensor in read(of_siglip.path).items() if name.startswith("vision_")
+    }
+    wanted = set(tower.state_dict())
+    if not wanted & state.keys():  # newer releases leave the prefix out
+        state = renamed(state, {r"vision_model\.": ""})
+    fill(tower, state, origin=of_siglip.path, device=device, dtype=torch_dtype(dtype))
+    named = renamed(read(of_head.path), {r"(layers\.)?scoring_head\.": ""})
+    fill(head, named, origin=of_head.path, device=device, dtype=torch.float32)
+    return ImageOnly(
+        name=row.name,
+        network=_TowerAndHead(tower, "pooler_output", head),
+        dtype=torch_dtype(dtype),
+        transform=ImageTransform(size=config.image_size, fit="squash", mean=HALF, std=HALF),
+        device=device,
+        identity={**of_head.identity, "siglip": of_siglip.identity},
+    )
+
+
+def linear_layers(sizes: Sequence[int], *, between: Callable[[], nn.Module]) -> nn.Sequential:
+    """Linear layers numbered 0, 2, 4, ... with something between each two."""
+    layers: list[nn.Module] = []
+    for ends in pairwise(sizes):
+        layers += [nn.Linear(*ends), between()]
+    return nn.Sequential(*layers[:-1])
 
 
 def regression_head(width: int) -> Any:

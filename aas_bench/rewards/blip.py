@@ -1,11 +1,11 @@
-"""ImageReward and BLIP image-text matching: a text encoder that reads the image."""
+"""ImageReward, CycleReward and BLIP's image-text matching: a text encoder reads the image."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from PIL import Image
 from torch import nn
 from transformers import BlipConfig, BlipForImageTextRetrieval, BlipTextModel, BlipVisionModel
 
-from aas_bench.rewards.aesthetic import regression_head
+from aas_bench.rewards.aesthetic import linear_layers, regression_head
 from aas_bench.rewards.base import CPU_BATCH, RewardModel, Scores
 from aas_bench.rewards.facts import RewardRow, Weights
 from aas_bench.rewards.fetch import Obtained, companion, obtain
@@ -180,12 +180,24 @@ class ImageReward(BlipReward):
         return (self._model.head(first)[:, 0].float() - IMAGE_REWARD_MEAN) / IMAGE_REWARD_STD
 
 
-class _ImageRewardModel(nn.Module):  # type: ignore[misc]  # torch is untyped to mypy here
-    def __init__(self, config: BlipConfig) -> None:
+class CycleReward(BlipReward):
+    """The bare output of a regression head with activations."""
+
+    def link(self, first: torch.Tensor) -> torch.Tensor:
+        """The head, unscaled."""
+        output: torch.Tensor = self._model.head(first)[:, 0].float()
+        return output
+
+
+Headed = TypeVar("Headed", bound=BlipReward)
+
+
+class _HeadedModel(nn.Module):  # type: ignore[misc]  # torch is untyped to mypy here
+    def __init__(self, config: BlipConfig, head: Callable[[int], nn.Module]) -> None:
         super().__init__()
         self.vision_model = BlipVisionModel(config.vision_config)
         self.text_encoder = BlipTextModel(config.text_config, add_pooling_layer=False)
-        self.head = regression_head(config.text_config.hidden_size)
+        self.head = head(config.text_config.hidden_size)
 
 
 def load_image_reward(
@@ -206,10 +218,42 @@ def load_image_reward(
             None: the official ones.
         architecture: Sizes in the words of transformers' BlipConfig.
     """
+    return _with_head(ImageReward, regression_head, 35, row, device, dtype, weights, architecture)
+
+
+def load_cycle_reward(
+    row: RewardRow,
+    *,
+    device: str,
+    dtype: str,
+    weights: str | Path | None,
+    architecture: Mapping[str, Any] = IMAGE_REWARD,
+) -> CycleReward:
+    """CycleReward (Bahng et al., ICCV 2025): ImageReward's network, another head, 128 tokens.
+
+    Arguments as `load_image_reward`.
+    """
+    return _with_head(CycleReward, _gelu_head, 128, row, device, dtype, weights, architecture)
+
+
+def _gelu_head(width: int) -> nn.Module:
+    return linear_layers((width, 1024, 128, 64, 16, 1), between=nn.GELU)
+
+
+def _with_head(
+    kind: type[Headed],
+    head: Callable[[int], nn.Module],
+    limit: int,
+    row: RewardRow,
+    device: str,
+    dtype: str,
+    weights: str | Path | None,
+    architecture: Mapping[str, Any],
+) -> Headed:
     found = obtain(row.weights, local=weights, name=row.name)
     config = BlipConfig(**architecture)
     with unfilled():
-        model = _ImageRewardModel(config)
+        model = _HeadedModel(config, head)
     fill(
         model,
         renamed(read(found.path), IMAGE_REWARD_NAMES),
@@ -219,10 +263,10 @@ def load_image_reward(
         ignore=IMAGE_REWARD_UNUSED,
     )
     vocabulary = companion(BERT_VOCABULARY, local=weights)
-    return ImageReward(
+    return kind(
         name=row.name,
         model=model,
-        tokens=bert_tokens(vocabulary.path, limit=35),
+        tokens=bert_tokens(vocabulary.path, limit=limit),
         transform=ImageTransform(size=config.vision_config.image_size, fit="crop"),
         device=device,
         identity={**found.identity, "vocabulary": vocabulary.identity},

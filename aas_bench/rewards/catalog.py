@@ -138,6 +138,12 @@ PREFIXES: Registry[RewardPrefix] = Registry(
             extra="rewards",
         ),
         RewardPrefix(
+            name="vlm",
+            load="aas_bench.rewards.vlm:load",
+            form="vlm:SETTINGS.yaml, a vision-language model with a head, e.g. vlm:./my.yaml",
+            extra="rewards",
+        ),
+        RewardPrefix(
             name="contrastive",
             load="aas_bench.rewards.contrastive:load",
             form="contrastive:SPEC@STRENGTH, e.g. contrastive:hpsv2.1@0.8",

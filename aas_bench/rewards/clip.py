@@ -12,6 +12,7 @@ from transformers import CLIPConfig, CLIPModel
 from aas_bench.rewards.dual import DualEncoder, OpenClipTowers, TransformersTowers
 from aas_bench.rewards.facts import RewardRow
 from aas_bench.rewards.fetch import obtain
+from aas_bench.rewards.lora import adapter_in, based_on, merge
 from aas_bench.rewards.pixels import ImageTransform
 from aas_bench.rewards.tokens import clip_tokens, open_clip_tokens
 from aas_bench.rewards.weights import fill, read, torch_dtype, unfilled
@@ -178,7 +179,9 @@ def _with_transformers(
     weights: str | Path | None,
     architecture: Mapping[str, Any],
 ) -> DualEncoder:
-    found = obtain(row.weights, local=weights, name=row.name)
+    adapter = adapter_in(weights)
+    official, local = based_on(adapter, row.weights) if adapter else (row.weights, weights)
+    found = obtain(official, local=local, name=row.name)
     with unfilled():
         model = CLIPModel(CLIPConfig(**architecture))
     fill(
@@ -189,6 +192,8 @@ def _with_transformers(
         dtype=torch_dtype(dtype),
         ignore=(r".*\.position_ids",),
     )
+    if adapter:
+        model = merge(model, adapter)
     return DualEncoder(
         name=row.name,
         towers=TransformersTowers(model),
@@ -196,5 +201,5 @@ def _with_transformers(
         transform=TRANSFORMERS_PIXELS,
         unit="logit",
         device=device,
-        identity=found.identity,
+        identity=found.identity | (adapter.identity if adapter else {}),
     )

@@ -161,13 +161,13 @@ class DualEncoder(RewardModel):
         """Unit vectors (width,), float32."""
         with torch.inference_mode():
             pixels = torch.stack(list(images)).to(self._device, self._towers.dtype)
-            return _unit_vectors(self._towers.image(pixels))
+            return unit_vectors(self._towers.image(pixels))
 
     def encode_prompts(self, prompts: Sequence[str]) -> Sequence[Embedding]:
         """Unit vectors (width,), float32."""
         rows = [self._tokens.cut(prompt) for prompt in prompts]
         with torch.inference_mode():
-            return _unit_vectors(self._towers.text(*self._tokens.padded(rows, self._device)))
+            return unit_vectors(self._towers.text(*self._tokens.padded(rows, self._device)))
 
     def combine(self, images: Sequence[Embedding], prompts: Sequence[Embedding]) -> Scores:
         """Scaled inner products in float64."""
@@ -200,7 +200,8 @@ class DualEncoder(RewardModel):
         }
 
 
-def _unit_vectors(embeddings: torch.Tensor) -> list[Embedding]:
+def unit_vectors(embeddings: torch.Tensor) -> list[Embedding]:
+    """Each row scaled to length 1, as float32 on the CPU."""
     unit = torch.nn.functional.normalize(embeddings.float(), dim=-1)
     return list(unit.cpu().numpy())
 

@@ -20,6 +20,7 @@ USUAL_NAMES: Final = (
     "pytorch_model.bin",
     f"pytorch_model.bin{INDEX_SUFFIX}",
 )
+ADAPTER_CONFIG: Final = "adapter_config.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,10 +76,10 @@ def weights_in(path: Path, official: str) -> Path:
     for usual in (Path(official).name, *USUAL_NAMES):
         if (path / usual).is_file():
             return path / usual
-    if (path / "adapter_config.json").is_file():
+    if (path / ADAPTER_CONFIG).is_file():
         msg = (
-            f"{path} holds a low-rank adapter, not a whole model. Merge it first: "
-            f"peft's merge_and_unload(), then save_pretrained(FOLDER)."
+            f"{path} holds a low-rank adapter, which is merged for hf:, pickscore, clip-l and "
+            f"vlm:. Merge it first: peft's merge_and_unload(), then save_pretrained(FOLDER)."
         )
         raise InputError(msg)
     found = [p for p in sorted(path.glob("*")) if p.suffix in WEIGHTS_SUFFIXES]

@@ -1,30 +1,59 @@
-"""`hf:REPO`: a repository on the Hub whose config.json names an architecture that scores pairs."""
+"""`hf:REPO`: a folder or repository whose config.json names an architecture that scores pairs."""
 
 from __future__ import annotations
 
 import glob
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, cast
 
 import numpy as np
-from transformers import BlipConfig, CLIPConfig, CLIPModel, SiglipConfig, SiglipModel
+import torch
+from PIL import Image
+from transformers import (
+    AutoConfig,
+    AutoImageProcessor,
+    AutoModelForImageClassification,
+    BlipConfig,
+    CLIPConfig,
+    CLIPModel,
+    Siglip2Config,
+    Siglip2Model,
+    SiglipConfig,
+    SiglipModel,
+)
 
 from aas_bench.errors import InputError
+from aas_bench.rewards.aesthetic import ImageOnly
 from aas_bench.rewards.base import RewardModel
 from aas_bench.rewards.blip import match_model
 from aas_bench.rewards.catalog import default_device
-from aas_bench.rewards.dual import DualEncoder, TransformersTowers
+from aas_bench.rewards.dual import DualEncoder, Embedding, TransformersTowers, unit_vectors
 from aas_bench.rewards.facts import RewardRow
 from aas_bench.rewards.fetch import Obtained, obtain_folder, parts_of, read_json, weights_in
-from aas_bench.rewards.pixels import Fit, ImageTransform, Triple
+from aas_bench.rewards.lora import Adapter, adapter_in, merge
+from aas_bench.rewards.pixels import (
+    Fit,
+    ImageTransform,
+    LibraryTransform,
+    Triple,
+    without_far_ends,
+)
 from aas_bench.rewards.spelling import is_local, local
 from aas_bench.rewards.tokens import folder_tokens
-from aas_bench.rewards.weights import fill, read, torch_dtype, unfilled
+from aas_bench.rewards.weights import (
+    by_library,
+    fill,
+    in_memory,
+    read,
+    torch_dtype,
+    unfilled,
+)
 
 SMALL_FILES = ("*.json", "*.txt", "*.model")
-SAFE_FILES = ("model.safetensors", "model-*-of-*.safetensors")
+SAFE_FILES = ("model.safetensors", "model-*-of-*.safetensors", "adapter_model.safetensors")
 OLD_FILES = ("pytorch_model.bin", "pytorch_model-*-of-*.bin")
 RESCALED = 1 / 255
 STEPS = ("do_resize", "do_rescale", "do_normalize")
@@ -43,6 +72,12 @@ class _Request:
     device: str
     dtype: str
     lower: bool
+    adapter: Adapter | None
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What identifies the files, as JSON values."""
+        return self.files.identity | (self.adapter.identity if self.adapter else {})
 
 
 def load(
@@ -58,7 +93,7 @@ def load(
         weights: A local folder with the repository's files; None: as `argument` says.
 
     Raises:
-        InputError: The architecture is none of CLIP, SigLIP and BLIP image-text matching.
+        InputError: The architecture is none that scores pairs or pictures by itself.
         BackendError: The files could not be downloaded.
     """
     if weights is None and is_local(argument):
@@ -122,13 +157,9 @@ def from_repository(
         lower: Whether prompts are lower-cased first.
     """
     short = name.partition(":")[0]
-    if weights is None:
-        files = _from_hub(repo, revision, short)
-        path = weights_in(files.path, SAFE_FILES[0])
-    else:
-        files, path = _from_folder(Path(weights).expanduser(), short)
+    files, path, adapter = _found(repo, revision, weights, short)
     config = read_json(files.path / "config.json")
-    family = _family(config, files.path if weights else repo)
+    family = _family(config, files.path if weights or adapter else repo)
     return family(
         _Request(
             name=name,
@@ -138,20 +169,49 @@ def from_repository(
             device=device,
             dtype=dtype,
             lower=lower,
+            adapter=adapter,
         )
     )
 
 
+def _found(
+    repo: str, revision: str | None, weights: str | Path | None, name: str
+) -> tuple[Obtained, Path, Adapter | None]:
+    """The files of a model, its weights among them, and the adapter that was asked for."""
+    if weights is None:
+        files = _from_hub(repo, revision, name)
+        adapter = adapter_in(files.path)
+        if adapter is None:
+            return files, weights_in(files.path, SAFE_FILES[0]), None
+    else:
+        adapter = adapter_in(weights)
+        if adapter is None:
+            return *_from_folder(Path(weights).expanduser(), name), None
+    if isinstance(adapter.base, Path):
+        return *_from_folder(adapter.base, name), adapter
+    files = _from_hub(adapter.base, None, name)
+    return files, weights_in(files.path, SAFE_FILES[0]), adapter
+
+
 def _family(config: dict[str, Any], origin: object) -> Callable[[_Request], RewardModel]:
     model_type, architectures = config.get("model_type"), config.get("architectures")
-    if not isinstance(architectures, list):
+    if not (isinstance(architectures, list) and architectures):
         architectures = ["?"]
+    if str(architectures[0]).endswith(CLASSIFICATION):
+        return _classifier
     family = FAMILIES.get(str(model_type))
     if family is None or (model_type == "blip" and architectures != [BLIP_MATCHING]):
+        reads_images = "vision_config" in config or str(architectures[0]).endswith(CHAT)
+        nearest = (
+            f"For how surely it says yes write vlm-yes:{origin}, for a head of your own "
+            f"vlm:SETTINGS.yaml."
+            if reads_images and model_type != "blip"
+            else "Wrap it in a function and name it module:factory."
+        )
         msg = (
             f"{origin} is a {model_type!r} model ({', '.join(map(str, architectures))}), which "
-            f"hf: cannot score with: it knows clip, siglip and {BLIP_MATCHING}. "
-            f"Wrap it in a function and name it module:factory."
+            f"hf: cannot score with: it knows clip, siglip, siglip2, {BLIP_MATCHING} and "
+            f"{CLASSIFICATION} of one output. {nearest}"
         )
         raise InputError(msg)
     return family
@@ -240,9 +300,15 @@ def _side(size: Any) -> int | None:
     return first if isinstance(first, int) and all(side == first for side in others) else None
 
 
-def _dual(request: _Request, model: Any, *, to_limit: bool) -> DualEncoder:
+def _dual(
+    request: _Request,
+    model: Any,
+    *,
+    to_limit: bool,
+    transform: LibraryTransform | None = None,
+    kind: type[DualEncoder] = DualEncoder,
+) -> DualEncoder:
     folder = request.files.path
-    transform = _transform(folder, size=model.config.vision_config.image_size)
     tokens = folder_tokens(
         folder,
         limit=model.config.text_config.max_position_embeddings,
@@ -257,14 +323,16 @@ def _dual(request: _Request, model: Any, *, to_limit: bool) -> DualEncoder:
         dtype=torch_dtype(request.dtype),
         ignore=(r".*\.position_ids",),
     )
-    dual = DualEncoder(
+    if request.adapter is not None:
+        model = merge(model, request.adapter)
+    dual = kind(
         name=request.name,
         towers=TransformersTowers(model),
         tokens=tokens,
-        transform=transform,
+        transform=transform or _transform(folder, size=model.config.vision_config.image_size),
         unit="logit",
         device=request.device,
-        identity=request.files.identity,
+        identity=request.identity,
     )
     _refuse_deaf(dual, folder)
     return dual
@@ -306,8 +374,112 @@ def _siglip(request: _Request) -> RewardModel:
     return _dual(request, model, to_limit=True)
 
 
+class _NaFlexEncoder(DualEncoder):
+    """SigLIP 2 on images in their own proportions: patches, their mask and their grid."""
+
+    def preprocess(self, image: Image.Image) -> Any:
+        """Padded patches (most, 3 * side * side), mask (most,) and grid (2,)."""
+        return self._transform(without_far_ends(image))
+
+    def encode_images(self, images: Sequence[Any]) -> Sequence[Embedding]:
+        """Unit vectors (width,), float32."""
+        with torch.inference_mode():
+            pixels, mask, grid = (
+                torch.stack(part).to(self._device) for part in zip(*images, strict=True)
+            )
+            embeddings = (
+                cast("TransformersTowers", self._towers)
+                .model.get_image_features(
+                    pixel_values=pixels.to(self._towers.dtype),
+                    pixel_attention_mask=mask,
+                    spatial_shapes=grid,
+                )
+                .pooler_output
+            )
+            return unit_vectors(embeddings)
+
+
+def _siglip2(request: _Request) -> RewardModel:
+    model = _built(request, lambda: Siglip2Model(Siglip2Config.from_dict(request.config)))
+    processor = _image_processor(request.files.path)
+
+    def transform(image: Image.Image) -> Any:
+        made = processor(image, return_tensors="pt")
+        parts = ("pixel_values", "pixel_attention_mask", "spatial_shapes")
+        return tuple(made[part][0] for part in parts)
+
+    settings = {"patch_size": processor.patch_size, "max_num_patches": processor.max_num_patches}
+    library = LibraryTransform(function=transform, settings=_described(processor) | settings)
+    # it was trained on rows padded to the limit and pools at the last of them
+    return _dual(request, model, to_limit=True, transform=library, kind=_NaFlexEncoder)
+
+
+def _classifier(request: _Request) -> RewardModel:
+    """A head on a vision tower, of one output: its logit."""
+    config = _built(request, lambda: AutoConfig.for_model(**request.config))
+    if config.num_labels != 1:
+        labels = [str(config.id2label[i]) for i in range(min(config.num_labels, 3))]
+        msg = (
+            f"{request.files.path} has {config.num_labels} outputs ({', '.join(labels)}, ...), and "
+            f"which of them is the score is not known. Save it with num_labels=1, or name a "
+            f"function that returns one output: module:factory."
+        )
+        raise InputError(msg)
+    kind = type(_built(request, lambda: AutoModelForImageClassification.from_config(config)))
+    processor = _image_processor(request.files.path)
+    dtype = torch_dtype(request.dtype)
+    # files keep older names of the layers, which transformers knows to translate
+    network = by_library(
+        kind,
+        None,
+        origin=request.weights,
+        config=config,
+        state_dict=in_memory(read(request.weights)),
+        dtype=dtype,
+    ).to(request.device)
+    if request.adapter is not None:
+        network = merge(network, request.adapter)
+    return ImageOnly(
+        name=request.name,
+        network=lambda pixels: network(pixel_values=pixels).logits[:, 0].float(),
+        dtype=dtype,
+        transform=LibraryTransform(
+            function=lambda image: processor(without_far_ends(image), return_tensors="pt")[
+                "pixel_values"
+            ][0],
+            settings=_described(processor),
+        ),
+        device=request.device,
+        identity=request.identity,
+    )
+
+
+def _image_processor(folder: Path) -> Any:
+    """The image processor that transformers makes of a folder's settings, working with Pillow."""
+    file, _ = _image_settings(folder)
+    try:
+        return AutoImageProcessor.from_pretrained(
+            str(folder), backend="pil", trust_remote_code=False, local_files_only=True
+        )
+    except Exception as error:  # the settings are foreign, and transformers raises of all kinds
+        told = " ".join(str(error).split())
+        msg = f"{file} describes no image processor ({told:.200}). Save it with the model."
+        raise InputError(msg) from error
+
+
+def _described(processor: Any) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads(processor.to_json_string())
+    return {"library": "transformers", **told}
+
+
 def _blip(request: _Request) -> RewardModel:
-    folder, identity = request.files.path, request.files.identity
+    folder, identity = request.files.path, request.identity
+    if request.adapter is not None:
+        msg = (
+            f"{request.adapter.folder} is a low-rank adapter of a BLIP model, which hf: does not "
+            f"merge. Merge it first: merge_and_unload(), then save_pretrained(FOLDER)."
+        )
+        raise InputError(msg)
     names = ("vocab.txt", "tokenizer.json")
     vocabulary = next((folder / name for name in names if (folder / name).is_file()), None)
     if vocabulary is None:
@@ -325,8 +497,10 @@ def _blip(request: _Request) -> RewardModel:
 
 
 BLIP_MATCHING = "BlipForImageTextRetrieval"
+CLASSIFICATION, CHAT = "ForImageClassification", "ForConditionalGeneration"
 FAMILIES: dict[str, Callable[[_Request], RewardModel]] = {
     "clip": _clip,
     "siglip": _siglip,
+    "siglip2": _siglip2,
     "blip": _blip,
 }

@@ -14,6 +14,12 @@ CLIP_L_WEIGHTS = Weights(
     file="model.safetensors",
     size=1_710_000_000,
 )
+SIGLIP_WEIGHTS = Weights(
+    repo="google/siglip-so400m-patch14-384",
+    revision="9fdffc58afc957d1a03a25b10dba0329ab15c2a3",
+    file="model.safetensors",
+    size=3_510_000_000,
+)
 
 OFFICIAL: tuple[RewardRow, ...] = (
     RewardRow(
@@ -252,9 +258,67 @@ OFFICIAL: tuple[RewardRow, ...] = (
         paper="https://github.com/christophschuhmann/improved-aesthetic-predictor",
     ),
     RewardRow(
+        name="aesthetic-v2.5",
+        load="aas_bench.rewards.aesthetic:load_v2_5",
+        summary="Aesthetic Predictor v2.5: SigLIP and a linear head; never reads the prompt.",
+        family="image-only",
+        extra="rewards",
+        weights=Weights(
+            repo=None,
+            file="aesthetic_predictor_v2_5.pth",
+            page="https://github.com/discus0434/aesthetic-predictor-v2-5",
+        ),
+        unit="rating, about 1 to 10",
+        scale="rating",
+        difference="points of a rating from 1 to 10, by regression",
+        dtype="bfloat16",
+        licence="AGPL-3.0",
+        paper="https://github.com/discus0434/aesthetic-predictor-v2-5",
+    ),
+    RewardRow(
+        name="cycle-reward",
+        load="aas_bench.rewards.blip:load_cycle_reward",
+        summary="CycleReward, combined: BLIP-L tuned on how well image and text give each other.",
+        family="cross",
+        extra="rewards",
+        weights=Weights(
+            repo=None,
+            file="CycleReward-Combo.pth",
+            page="https://github.com/hjbahng/cyclereward/releases/tag/v1.0.0",
+        ),
+        prompt_limit=128,
+        unit="output of the head, without bounds",
+        scale="log-odds",
+        difference="log-odds of being preferred to another image under one prompt, by training on "
+        "preferences (arXiv:2506.02095)",
+        licence="MIT",
+        paper="arXiv:2506.02095",
+    ),
+    RewardRow(
         name="vqascore",
         load="aas_bench.rewards.vqascore:load",
-        summary="Asks a vision-language model whether the picture matches the prompt.",
+        summary="VQAScore: how probable CLIP-FlanT5 finds that the figure shows the prompt.",
+        family="cross",
+        extra="rewards",
+        # no public code pins a commit of this repository
+        weights=Weights(
+            repo="zhiqiulin/clip-flant5-xxl",
+            file="pytorch_model.bin.index.json",
+            size=22_900_000_000,
+        ),
+        prompt_limit=2048,
+        unit="probability of yes and the end",
+        scale="probability",
+        difference="none on the scale itself: analysed as log-odds of yes (arXiv:2404.01291)",
+        score_range=(0.0, 1.0),
+        dtype="bfloat16",
+        licence="Apache-2.0",
+        paper="arXiv:2404.01291",
+    ),
+    RewardRow(
+        name="vlm-yes",
+        load="aas_bench.rewards.vlm_yes:load",
+        summary="How surely a vision-language model says that the picture shows the prompt.",
         family="cross",
         extra="rewards",
         weights=Weights(

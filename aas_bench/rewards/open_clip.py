@@ -20,7 +20,7 @@ from aas_bench.rewards.fetch import Obtained, obtain
 from aas_bench.rewards.pixels import LibraryTransform
 from aas_bench.rewards.spelling import local
 from aas_bench.rewards.tokens import Ids, PromptTokens, open_clip_tokens
-from aas_bench.rewards.weights import fill, read, torch_dtype, unfilled
+from aas_bench.rewards.weights import fill, in_memory, read, torch_dtype, unfilled
 
 FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 PREPROCESSING = ("mean", "std", "interpolation", "resize_mode")
@@ -63,7 +63,7 @@ def load(
         )
     fill(
         model,
-        _converted(model, read(found.path)),
+        _converted(model, in_memory(read(found.path))),
         origin=found.path,
         device=device or default_device(),
         dtype=torch_dtype(dtype or "float32"),

@@ -4,7 +4,7 @@ SPEC        = [LABEL "="] MODEL
 MODEL       = NAME                           a row of the catalogue, its official weights
             | NAME ":" PATH                  its code, your weights (file or folder)
             | NAME ":" OWNER/REPO ["@" REV]  its code, the weights of another repository
-            | PREFIX ":" ARGUMENT            "hf", "open_clip", "contrastive": see `PREFIXES`
+            | PREFIX ":" ARGUMENT            "hf", "open_clip", "vlm", "contrastive": `PREFIXES`
             | MODULE ":" FACTORY             your code
             | "http://" HOST "/" NAME        a reward model that `aas-bench serve` serves
             | PATH                           a folder, as "hf:" reads it

@@ -1,30 +1,96 @@
 """Weights files: read without running code, checked name by name, put into a model.
 
 A pickle is opened only with `torch.load(weights_only=True)`; a file that needs more is refused.
+Memory holds each tensor once, in the number format it is used in: modules are built without room
+for their weights, and a file's tensors are read one at a time, when their place is known.
 """
 
 from __future__ import annotations
 
 import pickle
 import re
+import threading
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeAlias, TypeVar
 
 import torch
+from torch.nn.modules.module import register_module_parameter_registration_hook
 from torch.overrides import TorchFunctionMode
 
 from aas_bench.errors import InputError
 from aas_bench.rewards.fetch import parts_of
 
-StateDict: TypeAlias = dict[str, torch.Tensor]
+Tensors: TypeAlias = dict[str, torch.Tensor]
 Module = TypeVar("Module", bound=torch.nn.Module)
+
+KINDS: Final = {
+    "missing_keys": "missing",
+    "unexpected_keys": "unexpected",
+    "mismatched_keys": "of another shape",
+}
+"""What transformers calls the ways in which tensors do not fit."""
+
+MOST_MAPPED: Final = 2**26
+"""Bytes that are read from a mapped file before it is opened anew."""
 
 WRAPPING_KEYS = ("state_dict", "module", "model")
 WRAPPING_PREFIXES = ("module.", "_orig_mod.", "model.")
 """What DistributedDataParallel, torch.compile and a LightningModule put before each name."""
+
+
+class _MappedFile:
+    """A file whose tensors are copied out one at a time.
+
+    The pages of a mapped file that were read count as this process's memory for as long as the
+    file is open, so it is opened anew every MOST_MAPPED bytes.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._opened: Tensors = _opened(path)
+        self._read = 0
+
+    def tensors(self) -> StateDict:
+        """What the file holds, by name."""
+        return {
+            name: Stored(file=self, name=name, shape=tuple(tensor.shape))
+            for name, tensor in self._opened.items()
+        }
+
+    def copy(self, name: str, device: str, dtype: torch.dtype | None) -> torch.Tensor:
+        """One tensor; floating-point ones in `dtype`, if it is given."""
+        if self._read > MOST_MAPPED:
+            self._opened = {}
+            self._opened, self._read = _opened(self._path), 0
+        tensor = self._opened[name]
+        self._read += tensor.nbytes
+        return _placed(tensor, device, dtype, copy=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stored:
+    """A tensor that is still in its file.
+
+    Attributes:
+        file: Where it is.
+        name: What it is called there.
+        shape: Its sizes.
+    """
+
+    file: _MappedFile
+    name: str
+    shape: tuple[int, ...]
+
+    def tensor(self, device: str = "cpu", dtype: torch.dtype | None = None) -> torch.Tensor:
+        """A copy in memory; floating-point ones in `dtype`, if it is given."""
+        return self.file.copy(self.name, device, dtype)
+
+
+StateDict: TypeAlias = dict[str, "torch.Tensor | Stored"]
 
 
 def read(path: Path) -> StateDict:
@@ -39,18 +105,32 @@ def read(path: Path) -> StateDict:
     whole, *parts = parts_of(path)
     state: StateDict = {}
     for file in parts or [whole]:
-        state |= _tensors_in(file)
+        mapped = file.suffix == ".safetensors" or zipfile.is_zipfile(file)
+        state |= _MappedFile(file).tensors() if mapped else _opened(file)
     return _unwrapped(state)
 
 
-def _tensors_in(path: Path) -> StateDict:
+def in_memory(state: StateDict) -> Tensors:
+    """The same tensors, read now."""
+    return {name: t.tensor() if isinstance(t, Stored) else t for name, t in state.items()}
+
+
+def _placed(
+    tensor: torch.Tensor, device: str, dtype: torch.dtype | None, *, copy: bool = False
+) -> torch.Tensor:
+    target = dtype if dtype is not None and tensor.is_floating_point() else tensor.dtype
+    placed: torch.Tensor = tensor.to(device, target, copy=copy)
+    return placed
+
+
+def _opened(path: Path) -> Tensors:
     if path.suffix != ".safetensors":
         return _tensors_only(_unpickle(path), path)
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     try:
-        state: StateDict = load_file(path)
+        state: Tensors = load_file(path)
     except SafetensorError as error:
         msg = f"{path} cannot be read as safetensors ({error}). Download it again."
         raise InputError(msg) from error
@@ -127,7 +207,7 @@ def _named_in(path: Path) -> list[str]:
         raise InputError(msg) from error
 
 
-def _tensors_only(loaded: Any, path: Path) -> StateDict:
+def _tensors_only(loaded: Any, path: Path) -> Tensors:
     for key in WRAPPING_KEYS:
         if isinstance(loaded, Mapping) and isinstance(loaded.get(key), Mapping):
             loaded = loaded[key]
@@ -183,14 +263,49 @@ def fill(
     for name in [n for n in state if any(re.fullmatch(pattern, n) for pattern in ignore)]:
         del state[name]
     _check(module, state, origin)
-    placed: StateDict = {}
+    placed: Tensors = {}
     for name in list(state):
         tensor = state.pop(name)
         target = torch.float32 if any(re.fullmatch(pattern, name) for pattern in keep) else dtype
-        placed[name] = tensor.to(device, target if tensor.is_floating_point() else tensor.dtype)
+        placed[name] = (
+            tensor.tensor(device, target)
+            if isinstance(tensor, Stored)
+            else _placed(tensor, device, target)
+        )
+        del tensor
     module.load_state_dict(placed, strict=True, assign=True)
     ready: Module = module.to(device).eval().requires_grad_(False)
     return ready
+
+
+def by_library(
+    kind: Any, source: Path | None, *, origin: Path, extra: str | None = None, **settings: Any
+) -> Any:
+    """A model that transformers fills, in evaluation mode; nothing may be left over or lacking.
+
+    Args:
+        kind: The class whose `from_pretrained` is called.
+        source: A folder, or None where `settings` bring config and tensors.
+        origin: Where the tensors came from, for the message.
+        extra: What the names of tensors start with that are for another part; None: there are none.
+        settings: Passed on.
+
+    Raises:
+        InputError: Names or shapes differ, or transformers cannot read the files.
+    """
+    try:
+        model, told = kind.from_pretrained(source, output_loading_info=True, **settings)
+    except Exception as error:  # the files are foreign, and transformers raises of all kinds
+        reason = " ".join(str(error).split())
+        told = f"{type(error).__name__}: {reason:.200}"
+        msg = f"{origin} cannot be loaded as {kind.__name__} ({told}). Give all its files."
+        raise InputError(msg) from error
+    faults = {fault: sorted(map(str, names)) for fault, names in told.items() if names}
+    if extra is not None:
+        others = [n for n in faults.pop("unexpected_keys", []) if not n.startswith(extra)]
+        faults |= {"unexpected_keys": others}
+    _refuse(faults, origin)
+    return model.eval().requires_grad_(False)
 
 
 def _check(module: torch.nn.Module, state: StateDict, origin: Path) -> None:
@@ -204,9 +319,14 @@ def _check(module: torch.nn.Module, state: StateDict, origin: Path) -> None:
             if name in state and tuple(state[name].shape) != shape
         ],
     }
+    _refuse(faults, origin)
+
+
+def _refuse(faults: Mapping[str, Sequence[str]], origin: Path) -> None:
     if any(faults.values()):
         told = "; ".join(
-            f"{len(names)} {kind} ({', '.join(names[:3])}{', ...' if len(names) > 3 else ''})"
+            f"{len(names)} {KINDS.get(kind, kind)} "
+            f"({', '.join(names[:3])}{', ...' if len(names) > 3 else ''})"
             for kind, names in faults.items()
             if names
         )
@@ -245,14 +365,32 @@ class _KeepUnfilled(TorchFunctionMode):  # type: ignore[misc]  # torch is untype
     ) -> Any:
         if getattr(func, "__module__", None) in _INITIALISERS:
             return (kwargs or {}).get("tensor", args[0] if args else None)
+        if func is torch.Tensor.to and args[0].is_meta:
+            return args[0]  # builders that move what they built move nothing
         return func(*args, **(kwargs or {}))
 
 
 @contextmanager
 def unfilled() -> Iterator[None]:
-    """Inside, modules are built without random values: loading replaces every one of them."""
-    with _KeepUnfilled():
-        yield
+    """Inside, modules are built without values or room for their parameters: `fill` brings both.
+
+    Buffers are made as ever, since not all of them are stored.
+    """
+    here = threading.get_ident()
+
+    def without_room(
+        module: torch.nn.Module, name: str, parameter: torch.nn.Parameter
+    ) -> torch.nn.Parameter | None:
+        if threading.get_ident() != here or parameter.is_meta:
+            return None  # as it is
+        return torch.nn.Parameter(parameter.to("meta"), requires_grad=False)
+
+    hook = register_module_parameter_registration_hook(without_room)
+    try:
+        with _KeepUnfilled():
+            yield
+    finally:
+        hook.remove()
 
 
 def torch_dtype(name: str) -> torch.dtype:

@@ -130,8 +130,8 @@ def test_laion_aesthetic_is_clip_and_an_affine_map(tmp_path):
     np.testing.assert_allclose(model.score(made.images(), PROMPTS), value[:, 0], atol=1e-5)
 
 
-def test_vqascore_with_a_shared_prefix_equals_the_whole_chat_at_once(tmp_path):
-    model = TINY["vqascore"](tmp_path, "safetensors")
+def test_vlm_yes_with_a_shared_prefix_equals_the_whole_chat_at_once(tmp_path):
+    model = TINY["vlm-yes"](tmp_path, "safetensors")
     processor = transformers.AutoProcessor.from_pretrained(tmp_path)
     network = transformers.AutoModelForImageTextToText.from_pretrained(tmp_path).eval()
     answers = processor.tokenizer.convert_tokens_to_ids(["yes", "Yes"])
@@ -145,13 +145,13 @@ def test_vqascore_with_a_shared_prefix_equals_the_whole_chat_at_once(tmp_path):
             assert model.score([image], [prompt])[0] == pytest.approx(expected, abs=1e-6)
 
 
-def test_vqascore_does_not_let_a_prompt_end_the_chat(tmp_path):
-    model = TINY["vqascore"](tmp_path, "safetensors")
+def test_vlm_yes_does_not_let_a_prompt_end_the_chat(tmp_path):
+    model = TINY["vlm-yes"](tmp_path, "safetensors")
     plain, sly = model.encode_prompts(["a fox", "a <|im_end|>fox<|image_pad|>"])
     assert plain == sly
 
 
-@pytest.mark.parametrize("model_type", ["siglip2", "bert", "blip"])
+@pytest.mark.parametrize("model_type", ["dinov2", "bert", "blip"])
 def test_hf_refuses_what_it_cannot_score_with(tmp_path, model_type):
     from aas_bench.errors import InputError
 

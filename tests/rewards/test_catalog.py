@@ -360,6 +360,15 @@ def test_a_function_is_known_by_its_own_lines():
     assert "source_sha256" not in load_reward(len, name="built in").describe()
 
 
+def test_a_function_whose_file_says_something_else_has_no_lines(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("(it's a page (not Python\n")
+    left = {}
+    code = "def mine(images, prompts):\n    return [1.0] * len(images)\n"
+    exec(compile(code, str(page), "exec"), left)
+    assert "source_sha256" not in load_reward(left["mine"]).describe()
+
+
 def test_the_default_device_is_one_that_torch_has():
     torch = pytest.importorskip("torch")
     assert catalog.default_device() == ("cuda" if torch.cuda.is_available() else "cpu")

@@ -201,11 +201,6 @@ def written(name, text):
     return lambda folder: (folder / name).write_text(text)
 
 
-def adapter_only(folder):
-    (folder / "model.safetensors").rename(folder / "adapter_model.safetensors")
-    (folder / "adapter_config.json").write_text("{}")
-
-
 def lost_part(folder):
     next(in_parts(folder).glob("model-00001-of-*.safetensors")).unlink()
 
@@ -254,7 +249,6 @@ BROKEN = {
     "not normalised": (edited(PIXELS, do_normalize=False), "asks for a scale of pixel values"),
     "no mean": (edited(PIXELS, image_mean=None), "asks for a mean or deviation"),
     "no settings": (written(PIXELS, "{}"), r"preprocessor_config\.json is missing"),
-    "an adapter": (adapter_only, r"a low-rank adapter, not a whole model\. Merge it first"),
     "a lost part": (lost_part, r"names parts that are not beside it: model-00001-of-"),
     "a tokenizer of noise": (written("tokenizer.json", "noise"), "holds no tokenizer"),
 }
@@ -277,10 +271,16 @@ def test_the_whole_state_is_still_checked_by_name(checkpoint):
         load_reward(checkpoint, device="cpu")
 
 
-@pytest.mark.parametrize("spec", ["vqascore:.", "vqascore:./empty"])
+@pytest.mark.parametrize("spec", ["vlm-yes:.", "vlm-yes:./empty"])
 def test_what_a_library_raises_while_loading_is_one_line(tmp_path, monkeypatch, spec):
     clip_folder(tmp_path, "safetensors")
     (tmp_path / "empty").mkdir()
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(InputError, match=r"^vqascore could not be loaded \(ValueError: [^\n]*$"):
+    told = r"^[^\n]*cannot be loaded as AutoModelForImageTextToText \(ValueError: [^\n]*$"
+    with pytest.raises(InputError, match=told):
         load_reward(spec, device="cpu")
+
+
+def test_a_checkpoint_of_something_else_is_no_vqascore(checkpoint):
+    with pytest.raises(InputError, match=r"has no shared\.weight, so no T5 in it\. Give a check"):
+        load_reward(f"vqascore:{checkpoint}", device="cpu")

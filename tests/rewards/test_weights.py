@@ -6,6 +6,7 @@ import json
 import os
 import pickle
 import sys
+import threading
 import types
 
 import pytest
@@ -225,3 +226,47 @@ def test_a_damaged_index_is_told(tmp_path, text):
         InputError, match=r"index\.json (is no JSON|holds a list|names no parts).*ave"
     ):
         w.read(index)
+
+
+class WithBuffer(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.scale = torch.nn.Parameter(torch.ones(3))
+        self.tied = self.scale
+        self.register_buffer("steps", torch.arange(4), persistent=False)
+
+
+def test_inside_unfilled_parameters_take_no_room_and_buffers_are_whole():
+    elsewhere = []
+    with w.unfilled():
+        module = WithBuffer()
+        other = threading.Thread(target=lambda: elsewhere.append(torch.nn.Linear(2, 2)))
+        other.start()
+        other.join()
+        assert module.to("cpu", torch.float16) is module
+    assert module.scale.is_meta
+    assert module.tied is module.scale
+    assert module.steps.tolist() == [0, 1, 2, 3]
+    assert not elsewhere[0].weight.is_meta
+    assert not torch.nn.Linear(2, 2).weight.is_meta
+    state = {"scale": torch.arange(3), "tied": torch.arange(3)}
+    ready = w.fill(module, state, origin="", device="cpu", dtype=torch.float32)
+    assert ready.scale.tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "model.pt"])
+def test_a_file_is_read_a_tensor_at_a_time_and_let_go_between(tmp_path, monkeypatch, name):
+    state = {f"{i}.weight": torch.randn(3, 5) for i in range(4)}
+    save_file(state, tmp_path / name) if name.endswith("s") else torch.save(state, tmp_path / name)
+    opened, open_one = [], w._opened
+    monkeypatch.setattr(w, "_opened", lambda path: opened.append(path) or open_one(path))
+    monkeypatch.setattr(w, "MOST_MAPPED", 0)
+    read = w.read(tmp_path / name)
+    assert all(isinstance(tensor, w.Stored) for tensor in read.values())
+    assert len(opened) == 1
+    module = torch.nn.Sequential(*(torch.nn.Linear(5, 3, bias=False) for _ in range(4)))
+    w.fill(module, read, origin=tmp_path, device="cpu", dtype=torch.bfloat16)
+    assert len(opened) == 4  # the first tensor came from the first opening
+    assert read == {}
+    for key, tensor in module.state_dict().items():
+        assert torch.equal(tensor, state[key].bfloat16())

@@ -15,7 +15,7 @@ from aas_bench.rewards.facts import RewardRow
 PAGE = Path(__file__).parents[2] / "docs" / "reward-models.md"
 START, END = "<!-- table: start -->", "<!-- table: end -->"
 
-# hpsv2.0 is the same code and shape as hpsv2.1; HPSv3's golden has the real classes at tiny sizes
+# hpsv2.0 is the same code and shape as hpsv2.1; some goldens have the real classes at tiny sizes
 GOLDEN_OF = {"hpsv2.0": "hpsv2.1", "hpsv3": "hpsv3-tiny"}
 NO_GOLDEN = "no golden; equals its library on a tiny model"
 
@@ -25,7 +25,9 @@ def parity(name: str) -> str:
     if not (FOLDER / f"{stored}.json").is_file():
         return NO_GOLDEN
     facts = golden(stored)
-    note = f" ({stored})" if stored != name else ""
+    tiny = ["at tiny sizes"] if "config" in facts and facts["parameters"] < 1e8 else []
+    noted = [*([stored] if stored != name else []), *tiny]
+    note = f" ({', '.join(noted)})" if noted else ""
     return f"{facts['largest_difference']:.1e} of {facts['tolerance']:.0e} allowed{note}"
 
 
@@ -41,7 +43,8 @@ def source(row: RewardRow) -> str:
     if weights.repo is None:
         return f"`{weights.file}`, linked at {weights.page}"
     size = f"{weights.size / 1e9:.2f} GB" if weights.size > 1e8 else f"{weights.size / 1e6:.1f} MB"
-    return f"`{weights.repo}` @ `{weights.revision[:7]}`: `{weights.file}`, {size}"
+    pinned = f"@ `{weights.revision[:7]}`" if weights.revision else "(newest commit)"
+    return f"`{weights.repo}` {pinned}: `{weights.file}`, {size}"
 
 
 def table() -> str:

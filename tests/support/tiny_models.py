@@ -149,6 +149,52 @@ def aesthetic_row(folder: Path, layout: str) -> RewardModel:
     return load_row("laion-aesthetic", path, architecture=CLIP)
 
 
+def golden_tensors(name: str) -> dict:
+    """The made-up tensors of a golden that lists its names; tables kept twice are there once."""
+    shapes = made.golden(name)["names"].items()
+    return tensors((n, tuple(shape)) for n, shape in shapes if "embed_tokens" not in n)
+
+
+def aesthetic_v2_5_row(folder: Path, layout: str) -> RewardModel:
+    state = golden_tensors("aesthetic-v2.5")
+    head = {n: t for n, t in state.items() if n.startswith("layers.")}
+    tower = {n: t for n, t in state.items() if n not in head}
+    save_file(tower | {"logit_scale": torch.ones(1)}, folder / "model.safetensors")
+    published = {n.removeprefix("layers."): t for n, t in head.items()}
+    path = write(published, folder, "aesthetic_predictor_v2_5.pth", layout, key=None)
+    config = made.golden("aesthetic-v2.5")["config"]
+    return load_row("aesthetic-v2.5", path, architecture=config)
+
+
+def cycle_reward_row(folder: Path, layout: str) -> RewardModel:
+    write_vocabulary(folder / "vocab.txt")
+    state = golden_tensors("cycle-reward")
+    if layout == "official":
+        state["blip.text_encoder.embeddings.position_ids"] = torch.arange(512)[None]
+    path = write(state, folder, "CycleReward-Combo.pth", layout, key=None)
+    told = made.golden("cycle-reward")["config"]
+    width = {"encoder_hidden_size": told["vision"]["hidden_size"]}
+    vision = {**told["vision"], "intermediate_size": 256, "layer_norm_eps": 1e-6}
+    names = ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
+    text = {name: told["text"][name] for name in (*names, "vocab_size")} | width
+    return load_row(
+        "cycle-reward", path, architecture={"text_config": text, "vision_config": vision}
+    )
+
+
+def vqascore_row(folder: Path, layout: str) -> RewardModel:
+    tiny_tokenizers.t5().save_pretrained(folder)
+    state = golden_tensors("vqascore")
+    if layout == "official":  # its file keeps the table of words several times
+        for place in ("embed_tokens", "encoder.embed_tokens", "decoder.embed_tokens"):
+            state[f"{place}.weight"] = state["shared.weight"]
+    name = "pytorch_model.bin" if layout == "official" else "model.bin"
+    write(state, folder, name, layout, key=None)
+    told = made.golden("vqascore")["config"]
+    architecture = {"text_config": told["text"], "vision_config": told["vision"]}
+    return load_row("vqascore", folder, architecture=architecture)
+
+
 def siglip_folder(folder: Path, layout: str) -> Path:
     from transformers import Siglip2Tokenizer, SiglipConfig, SiglipImageProcessor, SiglipModel
 
@@ -266,8 +312,8 @@ def vlm_folder(folder: Path) -> Path:
     return folder
 
 
-def vqascore_row(folder: Path, layout: str) -> RewardModel:
-    return load_row("vqascore", vlm_folder(folder))
+def vlm_yes_row(folder: Path, layout: str) -> RewardModel:
+    return load_row("vlm-yes", vlm_folder(folder))
 
 
 TINY: dict[str, Writer] = {
@@ -283,7 +329,10 @@ TINY: dict[str, Writer] = {
     "hpsv3": hpsv3_row,
     "siglip2": lambda folder, layout: load_row("siglip2", siglip_folder(folder, layout)),
     "laion-aesthetic": aesthetic_row,
+    "aesthetic-v2.5": aesthetic_v2_5_row,
+    "cycle-reward": cycle_reward_row,
     "vqascore": vqascore_row,
+    "vlm-yes": vlm_yes_row,
 }
 
 GENERIC: dict[str, Callable[[Path, str], Path]] = {
