@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from aas_bench.errors import UnknownNameError
 from aas_bench.metric.install import NAMES
-from aas_bench.metric.override_metric import OverrideMetric
-from aas_bench.metric.preference_metric import PreferenceMetric
+from aas_bench.metric.override_metric import OverrideRows
+from aas_bench.metric.preference_metric import PreferenceRows
 
 
 class _InMemory:
@@ -43,13 +43,13 @@ class _InMemory:
         return result
 
 
-class Preference(PreferenceMetric, _InMemory):
+class Preference(PreferenceRows, _InMemory):
     """`aas_preference`."""
 
     name = "aas_preference"
 
 
-class Override(OverrideMetric, _InMemory):
+class Override(OverrideRows, _InMemory):
     """`aas_override`."""
 
     name = "aas_override"

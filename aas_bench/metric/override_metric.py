@@ -84,7 +84,7 @@ class Measured(Override):
     tied: Estimate
 
 
-class OverrideMetric(CheckedInputs):
+class OverrideRows(CheckedInputs):
     """The override analysis of a reward model, with intervals over clusters.
 
     Attributes:

@@ -71,7 +71,7 @@ class Measured(Preference):
     tied: Estimate
 
 
-class PreferenceMetric(CheckedInputs):
+class PreferenceRows(CheckedInputs):
     """Preference accuracy of a reward model, with intervals over clusters.
 
     Attributes:

@@ -4,7 +4,7 @@ import datasets
 import evaluate
 
 from aas_bench.errors import UnknownNameError
-from aas_bench.metric.override_metric import OverrideMetric
+from aas_bench.metric.override_metric import OverrideRows
 
 _CITATION = """
 @inproceedings{guo2026universal,
@@ -32,7 +32,7 @@ _FEATURES = {
 }
 
 
-class AasOverride(OverrideMetric, evaluate.Metric):
+class AasOverride(OverrideRows, evaluate.Metric):
     """The override analysis of a reward model, with intervals over clusters."""
 
     def _info(self) -> evaluate.MetricInfo:
@@ -40,9 +40,9 @@ class AasOverride(OverrideMetric, evaluate.Metric):
             hint = f"The configurations are {' and '.join(_FEATURES)}."
             raise UnknownNameError("configuration", self.config_name, _FEATURES, hint=hint)
         return evaluate.MetricInfo(
-            description=OverrideMetric.description,
+            description=OverrideRows.description,
             citation=_CITATION,
-            inputs_description=OverrideMetric.inputs_description,
+            inputs_description=OverrideRows.inputs_description,
             features=_FEATURES[self.config_name],
             homepage="https://arxiv.org/abs/2512.11883",
             license="Apache-2.0",

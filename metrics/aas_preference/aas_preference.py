@@ -4,7 +4,7 @@ import datasets
 import evaluate
 
 from aas_bench.errors import UnknownNameError
-from aas_bench.metric.preference_metric import PreferenceMetric
+from aas_bench.metric.preference_metric import PreferenceRows
 
 _CITATION = """
 @inproceedings{guo2026universal,
@@ -32,7 +32,7 @@ _FEATURES = {
 }
 
 
-class AasPreference(PreferenceMetric, evaluate.Metric):
+class AasPreference(PreferenceRows, evaluate.Metric):
     """Preference accuracy of a reward model, with intervals over clusters."""
 
     def _info(self) -> evaluate.MetricInfo:
@@ -40,9 +40,9 @@ class AasPreference(PreferenceMetric, evaluate.Metric):
             hint = f"The configurations are {' and '.join(_FEATURES)}."
             raise UnknownNameError("configuration", self.config_name, _FEATURES, hint=hint)
         return evaluate.MetricInfo(
-            description=PreferenceMetric.description,
+            description=PreferenceRows.description,
             citation=_CITATION,
-            inputs_description=PreferenceMetric.inputs_description,
+            inputs_description=PreferenceRows.inputs_description,
             features=_FEATURES[self.config_name],
             homepage="https://arxiv.org/abs/2512.11883",
             license="Apache-2.0",
