@@ -12,7 +12,8 @@ from aas_bench.board.submit import answer
 from aas_bench.bodies import BoundedBodies
 from aas_bench.errors import InputError
 from aas_bench.pages.live import html, load_gradio, look
-from aas_bench.pages.render import SCRIPT
+from aas_bench.pages.render import SCRIPT, render
+from aas_bench.records.address import send_to
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -90,10 +91,8 @@ def build_blocks(site: Site) -> Any:
 def _submit() -> None:
     import gradio as gr
 
-    html(
-        '<p class="lede">A submission is one YAML file. It is checked here exactly as the runner '
-        "checks it; nothing that it names is opened, fetched or run.</p>"
-    )
+    where = "It is checked below exactly as the runner checks it; nothing in it is fetched or run."
+    html(render("board/ways.html.j2", address=send_to(), where=where))
     with gr.Row():
         with gr.Column(min_width=320):
             text = gr.Textbox(

@@ -15,6 +15,7 @@ from aas_bench.board.side_by_side import comparable, record_name
 from aas_bench.board.site import TABS, Site, about
 from aas_bench.pages.folder import whole_folder, write_text
 from aas_bench.pages.render import render, render_page
+from aas_bench.records.address import send_to
 
 SHEETS: Final = ("board/board.css", "board/static.css")
 MARKER: Final = ".aas-bench-leaderboard"
@@ -81,7 +82,7 @@ def _body(site: Site, tab: str) -> str:
     if tab == "about":
         return about()
     if tab == "submit":
-        return render("board/submit_static.html.j2")
+        return render("board/submit_static.html.j2", address=send_to())
     return _comparisons(site)
 
 

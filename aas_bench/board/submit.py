@@ -16,6 +16,7 @@ from aas_bench.generators.cost import Cost, cost
 from aas_bench.generators.spec import Submission, load_submission, require_runnable
 from aas_bench.generators.submission_yaml import MAX_BYTES
 from aas_bench.pages.render import render
+from aas_bench.records.address import send_to
 from aas_bench.run.prompts import N_PUBLISHED
 
 REPOSITORY_FOLDER: Final = "leaderboard/submissions"
@@ -101,6 +102,7 @@ def answer(text: str | None) -> str:
         source=source,
         folder=REPOSITORY_FOLDER,
         n_prompts=N_PUBLISHED,
+        address=send_to(),
     )
 
 

@@ -65,6 +65,40 @@ def add(
 
 
 @results.command()
+def pack(
+    run: Annotated[
+        Path, typer.Argument(help="Folder of `evaluate`, `score` or one generator's run.")
+    ],
+    *,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="File to write.")] = None,
+    task: Annotated[
+        str | None, typer.Option(help="Task of the pairs, where the run does not say.")
+    ] = None,
+    tag: Annotated[str, typer.Option(help="Last part of the record's id.")] = "measured",
+) -> None:
+    """Put a result into one file to send, and say where to send it."""
+    from aas_bench.records.address import way_to
+    from aas_bench.records.parcel import pack as wrap
+
+    file = wrap(run, out, task=task, tag=tag)
+    typer.echo(f"{file}: {file.stat().st_size:,} bytes, checked as the leaderboard checks it")
+    typer.echo(way_to(file))
+
+
+@results.command()
+def receive(
+    parcel: Annotated[Path, typer.Argument(help="A file that `results pack` wrote.")],
+    *,
+    to: To,
+) -> None:
+    """Put a result that was sent into a folder of records; all of it is accepted, or nothing."""
+    from aas_bench.records.parcel import receive as take
+
+    for record in take(parcel, to):
+        typer.echo(_plain(f"{record.id}: {record.subject.name}"))
+
+
+@results.command()
 def evidence(
     to: To,
     *,

@@ -9,9 +9,10 @@ from __future__ import annotations
 import difflib
 import json
 import reprlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias, cast
+from typing import Annotated, Any, Final, Literal, TypeAlias, cast
 
 from pydantic import (
     AfterValidator,
@@ -232,6 +233,14 @@ class _Fault:
         return " ".join(f"{path}: {field}:{value} {self.text}".split())
 
 
+TEMPLATE_ONLY: Final[Mapping[str, str]] = {
+    "repo": "owner/name",
+    "revision": "0" * 40,
+    "contact": "you@example.org",
+}
+"""What the template holds in the place of one's own; a submission that keeps it is refused."""
+
+
 def load_submission(path: str | Path) -> Submission:
     """Read and check a submission file; nothing that it names is opened or fetched.
 
@@ -242,6 +251,7 @@ def load_submission(path: str | Path) -> Submission:
     raw = read_mapping(path)
     values, faults = _check_fields(raw)
     faults += [_Fault(field, text) for field, text in rule_faults(values)]
+    faults += _unfilled(raw)
     if faults:
         raise SpecError("\n".join(fault.line(path) for fault in faults))
     return Submission.model_validate(raw)
@@ -264,6 +274,15 @@ def _check_fields(raw: dict[str, Any]) -> tuple[dict[str, Any], list[_Fault]]:
         except ValidationError as error:
             faults += [_field_fault(name, each) for each in error.errors(include_url=False)]
     return values, faults
+
+
+def _unfilled(raw: dict[str, Any]) -> list[_Fault]:
+    """Fields that still say what the template says."""
+    return [
+        _Fault(name, f"{value!r} is the template's. Write yours.")
+        for name, value in TEMPLATE_ONLY.items()
+        if raw.get(name) == value
+    ]
 
 
 def _field_fault(name: str, error: ErrorDetails) -> _Fault:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
 from typing import Final
 
 from aas_bench.errors import InputError
@@ -20,6 +21,24 @@ def send_to() -> str:
         InputError: The setting is none of these.
     """
     return checked_address(os.environ.get(SETTING) or RESULTS_REPO)
+
+
+def way_to(file: Path) -> str:
+    """How a result that was packed gets there, as one line.
+
+    Args:
+        file: What `aas-bench results pack` wrote.
+
+    Raises:
+        InputError: The setting is no address.
+    """
+    address = send_to()
+    if address.startswith("mailto:"):
+        return f"Send it to {address.removeprefix('mailto:')}."
+    if address.startswith("https:"):
+        return f"Send it through {address}"
+    upload = f"hf upload {address} {file} incoming/{file.name} --repo-type dataset --create-pr"
+    return f"Send it: {upload}"
 
 
 def checked_address(address: str) -> str:
