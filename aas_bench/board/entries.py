@@ -154,11 +154,14 @@ def count_entry(found: Measurement | None) -> Entry:
     return number_entry(f"{n:,}", float(n), interval=clusters)
 
 
-def coverage_entry(found: Measurement | None) -> Entry:
-    """The share of pairs that a figure rests on."""
+def coverage_entry(found: Measurement | None, record: Record) -> Entry:
+    """The share of the task's pairs that a figure rests on; of the subset's, where it says so."""
     if found is None or found.coverage is None:
         return Entry(text=UNDEFINED)
-    return number_entry(SHARE.value(found.coverage), found.coverage)
+    expected = TASKS[record.task].expected_pairs(record.subject.kind)
+    there = record.scores.n_pairs if record.scores else None
+    share = min(1.0, there / expected) if expected and there and record.subset is None else 1.0
+    return number_entry(SHARE.value(share * found.coverage), share * found.coverage)
 
 
 def address(record: Record) -> str:

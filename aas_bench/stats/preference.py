@@ -311,7 +311,10 @@ def _preference(sample: Sample, analysis: Analysis) -> Preference:
         auroc=intervals.none(undefined, n=n)
         if np.isnan(area)
         else intervals.estimate(area, influence, scale="wilson", bounds=SHARE, weight=both),
-        cohen_kappa=of_cells(_cohen_kappa, undefined, bounds=SIGNED),
+        # Over one class of labels it is 0 whatever is chosen, which says nothing.
+        cohen_kappa=of_cells(_cohen_kappa, undefined, bounds=SIGNED)
+        if len(set(label.tolist())) > 1
+        else intervals.none(undefined, n=n),
         n=n,
         n_label_ties=sample.n - n,
         n_reward_ties=int((margin == 0).sum()),

@@ -82,3 +82,68 @@ def test_figures_that_nobody_published_are_refused(folder):
     edit(file, rename, to=folder / "wide_spectrum" / "mine" / "published.json")
     (refused,) = accepted(folder).refused
     assert "the figures are not those of" in refused.reason
+
+
+def hostile():
+    """Documents that are no result, by what is wrong with each: changes of a good one."""
+    long = "x" * 5000
+    figure = {"measure": "accuracy", "value": 0.9}
+
+    def setting(*path, value):
+        def change(document):
+            place = document
+            for key in path[:-1]:
+                place = place[key]
+            place[path[-1]] = value
+
+        return change
+
+    subject = {
+        "name": ["", long, "a\x1b[31mb", "a\u202eb", "a\nb", 3, None, "\x00"],
+        "id": ["", "../up", "A", "a b", "a/b", long],
+        "repo": ["https://evil", "a", "a/b/c", "javascript:alert(1)"],
+        "revision": ["main", "0" * 39, "g" * 40],
+        "licence": ["", long, "a\u2066b"],
+        "kind": ["person"],
+    }
+    for field, values in subject.items():
+        for value in values:
+            yield f"{field}-{str(value)[:12]!a}", setting("subject", field, value=value)
+    first = ("measurements", 0)
+    for field, values in {
+        "value": ["0.9", True, [0.9], {"x": 1}, -0.5, 2.0, 1e308],
+        "n": [-1, 0.5, "5"],
+        "measure": ["made_up", ""],
+        "coverage": [-0.1, 1.5],
+        "extra": [1],
+    }.items():
+        for value in values:
+            yield f"{field}-{str(value)[:12]!a}", setting(*first, field, value=value)
+    yield "source-script", setting("source", "url", value="javascript:alert(1)")
+    yield "source-quote", setting("source", "url", value='https://a"><script>')
+    yield "unknown-key", setting("__proto__", value={})
+    yield "twice", lambda d: d["measurements"].append(dict(d["measurements"][0]))
+    yield "many", setting("measurements", value=[figure] * 6000)
+    yield "no-figures", setting("measurements", value=[])
+    yield "version", setting("schema_version", value=99)
+    yield "task", setting("task", value="nothing")
+    yield "status", setting("status", value="measured")
+
+
+HOSTILE = list(hostile())
+
+
+@pytest.mark.parametrize("change", [c for _, c in HOSTILE], ids=[n for n, _ in HOSTILE])
+def test_a_hostile_record_is_listed_with_its_reason_and_not_shown(tmp_path, board, change):
+    good = board / "wide_spectrum" / "clip-l" / "published.json"
+    place = tmp_path / "wide_spectrum" / "clip-l" / "published.json"
+    edit(good, change, to=place)
+    found = accepted(tmp_path)
+    assert found.records == ()
+    (refused,) = found.refused
+    assert 10 < len(refused.reason) < 1200
+    assert refused.reason.isprintable()
+
+
+def test_there_are_forty_of_them():
+    assert len(HOSTILE) >= 40

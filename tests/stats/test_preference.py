@@ -31,7 +31,8 @@ def by_scikit_learn(margin, label) -> dict[str, float | None]:
             "balanced_accuracy": metrics.balanced_accuracy_score(label, choice) if both else None,
             "f1": metrics.f1_score(label, choice) if (label | choice).any() else None,
             "auroc": metrics.roc_auc_score(label, margin) if both else None,
-            "cohen_kappa": None if np.isnan(kappa) else kappa,
+            # Over one class of labels scikit-learn says 0 whatever is chosen; we say undefined.
+            "cohen_kappa": None if np.isnan(kappa) or len(set(label.tolist())) < 2 else kappa,
         }
 
 
@@ -156,10 +157,9 @@ def test_ties_and_missing_are_counted():
 def test_a_single_class_is_undefined_with_a_reason(only):
     result = preference([1.0, -1.0, 2.0], [only] * 3, clusters=[0, 1, 2])
     assert result.accuracy.value == pytest.approx([1 / 3, 2 / 3][only])
-    for estimate in (result.balanced_accuracy, result.auroc):
+    for estimate in (result.balanced_accuracy, result.auroc, result.cohen_kappa):
         assert (estimate.value, estimate.low, estimate.high) == (None, None, None)
         assert estimate.reason == f"single class: every label is {only}"
-    assert result.cohen_kappa.value == 0.0
 
 
 def test_only_label_ties_is_undefined_with_a_reason():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -23,7 +23,7 @@ from aas_bench.pages.kit import Axis, Column, Entry, Row, Table, facet, number_e
 from aas_bench.records.collection import Results
 from aas_bench.records.record import Measurement
 from aas_bench.stats.differences import GeneratorComparison
-from aas_bench.words import UNDEFINED, count, number
+from aas_bench.words import UNDEFINED, count, listing, number
 
 NAME: Final = "alignment-tax"
 JUDGED: Final = ("llm_win",)
@@ -242,12 +242,18 @@ def _lede(pairs: Sequence[Pair], reward: str | None) -> tuple[str, ...]:
     if not deltas:
         return question, what
     worst, delta = max(deltas, key=lambda pair: pair.difference), MEASURES["delta"].spelling
-    less = Counter(pair.difference > 0 for pair in deltas)[True]
+    aligned = defaultdict[str, list[Pair]](list)
+    for pair in deltas:
+        aligned[pair.aligned.record.subject.alignment or "other"].append(pair)
+    less = listing(
+        f"{sum(pair.difference > 0 for pair in of_kind)} of {len(of_kind)} {kind}"
+        for kind, of_kind in sorted(aligned.items(), key=lambda item: -len(item[1]))
+    )
     return (
         question,
-        f"{what} Under {reward}, {less} of {len(deltas)} bend less than their base; most so "
-        f"{worst.aligned.record.subject.name}: Δ {delta.value(worst.ours.value)} instead "
-        f"of {delta.value(worst.theirs.value)}. "
+        f"{what} Under {reward}, these bend less than their base, by what they were aligned for: "
+        f"{less}; most so {worst.aligned.record.subject.name}: \N{GREEK CAPITAL LETTER DELTA} "
+        f"{delta.value(worst.ours.value)} instead of {delta.value(worst.theirs.value)}. "
         + (
             f"{tested} of these {len(deltas)} differences have a paired test."
             if tested

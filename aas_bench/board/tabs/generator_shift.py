@@ -205,7 +205,7 @@ def _row(of: Lookup, reward: str, rank: int | None, delta: Entry, after: Entry) 
             measured(of.get("chosen", reward=reward), axis=CHANCE),
             *(measured(of.get(measure)) for measure in _JUDGED),
             outcome_entry(of, reward=reward),
-            measured(made) if made else coverage_entry(of.get("delta", reward=reward)),
+            measured(made) if made else coverage_entry(of.get("delta", reward=reward), of.record),
             count_entry(of.get("delta", reward=reward)),
             Entry(text=subject.family or UNDEFINED),
             Entry(text=subject.alignment or UNDEFINED),

@@ -76,7 +76,7 @@ def _gap_rows(found: Sequence[Lookup]) -> tuple[Row, ...]:
                 gap,
                 Entry(text=each.record.subject.name),
                 count_entry(m),
-                coverage_entry(m),
+                coverage_entry(m, each.record),
                 status_entry(each.record),
             ),
             facets={"reward": each.record.subject.name, "status": each.record.status},

@@ -137,7 +137,7 @@ def pair_rows(found: Sequence[Lookup]) -> tuple[Row, ...]:
                 outcome_entry(each),
                 measured(each.get("auroc")),
                 count_entry(each.first("accuracy", "chosen")),
-                coverage_entry(each.first("accuracy", "chosen")),
+                coverage_entry(each.first("accuracy", "chosen"), each.record),
                 status_entry(each.record),
                 Entry(text=TASKS[each.record.task].title),
                 *(measured(each.get(measure)) for measure in _REST),

@@ -439,9 +439,9 @@
     }
   };
 
-  // Plain files: every comparison lies in the page as a template, by its two ids.
+  // Plain files: every comparison lies in the page, closed, by its two ids.
   const choose = (root, form) => {
-    const pairs = [...document.querySelectorAll("template[data-pair]")].map((each) => each.dataset);
+    const pairs = [...document.querySelectorAll("[data-pair][data-a]")].map((each) => each.dataset);
     if (!pairs.length) return;
     const wanted = [arrived.get("a"), arrived.get("b")];
     const known = pairs.some(({ a, b }) => a === wanted[0] && b === wanted[1]);
@@ -460,14 +460,15 @@
       fill(form.elements.b, left, left.includes(kept) ? kept : left[0]);
     });
     form.hidden = false;
+    document.querySelector("[data-pairs]").hidden = true;
     swap(root, form);
   };
   const swap = (root, form) => {
     const [a, b] = [form.elements.a.value, form.elements.b.value];
-    const found = [...document.querySelectorAll("template[data-pair]")].find(({ dataset }) =>
+    const found = [...document.querySelectorAll("[data-pair][data-a]")].find(({ dataset }) =>
       (dataset.a === a && dataset.b === b) || (dataset.a === b && dataset.b === a));
     if (!found) return;
-    root.querySelector(".result").replaceChildren(found.content.cloneNode(true));
+    root.querySelector(".result").replaceChildren(found.lastElementChild.cloneNode(true));
     write(root.dataset.tab, new URLSearchParams({ a, b }));
   };
 
