@@ -86,9 +86,8 @@ def preference(
         confidence_level: Nominal coverage of the intervals, in (0, 1).
 
     Returns:
-        Preference. With a single label, balanced accuracy and AUROC are None with the reason; so
-        is kappa where every choice is that label too, and F1 where no pair is chosen or labelled
-        as distorted. Every interval is of Wilson's form with the variance between clusters; see
+        Preference. With a single label, balanced accuracy, AUROC and kappa are None with the
+        reason; so is F1 where no pair is chosen or labelled as distorted. Every interval is of Wilson's form with the variance between clusters; see
         `intervals`. A single cluster has none.
 
     Raises:

@@ -32,7 +32,7 @@ def by_scikit_learn(margin, label) -> dict[str, float | None]:
             "f1": metrics.f1_score(label, choice) if (label | choice).any() else None,
             "auroc": metrics.roc_auc_score(label, margin) if both else None,
             # Over one class of labels scikit-learn says 0 whatever is chosen; we say undefined.
-            "cohen_kappa": None if np.isnan(kappa) or len(set(label.tolist())) < 2 else kappa,
+            "cohen_kappa": kappa if both and not np.isnan(kappa) else None,
         }
 
 
