@@ -87,8 +87,9 @@ def preference(
 
     Returns:
         Preference. With a single label, balanced accuracy, AUROC and kappa are None with the
-        reason; so is F1 where no pair is chosen or labelled as distorted. Every interval is of Wilson's form with the variance between clusters; see
-        `intervals`. A single cluster has none.
+        reason; so is F1 where no pair is chosen or labelled as distorted. Every interval is of
+        Wilson's form with the variance between clusters; see `intervals`. A single cluster has
+        none.
 
     Raises:
         MissingScoresError: A score is missing and `on_missing` is "raise".
