@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -35,6 +36,21 @@ def make_showcase(source: str | None, folder: Path) -> tuple[Gallery, str]:
     summary = summarise(table, on_missing="drop").ordered()
     gallery = build_gallery(summary, table, rows, folder=folder / _FOLDER, max_gallery=MOST_CARDS)
     return gallery, _said(gallery, what)
+
+
+def one_prompt(gallery: Gallery) -> tuple[str, list[dict[str, Any]]]:
+    """The prompt that most generators answered, and a card of each; of equals the first.
+
+    Returns:
+        "" and nothing where no prompt was answered by two.
+    """
+    answered: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
+    for card in gallery.cards:
+        prompt = "".join(text for text, _ in card["prompt"])
+        answered[prompt].setdefault(card["model"] or "", card)
+    prompt = max(answered, key=lambda each: len(answered[each]), default="")
+    cards = answered.get(prompt, {})
+    return (prompt, [cards[name] for name in sorted(cards)]) if len(cards) > 1 else ("", [])
 
 
 def _read(source: str | None) -> tuple[Any, ScoreTable, str]:

@@ -10,14 +10,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from aas_bench.board.entries import Lookup, on_shelf
 from aas_bench.board.export import export
 from aas_bench.board.lead import marks
 from aas_bench.board.model_page import badge, model_page, preview, preview_of
 from aas_bench.board.paired import ScoreFiles
-from aas_bench.board.showcase import make_showcase
+from aas_bench.board.showcase import make_showcase, one_prompt
 from aas_bench.board.side_by_side import Comparison, choices, compare, default_pair
 from aas_bench.board.state import State, apply
 from aas_bench.board.tabs.alignment_tax import alignment_tax
@@ -26,6 +26,7 @@ from aas_bench.board.tabs.real_images import real_images
 from aas_bench.board.tabs.reward_models import headline, reward_models
 from aas_bench.board.tabs.self_test import self_test
 from aas_bench.board.tabs.tab import Tab
+from aas_bench.errors import AasBenchError
 from aas_bench.measure.measures import MEASURES
 from aas_bench.pages.gallery import Gallery
 from aas_bench.pages.kit import Table
@@ -280,7 +281,8 @@ class Site:
         tab = self.tabs[name]
         if exports == "view":
             tab = replace(tab, table=first_rows(tab.table))
-        return render("board/tab.html.j2", tab=tab, exports=exports)
+        prompt, across = self.across if tab.lead else ("", [])
+        return render("board/tab.html.j2", tab=tab, exports=exports, prompt=prompt, across=across)
 
     def rows(self, name: str, query: Mapping[str, str]) -> Page:
         """The first rows of a table as the address describes it, for a page that holds not all.
@@ -299,6 +301,16 @@ class Site:
         found = apply(table, replace(state, columns=tuple(c.key for c in table.columns)))
         shown = replace(found, rows=found.rows[:most])
         return Page.of(render("board/rows.html.j2", t=shown, matching=len(found.rows)))
+
+    @cached_property
+    def across(self) -> tuple[str, list[dict[str, Any]]]:
+        """One prompt and what several generators made of it, where a gallery was named."""
+        if self._gallery_source is None:  # built-in photographs are a self-test
+            return "", []
+        try:
+            return one_prompt(self.shown[0])
+        except AasBenchError:  # the gallery's own tab says why
+            return "", []
 
     def gallery(self) -> str:
         """The fragment of the gallery."""

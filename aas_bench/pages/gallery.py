@@ -26,6 +26,7 @@ from aas_bench.tables.schema import (
     IMAGE_DISTORTED,
     IMAGE_ORIGINAL,
     LABEL,
+    MODEL,
     PAIR_ID,
     PROMPT_DISTORTED,
     PROMPT_ORIGINAL,
@@ -177,6 +178,7 @@ def _cards(
         facts = {str(k): v for k, v in table.frame.iloc[row].items()} | dict(pair)
         yield {
             PAIR_ID: str(pair[PAIR_ID]),
+            "model": _text(facts.get(MODEL)),
             "dimension": members(facts.get(DIMENSIONS)),
             "group": _group(summary, facts),
             "dose": _dose(facts.get("dose")),

@@ -7,12 +7,14 @@ from urllib.parse import quote
 import numpy as np
 import pytest
 from scipy import stats
+from support import toy_pairs
 from support.leaderboard_records import N_SHOWN, SCRIPT, score_table
 
 from aas_bench.board.entries import lookups, on_shelf, shared_ranks
 from aas_bench.board.lead import marks
 from aas_bench.board.paired import ScoreFiles
 from aas_bench.board.side_by_side import comparable
+from aas_bench.board.site import Site
 from aas_bench.board.state import State, apply
 from aas_bench.board.tabs.alignment_tax import alignment_tax
 from aas_bench.board.tabs.generator_shift import generators, heat_map
@@ -23,6 +25,7 @@ from aas_bench.records.collection import Results, load_results
 from aas_bench.records.record import Measurement
 from aas_bench.rewards.catalog import SYNTHETIC
 
+RESULTS = Path(__file__).parents[2] / "leaderboard" / "results"
 EMPTY = Results(records=(), refused=(), flagged=())
 VIEWS = (reward_models, generators, alignment_tax, real_images)
 
@@ -219,6 +222,22 @@ def test_bars_of_one_reward_model_share_an_axis(board):
             assert found.axis.low < found.value < found.axis.high
             assert found.axis.mark == 0
     assert axes["hpsv3"] != axes["r"]
+
+
+def test_one_prompt_is_shown_across_the_generators_that_answered_it(tmp_path):
+    made = toy_pairs.dataset(toy_pairs.rows(n_prompts=3, generators=("one", "two")))
+    made.to_parquet(tmp_path / "pairs.parquet")
+    site = Site(RESULTS, gallery=str(tmp_path / "pairs.parquet"))
+    prompt, cards = site.across
+    assert [card["model"] for card in cards] == ["one", "two"]
+    assert {"".join(text for text, _ in card["prompt"]) for card in cards} == {prompt}
+    page = site.page("reward-models").body.decode()
+    assert "One prompt, 2 generators" in page
+    assert all(card["right"]["thumbnail"] in page for card in cards)
+
+
+def test_without_a_gallery_no_picture_stands_beside_the_chart():
+    assert Site(RESULTS).across == ("", [])
 
 
 def test_a_cell_of_the_heat_map_leads_to_its_pairs(shipped):
