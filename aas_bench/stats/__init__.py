@@ -19,7 +19,7 @@ from aas_bench.stats.estimate import Estimate
 from aas_bench.stats.gap import PairedGap, paired_gap
 from aas_bench.stats.generation import GeneratorShift, generator_shift
 from aas_bench.stats.intervals import wilson
-from aas_bench.stats.judge_errors import JudgeErrors, corrected_rate
+from aas_bench.stats.judge_errors import JudgeErrors, audited_rate, corrected_rate
 from aas_bench.stats.latent import LatentOverride, Wordings, latent_override, wording_override
 from aas_bench.stats.override import OUTCOMES, Override, outcomes, override, override_by_group
 from aas_bench.stats.paintings_rank import ArtRank, art_rank
@@ -73,6 +73,7 @@ __all__ = [
     "StrengthCurve",
     "Wordings",
     "art_rank",
+    "audited_rate",
     "choices",
     "chosen",
     "compare_by_group",

@@ -11,12 +11,16 @@ from numpy.typing import ArrayLike
 from scipy.special import ndtri
 
 from aas_bench.errors import InputError
-from aas_bench.stats.estimate import Estimate, Result
-from aas_bench.stats.inputs import check_confidence_level, read_labels
+from aas_bench.stats.analysis import Analysis
+from aas_bench.stats.estimate import Estimate, Mask, OnMissing, Result, Scores
+from aas_bench.stats.inputs import check_confidence_level, read_labels, read_sample, read_scores
+from aas_bench.stats.intervals import SHARE, Intervals, wilson
 
 NO_BETTER: Final = "the judge may be no better than chance"
 NOT_AUDITED: Final = "no pair of one kind was audited, so one error rate is not known"
 NO_OBSERVED: Final = "no interval: the observed rate has none"
+
+UNDECIDED: Final = "the people who looked saw no difference"
 
 # Jeffreys' half a success and half a failure: error rates of 0 in a small audit are no certainty.
 _PRIOR: Final = 0.5
@@ -157,3 +161,96 @@ def _per_trial(p: float, half: float) -> float:
     if a >= 0:  # nothing but 0 to 1 was told
         return _ENDLESS
     return (-b - math.sqrt(b * b - 4 * a * c)) / (2 * a)
+
+
+def audited_rate(
+    said: ArrayLike,
+    truth: ArrayLike,
+    *,
+    clusters: ArrayLike | None = None,
+    on_missing: OnMissing = "raise",
+    confidence_level: float = 0.95,
+) -> Estimate:
+    """The share in which something holds, a judge being asked of all pairs and people of some.
+
+    Sum over what the judge says, h, of W_h a_h / sum of W_h d_h: W_h is the share of pairs of which
+    the judge says h, d_h the share of the audited among these that people decided, and a_h the
+    share of them in which they find that it holds. Against `corrected_rate`, which takes an audit
+    of other pairs, the interval is about half as wide.
+
+    The interval rests on the influence of each pair, by cluster, so that it holds the doubt of the
+    judge's rate and of the audit and knows that both are of the same pairs. Where people gave one
+    and the same answer to all audited pairs of an h, what so many pairs may have hidden (Wilson) is
+    added in quadrature.
+
+    Args:
+        said: What the judge says of each pair, shape (n,), float in [0, 1], few distinct values:
+            1 holds, 0 does not; None or NaN where the judge says nothing.
+        truth: What people find, shape (n,): 1, 0, or 0.5 where half of it holds; -1 where they
+            looked and call it a tie; None or NaN where nobody looked. Who looked at what must be
+            chance, as it is on the voting page.
+        clusters: Shape (n,): the base prompt of each pair. None counts pairs as independent.
+        on_missing: "raise", or "drop" pairs of which the judge says nothing and lower the coverage.
+        confidence_level: Nominal coverage of the interval, in (0, 1).
+
+    Returns:
+        Estimate in [0, 1] over all pairs. None where of one thing that the judge says no pair was
+        audited, or people decided none.
+
+    Raises:
+        MissingScoresError: The judge says nothing of a pair and `on_missing` is "raise".
+        InputError: A column or an option does not fit.
+
+    Source:
+        Tenenbein, A double sampling scheme for estimating from binomial data with
+        misclassifications, Journal of the American Statistical Association 65, 1970; Zou and
+        Donner, Construction of confidence limits about effect measures, Statistics in Medicine 27,
+        2008 (limits added in quadrature).
+
+    Example:
+        >>> said = [1, 1, 1, 1, 0, 0, 0, 0]
+        >>> truth = [1, 1, 1, 0, 0, 0, None, None]
+        >>> audited_rate(said, truth).value
+        0.375
+    """
+    analysis = Analysis(confidence_level=confidence_level, on_missing=on_missing)
+    known = read_scores("truth", truth)
+    sample = read_sample(
+        {"said": said, "row": np.arange(len(known))}, clusters=clusters, on_missing=on_missing
+    ).complete()
+    intervals = Intervals(sample, analysis)
+    says, found = sample.scores["said"], known[sample.scores["row"].astype(int)]
+    if not sample.n:
+        return intervals.none("the judge says nothing of any pair")
+    audited, decided = ~np.isnan(found), found >= 0
+    holds = np.where(decided, found, 0.0)
+    top, below = np.zeros(sample.n), np.zeros(sample.n)
+    value, among, unseen = 0.0, 0.0, {"low": 0.0, "high": 0.0}
+    for answer in np.unique(says):
+        here = says == answer
+        looked = here & audited
+        weight, m = float(here.mean()), int(looked.sum())
+        if not m:
+            return intervals.none(NOT_AUDITED, n=sample.n)
+        a, d = float(holds[looked].mean()), float(decided[looked].mean())
+        value, among = value + weight * a, among + weight * d
+        top += _stratum(here, looked, holds, a, weight)
+        below += _stratum(here, looked, decided.astype(np.float64), d, weight)
+        if a in (0.0, d) and d > 0:
+            hidden = weight * d * wilson(0, m * d, confidence_level=confidence_level)[1]
+            unseen["low" if a else "high"] += hidden**2
+    if not among:
+        return intervals.none(UNDECIDED, n=sample.n)
+    rate = value / among
+    estimate = intervals.estimate(rate, (top - rate * below) / among, scale="wilson", bounds=SHARE)
+    if estimate.low is None or estimate.high is None:
+        return estimate
+    down = math.hypot(rate - estimate.low, math.sqrt(unseen["low"]) / among)
+    up = math.hypot(estimate.high - rate, math.sqrt(unseen["high"]) / among)
+    return replace(estimate, low=max(rate - down, 0.0), high=min(rate + up, 1.0))
+
+
+def _stratum(here: Mask, looked: Mask, column: Scores, mean: float, weight: float) -> Scores:
+    """What each pair adds to a stratum's share of the pairs times the mean of its audited ones."""
+    share = (here - weight) * mean / len(here)
+    return share + np.where(looked, weight * (column - mean) / looked.sum(), 0.0)

@@ -1,0 +1,203 @@
+"""The page for voting, served to this machine only.
+
+The standard library's server is enough: a few people, two images a question. It listens on the
+loopback address, answers to no other name (so that no page of the web can reach it under one), and
+takes an answer only as JSON from its own page.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Final
+from urllib.parse import parse_qs, quote, urlsplit
+
+from markupsafe import Markup
+
+from aas_bench.errors import InputError
+from aas_bench.pages.render import asset, render, style
+from aas_bench.people.ballot import ANSWERS, LONGEST_NAME, Ballot, Question
+from aas_bench.tables.votes import SIDES
+
+HOST: Final = "127.0.0.1"
+_MOST_BYTES: Final = 4096
+_LONGEST_SIDE: Final = 2048
+_SCRIPT: Final = "annotate.js"
+_SHEET: Final = "annotate.css"
+
+
+class VotingServer(ThreadingHTTPServer):
+    """Serves one ballot.
+
+    Args:
+        ballot: The pairs and votes.
+        port: 0 takes a free one.
+        rater: Who votes; None asks for a name.
+
+    Raises:
+        InputError: The port is taken.
+    """
+
+    daemon_threads = True
+
+    def __init__(self, ballot: Ballot, *, port: int = 0, rater: str | None = None) -> None:
+        self.ballot = ballot
+        self.page, self.policy = _page(ballot, rater)
+        try:
+            super().__init__((HOST, port), _Handler)
+        except OSError as error:
+            msg = f"port {port} cannot be used ({error.strerror}). Give another --port, or none."
+            raise InputError(msg) from error
+        self.url = f"http://{HOST}:{self.server_address[1]}/"
+
+
+def _page(ballot: Ballot, rater: str | None) -> tuple[bytes, str]:
+    """The page and the policy that lets it load nothing but its own images and answers."""
+    script, sheet = asset(_SCRIPT), style(_SHEET)
+    page = render(
+        "annotate.html.j2",
+        style=Markup(sheet),  # noqa: S704 - our own file
+        script=Markup(script),  # noqa: S704 - our own file
+        rater=rater,
+        n_pairs=len(ballot),
+        longest_name=LONGEST_NAME,
+    )
+    policy = (
+        "default-src 'none'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; "
+        f"form-action 'none'; frame-ancestors 'none'; style-src {_allowed(sheet)}; "
+        f"script-src {_allowed(script)}"
+    )
+    return page.encode(), policy
+
+
+def _allowed(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """One request."""
+
+    server: VotingServer
+    protocol_version = "HTTP/1.1"
+    server_version = "aas-bench"
+    sys_version = ""
+    timeout = 60
+
+    def do_GET(self) -> None:  # noqa: N802 - the name that the standard library calls
+        """The page, a question or an image."""
+        self._guarded(self._get)
+
+    def do_POST(self) -> None:  # noqa: N802 - the name that the standard library calls
+        """A vote or an undo."""
+        self._guarded(self._post)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing: the terminal shows the address."""
+
+    def _guarded(self, serve: Any) -> None:
+        names = {f"{host}:{self.server.server_address[1]}" for host in (HOST, "localhost")}
+        if self.headers.get("Host") not in names:
+            self._refuse(HTTPStatus.FORBIDDEN, "This page answers on this machine only.")
+            return
+        try:
+            serve()
+        except InputError as error:
+            self._refuse(HTTPStatus.BAD_REQUEST, str(error))
+
+    def _get(self) -> None:
+        address = urlsplit(self.path)
+        given = {name: found[-1] for name, found in parse_qs(address.query).items()}
+        if address.path == "/":
+            self._send(self.server.page, "text/html; charset=utf-8")
+        elif address.path == "/raters":
+            self._json(self.server.ballot.raters())
+        elif address.path == "/question":
+            rater = given.get("rater", "")
+            self._json(_told(self.server.ballot.question(rater), rater))
+        elif address.path == "/image":
+            self._image(given)
+        else:
+            self._refuse(HTTPStatus.NOT_FOUND, "There is no such page.")
+
+    def _image(self, given: Mapping[str, str]) -> None:
+        row, ballot = given.get("row", ""), self.server.ballot
+        if not row.isdecimal() or int(row) >= len(ballot) or given.get("side") not in SIDES:
+            self._refuse(HTTPStatus.NOT_FOUND, "There is no such image.")
+            return
+        side = SIDES[SIDES.index(given["side"])]  # type: ignore[arg-type]
+        image = ballot.image(given.get("rater", ""), int(row), side)
+        image.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE))
+        # Anew and without loss: nothing of a file's name, kind or size tells one from the other.
+        buffer = io.BytesIO()
+        image.save(buffer, "PNG", compress_level=1)
+        self._send(buffer.getvalue(), "image/png", keep=True)
+
+    def _post(self) -> None:
+        length = self.headers.get("Content-Length", "")
+        kind = self.headers.get("Content-Type", "").partition(";")[0].strip()
+        if not length.isdecimal() or int(length) > _MOST_BYTES or kind != "application/json":
+            self.close_connection = True
+            self._refuse(HTTPStatus.BAD_REQUEST, "An answer is a small JSON document.")
+            return
+        body = _object(self.rfile.read(int(length)))
+        rater, ballot = str(body.get("rater", "")), self.server.ballot
+        if self.path == "/undo":
+            self._json(_told(ballot.undo(rater), rater))
+        elif self.path == "/vote":
+            row, ms, answer = body.get("row"), body.get("ms"), body.get("answer")
+            if type(row) is not int or type(ms) is not int or answer not in ANSWERS:
+                msg = "row, ms or answer is not what the page sends. Load the page again."
+                raise InputError(msg)
+            self._json(_told(ballot.answer(rater, row, answer, max(ms, 0)), rater))
+        else:
+            self._refuse(HTTPStatus.NOT_FOUND, "There is no such page.")
+
+    def _json(self, value: Mapping[str, Any]) -> None:
+        self._send(json.dumps(value).encode(), "application/json")
+
+    def _refuse(self, status: HTTPStatus, message: str) -> None:
+        self._send(message.encode(), "text/plain; charset=utf-8", status=status)
+
+    def _send(
+        self, body: bytes, kind: str, *, status: HTTPStatus = HTTPStatus.OK, keep: bool = False
+    ) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Cache-Control", "private, max-age=3600" if keep else "no-store")
+        self.send_header("Content-Security-Policy", self.server.policy)
+        self.send_header("X-Content-Type-Options", "nosniff")
+        self.send_header("Referrer-Policy", "no-referrer")
+        self.send_header("Cross-Origin-Resource-Policy", "same-origin")
+        self.end_headers()
+        self.wfile.write(body)
+
+
+def _object(text: bytes) -> Mapping[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        msg = "an answer is one JSON object. Load the page again."
+        raise InputError(msg)
+    return found
+
+
+def _told(question: Question, rater: str) -> dict[str, Any]:
+    """A question with the addresses of its images and of those that come next."""
+    told = asdict(question)
+    for name, row in (("images", question.row), ("ahead", question.following)):
+        told[name] = [] if row is None else [_address(rater, row, side) for side in SIDES]
+    del told["following"]
+    return told
+
+
+def _address(rater: str, row: int, side: str) -> str:
+    return f"/image?row={row}&side={side}&rater={quote(rater, safe='')}"

@@ -1,0 +1,259 @@
+"""Votes of people on pairs: one JSON line a vote, read, tallied and made labels.
+
+A line holds `pair_id`, `rater`, `choice` (1 for the distorted image, 0 for the original, -1 for a
+tie, null where it was skipped), `side` (where the distorted image stood), `ms`, `time` and `asked`
+(the beginning of the SHA-256 of the prompt asked about). A line with `"undo": true` takes back the
+vote of that rater on that pair; of several votes of one rater on one pair the last one stands.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aas_bench.errors import InputError, raise_faults
+from aas_bench.tables.schema import LABEL, LABEL_SOURCE, PAIR_ID, VOTE, Label
+
+Side: TypeAlias = Literal["left", "right"]
+SIDES: Final[tuple[Side, Side]] = ("left", "right")
+PEOPLE: Final = "people"
+"""What `label_source` says of labels made from votes."""
+
+_CHOICES: Final = (1, 0, -1, None)
+_MEND: Final = "Mend or delete these lines."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Vote:
+    """One rater's answer on one pair.
+
+    Attributes:
+        pair_id: The pair.
+        rater: Who voted.
+        choice: 1, 0 or -1 as a label; None where the pair was skipped or the vote taken back.
+        side: Where the distorted image stood.
+        ms: Milliseconds from the images' appearance to the answer.
+        time: When, in UTC.
+        asked: `digest` of the prompt; None where votes come from elsewhere.
+        undo: Whether this takes the earlier vote back.
+    """
+
+    pair_id: str
+    rater: str
+    choice: int | None
+    side: Side | None = None
+    ms: int | None = None
+    time: str | None = None
+    asked: str | None = None
+    undo: bool = False
+
+    def line(self) -> bytes:
+        """The line of a votes file."""
+        fields = asdict(self)
+        if not self.undo:
+            del fields["undo"]
+        return (json.dumps(fields, ensure_ascii=False) + "\n").encode()
+
+
+def digest(prompt: str) -> str:
+    """What tells apart pairs of one name with other prompts."""
+    return hashlib.sha256(prompt.encode()).hexdigest()[:16]
+
+
+class VotesFile:
+    """A file that votes are appended to, each on the disk before it counts.
+
+    Args:
+        path: Made where absent. A last line that was torn by a crash is taken off.
+
+    Raises:
+        InputError: The folder does not exist, or a line is no vote.
+    """
+
+    def __init__(self, path: Path) -> None:
+        if not path.parent.is_dir():
+            msg = f"there is no folder {str(path.parent)!r}. Make it first."
+            raise InputError(msg)
+        self.path = path
+        self.votes = list(read_lines(path)) if path.exists() else []
+        self._file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+        self._heal()
+
+    def append(self, vote: Vote) -> None:
+        """Add a vote in one write, and return when the disk has it."""
+        line = vote.line()
+        if os.write(self._file, line) != len(line):
+            msg = f"{self.path}: the disk is full. Make room; the vote was not stored."
+            raise InputError(msg)
+        os.fsync(self._file)
+        self.votes.append(vote)
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._file)
+
+    def _heal(self) -> None:
+        content = self.path.read_bytes()
+        if not content or content.endswith(b"\n"):
+            return
+        whole = content.rfind(b"\n") + 1
+        if _torn(content[whole:]):
+            os.ftruncate(self._file, whole)
+        else:
+            os.write(self._file, b"\n")
+        os.fsync(self._file)
+
+
+def read_lines(path: Path) -> Iterator[Vote]:
+    """All lines of a votes file, also those that later ones overrule; a torn last one is left out.
+
+    Raises:
+        InputError: There is no such file.
+        SchemaError: Lines are no votes (all of them in one message).
+    """
+    if not path.is_file():
+        msg = f"there is no file {str(path)!r}. Give the votes that `aas-bench annotate` wrote."
+        raise InputError(msg)
+    lines = path.read_bytes().split(b"\n")
+    if _torn(lines[-1]):
+        lines[-1] = b""
+    votes, faults = [], []
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        found = _vote(line)
+        if isinstance(found, str):
+            faults.append(f"line {number}: {found}")
+        else:
+            votes.append(found)
+    raise_faults(path, faults, _MEND)
+    yield from votes
+
+
+def standing(votes: Iterable[Vote]) -> list[Vote]:
+    """The votes that count: the last of each rater on each pair, unless it was taken back."""
+    last: dict[tuple[str, str], Vote] = {}
+    for vote in votes:
+        last.pop((vote.rater, vote.pair_id), None)  # so that the order is that of the last votes
+        if not vote.undo:
+            last[vote.rater, vote.pair_id] = vote
+    return list(last.values())
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class VoteTable:
+    """Who said what of which pair.
+
+    Attributes:
+        pair_ids: The pairs with a vote or a skip, in the order of their first one.
+        raters: In alphabetical order.
+        choice: Shape (n_pairs, n_raters), float64: 1, 0, -1; NaN where nothing was said.
+        n_skipped: Skips of each rater.
+    """
+
+    pair_ids: tuple[str, ...]
+    raters: tuple[str, ...]
+    choice: NDArray[np.float64]
+    n_skipped: Mapping[str, int]
+
+    @classmethod
+    def of(cls, votes: Iterable[Vote]) -> VoteTable:
+        """Tally votes; what was overruled or taken back does not count."""
+        kept = standing(votes)
+        pair_ids = tuple(dict.fromkeys(vote.pair_id for vote in kept))
+        raters = tuple(sorted({vote.rater for vote in kept}))
+        row = {name: i for i, name in enumerate(pair_ids)}
+        column = {name: i for i, name in enumerate(raters)}
+        choice = np.full((len(pair_ids), len(raters)), np.nan)
+        skipped = dict.fromkeys(raters, 0)
+        for vote in kept:
+            if vote.choice is None:
+                skipped[vote.rater] += 1
+            else:
+                choice[row[vote.pair_id], column[vote.rater]] = vote.choice
+        return cls(pair_ids=pair_ids, raters=raters, choice=choice, n_skipped=skipped)
+
+    def labels(self) -> dict[str, int]:
+        """The majority's choice of each pair that anybody judged.
+
+        The most frequent of 1, 0 and -1; where the most frequent two are equally so, -1.
+        """
+        tally = np.stack([(self.choice == label).sum(axis=1) for label in (-1, 0, 1)], axis=1)
+        most = tally.max(axis=1)
+        alone = (tally == most[:, None]).sum(axis=1) == 1
+        label = np.where(alone, tally.argmax(axis=1) - 1, Label.TIE)
+        return {p: int(label[i]) for i, p in enumerate(self.pair_ids) if most[i]}
+
+    def columns(self) -> dict[str, list[Any]]:
+        """The labels as a table: `pair_id`, `label`, where from, and each rater's own votes."""
+        labels = self.labels()
+        rows = [i for i, pair_id in enumerate(self.pair_ids) if pair_id in labels]
+        own = {
+            f"{rater}{VOTE}": [None if np.isnan(c) else int(c) for c in self.choice[rows, j]]
+            for j, rater in enumerate(self.raters)
+        }
+        return {
+            PAIR_ID: list(labels),
+            LABEL: list(labels.values()),
+            LABEL_SOURCE: [PEOPLE] * len(labels),
+            **own,
+        }
+
+
+def read_votes(paths: Sequence[Path]) -> VoteTable:
+    """The votes of one or several files; the same rater may go on in another.
+
+    Raises:
+        InputError: A file does not exist, or there is no vote in any.
+        SchemaError: Lines are no votes.
+    """
+    votes = [vote for path in paths for vote in read_lines(path)]
+    _refuse_other_pairs(votes)
+    table = VoteTable.of(votes)
+    if not table.labels():
+        msg = f"{', '.join(map(str, paths))}: no votes yet. Vote with: aas-bench annotate"
+        raise InputError(msg)
+    return table
+
+
+def _refuse_other_pairs(votes: Iterable[Vote]) -> None:
+    """One name may not stand for two questions."""
+    asked: dict[str, str] = {}
+    for vote in votes:
+        if vote.asked is not None and asked.setdefault(vote.pair_id, vote.asked) != vote.asked:
+            msg = (
+                f"votes on {vote.pair_id!r} answer two different prompts. "
+                "Keep the votes on each dataset in a file of their own."
+            )
+            raise InputError(msg)
+
+
+def _torn(line: bytes) -> bool:
+    """Whether a last line without an end is a part of a vote."""
+    return bool(line) and isinstance(_vote(line), str)
+
+
+def _vote(line: bytes) -> Vote | str:
+    """The vote of a line, or what is wrong with it."""
+    try:
+        row = json.loads(line)
+    except ValueError:
+        return "it is no JSON"
+    if not isinstance(row, dict):
+        return "it is no JSON object"
+    for name in (PAIR_ID, "rater"):
+        if not isinstance(row.get(name), str) or not row[name]:
+            return f"{name} is no text"
+    choice = row.get("choice", "absent")
+    if isinstance(choice, bool) or choice not in _CHOICES:
+        return f"choice is {choice!r}, not 1, 0, -1 or null"
+    known = {name: row[name] for name in Vote.__dataclass_fields__ if name in row}
+    return Vote(**known)
