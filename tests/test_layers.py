@@ -46,6 +46,7 @@ LAYERS = {
     "paper": 11,
     "publish": 12,
     "board": 12,
+    "people": 12,
     "cli": 13,
     "__main__": 14,
 }

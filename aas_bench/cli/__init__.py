@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from aas_bench.cli import analyse, demo, leaderboard, listing, publish, scoring
+from aas_bench.cli import analyse, demo, leaderboard, listing, people, publish, scoring
 from aas_bench.cli.records import results
 from aas_bench.cli.reproduce import reproduce
 from aas_bench.cli.serve import serve
@@ -53,6 +53,9 @@ app.command("reproduce")(reproduce)
 app.command("serve")(serve)
 app.command("list")(listing.list_names)
 app.command("install-metric")(listing.install_metric)
+app.command("annotate")(people.annotate)
+app.command("agreement")(people.agreement)
+app.add_typer(people.rater)
 app.add_typer(leaderboard.app)
 app.add_typer(results)
 app.add_typer(publish.app)

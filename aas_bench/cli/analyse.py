@@ -24,6 +24,7 @@ from aas_bench.cli.options import (
     Split,
     TaskName,
     Ties,
+    Votes,
     column_names,
     command_line,
     emit,
@@ -58,6 +59,7 @@ def analyse(
     confidence: Confidence = 0.95,
     ties: Ties = "original",
     on_missing: OnMissing = "raise",
+    votes: Votes = None,
     columns: ColumnNames = None,
     as_json: Json = False,
 ) -> None:
@@ -67,7 +69,7 @@ def analyse(
 
     stored, scores = _read(table, reward, columns, config, split, revision)
     summary = summarise(
-        scores,
+        _voted(scores, votes),
         by=by,
         task=task or stored_task(Path(table)),
         generators=generators,
@@ -146,6 +148,7 @@ def report(
     confidence: Confidence = 0.95,
     ties: Ties = "original",
     on_missing: OnMissing = "drop",
+    votes: Votes = None,
     columns: ColumnNames = None,
     as_json: Json = False,
 ) -> None:
@@ -155,6 +158,7 @@ def report(
     from aas_bench.pages.report import write_report
 
     stored, scores = _read(run, reward, columns)
+    scores = _voted(scores, votes)
     pairs = open_pairs(data, {}) if data else stored_pairs(Path(run))
     summary = summarise(
         scores,
@@ -177,6 +181,14 @@ def report(
         emit({"report": str(index), **summary.to_dict()})
     else:
         typer.echo(f"report: {index}")
+
+
+def _voted(scores: ScoreTable, votes: list[Path] | None) -> ScoreTable:
+    if not votes:
+        return scores
+    from aas_bench.tables.votes import add_votes, read_votes
+
+    return add_votes(scores, read_votes(votes))
 
 
 def _read(

@@ -54,6 +54,12 @@ ColumnNames = Annotated[
 Config = Annotated[str | None, typer.Option(help="Configuration of a Hub dataset.")]
 Split = Annotated[str | None, typer.Option(help="Split of the pairs.")]
 Revision = Annotated[str | None, typer.Option(help="Revision of a Hub dataset.")]
+Votes = Annotated[
+    list[Path] | None,
+    typer.Option(
+        help="Votes of people (annotate): the labels, or an audit of those there are; repeatable."
+    ),
+]
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")]
 
 

@@ -12,9 +12,11 @@ from aas_bench.words import NO_INTERVAL, UNDEFINED, Bounded, Spelling, plain_nam
 if TYPE_CHECKING:
     from aas_bench.measure.analyses.task_report import Breakdown, TaskReport
     from aas_bench.measure.compare import Match
+    from aas_bench.measure.rater_evaluation import RaterEvaluation
     from aas_bench.measure.results import Group
     from aas_bench.measure.summary import Summary
     from aas_bench.measure.trade_off import TradeOff
+    from aas_bench.measure.voting import VoteAgreement
     from aas_bench.stats.estimate import Estimate
 
 LONGEST_NAME: Final = 24
@@ -24,7 +26,7 @@ _PLAIN: Final = Spelling(digits=3)
 
 def summary_table(summary: Summary, *, groups: bool = False) -> None:
     """One row per reward model, then one sentence per reward model, then the groups if wanted."""
-    from aas_bench.pages.findings import finding, over_wordings, unlabelled
+    from aas_bench.pages.findings import finding, labels_doubt, over_wordings, unlabelled
 
     console = Console(highlight=False, markup=False)
     if not summary.paired:
@@ -56,7 +58,7 @@ def summary_table(summary: Summary, *, groups: bool = False) -> None:
     for name, reward in summary.rewards.items():
         if said := over_wordings(reward):
             console.print(f"{printable(name)} {said}")
-    if said := unlabelled(summary):
+    if said := unlabelled(summary) or labels_doubt(summary):
         console.print(said)
     if groups:
         _group_table(console, summary, headline)
@@ -180,6 +182,72 @@ def comparison_table(a: str, b: str, match: Match) -> None:
         f"{result.n:,} pairs; only {a} right in {result.n_only_a:,}, only {b} in "
         f"{result.n_only_b:,}; {test_name(result)}: {p_value}"
     )
+
+
+def agreement_tables(found: VoteAgreement) -> None:
+    """Agreement of all, then each rater, then judges and dimensions where there are any."""
+    console = Console(highlight=False, markup=False)
+    people = f"{len(found.raters)} {'people' if len(found.raters) > 1 else 'person'}"
+    console.print(f"{found.n_pairs:,} pairs judged by {people}")
+    for level, alpha in found.overall.alpha.items():
+        console.print(f"Krippendorff's alpha, {level}: {interval(alpha)}")
+    for name, pair in found.between.items():
+        a, _, b = name.partition(" | ")
+        console.print(f"{printable(a)} and {printable(b)}: kappa {interval(pair.kappa)}")
+    grid = Table(box=None, pad_edge=False, header_style="bold")
+    grid.add_column("rater", no_wrap=True)
+    for name in ("votes", "ties", "skipped", "seconds", "chose left", "kappa with others"):
+        grid.add_column(name, justify="right", no_wrap=True)
+    for name, rater in found.raters.items():
+        counts = (f"{n:,}" for n in (rater.n_votes, rater.n_ties, rater.n_skipped))
+        seconds = UNDEFINED if rater.seconds is None else f"{rater.seconds:.1f}"
+        estimates = map(stacked, (rater.chose_left, rater.with_others.kappa))
+        grid.add_row(printable(name), *counts, seconds, *estimates)
+    console.print(grid)
+    for name, judge in found.overall.judges.items():
+        console.print(
+            f"{printable(name)} against people: kappa {interval(judge.kappa)}; "
+            f"same answer {interval(judge.same)}, {judge.same.n:,} pairs"
+        )
+    if found.by_dimension:
+        _by_dimension(console, found)
+
+
+def _by_dimension(console: Console, found: VoteAgreement) -> None:
+    grid = Table(box=None, pad_edge=False, header_style="bold")
+    grid.add_column("dimension", no_wrap=True)
+    for name in ("pairs", "alpha", *map(printable, found.overall.judges)):
+        grid.add_column(name, justify="right", no_wrap=True)
+    for dimension, within in found.by_dimension.items():
+        alpha = within.alpha["interval"]
+        kappas = [stacked(judge.kappa) for judge in within.judges.values()]
+        grid.add_row(printable(dimension), f"{alpha.n:,}", stacked(alpha), *kappas)
+    console.print("\nby dimension: alpha (interval) of people, kappa of each judge with them")
+    console.print(grid)
+
+
+def rater_table(found: RaterEvaluation) -> None:
+    """A row per dimension and one over all; the guess beside the rater."""
+    console = Console(highlight=False, markup=False)
+    grid = Table(box=None, pad_edge=False, header_style="bold")
+    grid.add_column("dimension", no_wrap=True)
+    heads = ("n", "MAE", "class MAE", "accuracy", "guess", "F1", "Pearson", "Spearman")
+    for name in heads:
+        grid.add_column(name, justify="right", no_wrap=True)
+    for name, part in [*found.by_dimension.items(), ("all", found.overall)]:
+        rater = part.rater
+        cells = (
+            rater.mae, rater.class_mae, rater.accuracy, part.guess.accuracy,
+            rater.f1, rater.pearson, rater.spearman,
+        )  # fmt: skip
+        shown = (stacked(each, digits=2) for each in cells)
+        grid.add_row(printable(name), f"{part.n:,}", *shown)
+    console.print(grid)
+    above = found.overall.accuracy_above_guess
+    console.print(
+        f"accuracy above always guessing the commonest rating of the dimension: {interval(above)}"
+    )
+    console.print(f"{found.rounding} {found.overall.n_masked:,} rows do not apply.")
 
 
 def interval(estimate: Estimate) -> str:

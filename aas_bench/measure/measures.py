@@ -277,6 +277,16 @@ def _gap(view: View) -> Iterator[Placed]:
     yield Placed(estimate=view.gap.gap)
 
 
+def _audited(view: View) -> Iterator[Placed]:
+    if view.audited is not None:
+        yield Placed(estimate=view.audited)
+
+
+def _confirmed(view: View) -> Iterator[Placed]:
+    if view.confirmed is not None:
+        yield Placed(estimate=view.confirmed)
+
+
 def _complete(view: View) -> Iterator[Placed]:
     yield Placed(estimate=view.views.complete)
 
@@ -291,6 +301,25 @@ MEASURES: Final = Registry(
             higher_is_better=True,
             chance=0.5,
             compute=_over_ties(_preference("accuracy")),
+        ),
+        Measure(
+            name="accuracy_audited",
+            label="Accuracy, labels' errors allowed for",
+            formula="sum over right and wrong by the label, h: share of pairs h times the share of "
+            "the audited among them that people find right",
+            higher_is_better=True,
+            chance=0.5,
+            scope="whole",
+            compute=_audited,
+        ),
+        Measure(
+            name="labels_confirmed",
+            label="Labels confirmed by people",
+            formula="share of pairs with a label and a vote in which most people chose as labelled",
+            higher_is_better=True,
+            chance=0.5,
+            scope="table",
+            compute=_confirmed,
         ),
         Measure(
             name="balanced_accuracy",

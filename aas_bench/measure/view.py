@@ -19,6 +19,7 @@ from aas_bench.stats.dose import DoseResponse, dose_response
 from aas_bench.stats.estimate import Estimate, Labels, Mask, Scores, Ties
 from aas_bench.stats.gap import PairedGap, paired_gap
 from aas_bench.stats.generation import GeneratorShift, generator_shift
+from aas_bench.stats.judge_errors import audited_rate
 from aas_bench.stats.latent import (
     LEAST_WORDINGS,
     LatentOverride,
@@ -34,11 +35,20 @@ from aas_bench.stats.placebo import (
     placebo_override,
 )
 from aas_bench.stats.placebo import Kind as PlaceboKind
-from aas_bench.stats.preference import Choices, Preference, choices, chosen, preference
+from aas_bench.stats.preference import (
+    Choices,
+    Preference,
+    choice,
+    choices,
+    chosen,
+    preference,
+    right,
+)
 from aas_bench.stats.rescaling import Rescaling, rescaling
 from aas_bench.stats.resolution import difference, resolution
 from aas_bench.stats.scale import logit, logit_resolution
 from aas_bench.stats.strength import StrengthCurve, strength_curve
+from aas_bench.tables.schema import PEOPLE_VOTE
 from aas_bench.tables.scores import Cells, ScoreTable
 
 TIES: Final = get_args(Ties)
@@ -130,6 +140,36 @@ class View:
         if label is None:
             return None
         return preference(self.margin, label, **self.choice_keywords)
+
+    @cached_property
+    def audited(self) -> Estimate | None:
+        """The accuracy that people would find; None where they did not vote beside labels."""
+        label, people = self.label, self.views.people
+        if label is None or people is None:
+            return None
+        rows = label >= 0
+        said, found = label[rows], people[self.rows][rows]
+        margin = self.margin[rows]
+        chose = np.where(np.isnan(margin), np.nan, choice(margin, self.views.analysis.ties))
+        truth = np.where(found >= 0, right(chose, found == 1), found)
+        truth[np.isnan(chose)] = np.nan
+        return audited_rate(right(chose, said), truth, **{**self.keywords, **self._among(rows)})
+
+    @cached_property
+    def confirmed(self) -> Estimate | None:
+        """Share of the pairs with a label and a vote in which people chose as the label says."""
+        label, people = self.label, self.views.people
+        if label is None or people is None:
+            return None
+        both = (label >= 0) & (people[self.rows] >= 0)
+        if not both.any():
+            return None
+        agreed = np.where(label[both] == people[self.rows][both], 1.0, -1.0)
+        return chosen(agreed, **{**self.keywords, **self._among(both)})
+
+    def _among(self, rows: Mask) -> dict[str, Any]:
+        """The clusters of some of these rows."""
+        return {"clusters": self.views.clusters[self.rows][rows]}
 
     @cached_property
     def chosen(self) -> Estimate:
@@ -389,6 +429,8 @@ class Views:
         paired: Whether its rows are pairs.
         rows: The rows behind every headline: each pair once.
         label: The labels, shape (n,); None where none of those rows has one.
+        people: What people chose beside the labels, shape (n,), NaN where nobody looked; None
+            where there are no such votes.
     """
 
     table: ScoreTable
@@ -396,6 +438,7 @@ class Views:
     paired: bool
     rows: Mask
     label: Labels | None
+    people: Scores | None = None
     _cells: dict[str, Cells] = field(default_factory=dict, repr=False)
     _views: dict[tuple[str, bytes], View] = field(default_factory=dict, repr=False)
     _placebos: dict[tuple[str, str], tuple[Scores, Scores] | None] = field(
@@ -414,6 +457,7 @@ class Views:
             paired=paired,
             rows=rows,
             label=label if labelled else None,
+            people=_people(table, rows) if labelled else None,
         )
 
     def view(self, reward: str, rows: Mask | None = None) -> View:
@@ -474,6 +518,13 @@ class Views:
         made = ~np.all(np.isnan(list(margins.values())), axis=0)
         whole = self.view(self.table.rewards[0], np.ones(len(made), dtype=bool))
         return chosen(np.where(made, 1.0, -1.0), **whole.keywords)
+
+
+def _people(table: ScoreTable, rows: Mask) -> Scores | None:
+    if PEOPLE_VOTE not in table.frame:
+        return None
+    people = table.frame[PEOPLE_VOTE].to_numpy(np.float64, na_value=np.nan)
+    return None if np.isnan(people[rows]).all() else people
 
 
 def _largest(scores: Scores) -> Scores:

@@ -138,6 +138,27 @@ def unlabelled(summary: Summary) -> str:
     return f"{said} Should up to {share} not, the override rates lie within: {listing(told)}."
 
 
+def labels_doubt(summary: Summary) -> str:
+    """How far the labels are believed, and what is left of each accuracy; "" without labels."""
+    if summary.measure != "accuracy" or not summary.paired:
+        return ""
+    confirmed = summary.shared.get("labels_confirmed")
+    if not confirmed:
+        return "Labels are taken as true: nobody's votes say how often they err."
+    told = (
+        f"{name} {percent_in(placed.estimate)}"
+        if placed.estimate.value is not None
+        else f"{name} unknown ({placed.estimate.reason})"
+        for name, reward in summary.rewards.items()
+        for placed in reward.figures.get("accuracy_audited", ())
+    )
+    share = confirmed[0].estimate
+    return (
+        f"People confirmed {percent_in(share)} of {count(share.n, 'label')} that they looked at. "
+        f"With the labels' errors allowed for, the accuracies are: {listing(told)}."
+    )
+
+
 def over_wordings(reward: RewardSummary) -> str:
     """What holds over all wordings of a pair, beside what the wordings do; "" with one wording."""
     found = {

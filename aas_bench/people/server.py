@@ -89,11 +89,11 @@ class _Handler(BaseHTTPRequestHandler):
     sys_version = ""
     timeout = 60
 
-    def do_GET(self) -> None:  # noqa: N802 - the name that the standard library calls
+    def do_GET(self) -> None:
         """The page, a question or an image."""
         self._guarded(self._get)
 
-    def do_POST(self) -> None:  # noqa: N802 - the name that the standard library calls
+    def do_POST(self) -> None:
         """A vote or an undo."""
         self._guarded(self._post)
 
@@ -130,7 +130,7 @@ class _Handler(BaseHTTPRequestHandler):
         if not row.isdecimal() or int(row) >= len(ballot) or given.get("side") not in SIDES:
             self._refuse(HTTPStatus.NOT_FOUND, "There is no such image.")
             return
-        side = SIDES[SIDES.index(given["side"])]  # type: ignore[arg-type]
+        side = SIDES[SIDES.index(given["side"])]
         image = ballot.image(given.get("rater", ""), int(row), side)
         image.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE))
         # Anew and without loss: nothing of a file's name, kind or size tells one from the other.

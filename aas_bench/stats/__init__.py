@@ -40,6 +40,7 @@ from aas_bench.stats.preference import (
     preference,
     preference_by_group,
 )
+from aas_bench.stats.rating import RatingErrors, rating_errors
 from aas_bench.stats.rescaling import Rescaling, rescaling
 from aas_bench.stats.resolution import difference, resolution
 from aas_bench.stats.sign_flip import SignFlip, sign_flip
@@ -66,6 +67,7 @@ __all__ = [
     "PairedGap",
     "PlaceboOverride",
     "Preference",
+    "RatingErrors",
     "Rescaling",
     "RewardComparison",
     "SignFlip",
@@ -98,6 +100,7 @@ __all__ = [
     "preference",
     "preference_by_group",
     "quadratic_kappa",
+    "rating_errors",
     "rescaling",
     "resolution",
     "sign_flip",

@@ -63,6 +63,8 @@ CUTS: Final = (CUT_ORIGINAL, CUT_DISTORTED)
 
 VOTE: Final = "_selected"
 """How the name of a column of a judge's votes ends."""
+PEOPLE_VOTE: Final = f"people{VOTE}"
+"""What most of the people who looked chose: 1, 0, -1 for a tie; null where nobody looked."""
 SIGMA: Final = "_sigma"
 """How the name of a column ends that holds the deviation a reward model states for a score."""
 

@@ -12,15 +12,18 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aas_bench.errors import InputError, raise_faults
-from aas_bench.tables.schema import LABEL, LABEL_SOURCE, PAIR_ID, VOTE, Label
+from aas_bench.tables.schema import LABEL, LABEL_SOURCE, PAIR_ID, PEOPLE_VOTE, VOTE, Label
+
+if TYPE_CHECKING:
+    from aas_bench.tables.scores import ScoreTable
 
 Side: TypeAlias = Literal["left", "right"]
 SIDES: Final[tuple[Side, Side]] = ("left", "right")
@@ -156,13 +159,18 @@ class VoteTable:
         pair_ids: The pairs with a vote or a skip, in the order of their first one.
         raters: In alphabetical order.
         choice: Shape (n_pairs, n_raters), float64: 1, 0, -1; NaN where nothing was said.
+        left: The same shape: 1 where the image on the left was chosen, 0 where that on the right;
+            NaN where neither was, or the side is not known.
         n_skipped: Skips of each rater.
+        seconds: The median time of each rater's votes; None where no vote says it.
     """
 
     pair_ids: tuple[str, ...]
     raters: tuple[str, ...]
     choice: NDArray[np.float64]
+    left: NDArray[np.float64]
     n_skipped: Mapping[str, int]
+    seconds: Mapping[str, float | None]
 
     @classmethod
     def of(cls, votes: Iterable[Vote]) -> VoteTable:
@@ -172,25 +180,33 @@ class VoteTable:
         raters = tuple(sorted({vote.rater for vote in kept}))
         row = {name: i for i, name in enumerate(pair_ids)}
         column = {name: i for i, name in enumerate(raters)}
-        choice = np.full((len(pair_ids), len(raters)), np.nan)
+        choice, left = np.full((2, len(pair_ids), len(raters)), np.nan)
         skipped = dict.fromkeys(raters, 0)
+        took: dict[str, list[int]] = {rater: [] for rater in raters}
         for vote in kept:
             if vote.choice is None:
                 skipped[vote.rater] += 1
-            else:
-                choice[row[vote.pair_id], column[vote.rater]] = vote.choice
-        return cls(pair_ids=pair_ids, raters=raters, choice=choice, n_skipped=skipped)
+                continue
+            at = row[vote.pair_id], column[vote.rater]
+            choice[at] = vote.choice
+            if vote.choice >= 0 and vote.side is not None:
+                left[at] = (vote.side == "left") == (vote.choice == Label.DISTORTED)
+            took[vote.rater] += [] if vote.ms is None else [vote.ms]
+        return cls(
+            pair_ids=pair_ids,
+            raters=raters,
+            choice=choice,
+            left=left,
+            n_skipped=skipped,
+            seconds={r: float(np.median(ms)) / 1000 if ms else None for r, ms in took.items()},
+        )
 
     def labels(self) -> dict[str, int]:
-        """The majority's choice of each pair that anybody judged.
-
-        The most frequent of 1, 0 and -1; where the most frequent two are equally so, -1.
-        """
-        tally = np.stack([(self.choice == label).sum(axis=1) for label in (-1, 0, 1)], axis=1)
-        most = tally.max(axis=1)
-        alone = (tally == most[:, None]).sum(axis=1) == 1
-        label = np.where(alone, tally.argmax(axis=1) - 1, Label.TIE)
-        return {p: int(label[i]) for i, p in enumerate(self.pair_ids) if most[i]}
+        """The `majority` of each pair that anybody judged."""
+        label = majority(self.choice)
+        return {
+            p: int(each) for p, each in zip(self.pair_ids, label, strict=True) if not np.isnan(each)
+        }
 
     def columns(self) -> dict[str, list[Any]]:
         """The labels as a table: `pair_id`, `label`, where from, and each rater's own votes."""
@@ -208,6 +224,26 @@ class VoteTable:
         }
 
 
+def majority(choice: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The most frequent of 1, 0 and -1 in each row; -1 where the most frequent two are even.
+
+    Args:
+        choice: Shape (n_pairs, n_raters), NaN where nothing was said.
+
+    Returns:
+        Shape (n_pairs,), NaN where nobody said anything.
+
+    Example:
+        >>> majority(np.array([[1.0, 1.0, 0.0], [1.0, 0.0, np.nan]])).tolist()
+        [1.0, -1.0]
+    """
+    tally = np.stack([(choice == label).sum(axis=1) for label in (-1, 0, 1)], axis=1)
+    most = tally.max(axis=1)
+    alone = (tally == most[:, None]).sum(axis=1) == 1
+    label = np.where(alone, tally.argmax(axis=1) - 1.0, -1.0)
+    return np.where(most > 0, label, np.nan)
+
+
 def read_votes(paths: Sequence[Path]) -> VoteTable:
     """The votes of one or several files; the same rater may go on in another.
 
@@ -222,6 +258,32 @@ def read_votes(paths: Sequence[Path]) -> VoteTable:
         msg = f"{', '.join(map(str, paths))}: no votes yet. Vote with: aas-bench annotate"
         raise InputError(msg)
     return table
+
+
+def add_votes(table: ScoreTable, votes: VoteTable) -> ScoreTable:
+    """A score table with what people chose: its labels where it has none, else beside them.
+
+    Beside labels (a judge's, or any) the votes are an audit: column `people_selected`.
+
+    Raises:
+        InputError: Nobody voted on any of these pairs.
+    """
+    labels = votes.labels()
+    people = table.frame[PAIR_ID].map(labels).astype(np.float64)
+    if people.isna().all():
+        first = next(iter(labels))
+        msg = (
+            f"nobody voted on any pair of the table: the votes are on pairs such as {first!r}. "
+            "Give the votes on the pairs that were scored."
+        )
+        raise InputError(msg)
+    known = table.label
+    if known is None or not (known >= 0).any():
+        label = people.fillna(int(Label.TIE)).astype(np.int8)
+        frame = table.frame.assign(**{LABEL: label, LABEL_SOURCE: people.map(lambda _: PEOPLE)})
+    else:
+        frame = table.frame.assign(**{PEOPLE_VOTE: people})
+    return replace(table, frame=frame)
 
 
 def _refuse_other_pairs(votes: Iterable[Vote]) -> None:

@@ -1,0 +1,198 @@
+"""How good an image is in each dimension, by a vision-language model: what it expects, not says.
+
+For each dimension the model is asked for a mark of 0, 1 or 2. The rating is the expectation over
+these three answers, by the probabilities of their tokens. What the image was made from is not told,
+so a rating does not depend on any prompt. The model reads the image once; every question continues
+from what it then holds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from transformers import AutoModelForImageTextToText, AutoProcessor
+
+from aas_bench.errors import BackendError, InputError
+from aas_bench.tasks.taxonomy import DIMENSIONS
+
+MARKS: Final = (0, 1, 2)
+PREAMBLE: Final = (
+    "You mark one property of the picture and nothing else. 0: poor. 1: middling. 2: good.\n"
+)
+_HERE: Final = "\N{OBJECT REPLACEMENT CHARACTER}"
+
+
+def _question(name: str, meaning: str) -> str:
+    what = meaning.partition(";")[0]
+    return f"Property: {name}. {what}.\nAnswer with one digit: 0, 1 or 2."
+
+
+QUESTIONS: Final[Mapping[str, str]] = {n: _question(n, m) for n, m in DIMENSIONS.items()}
+"""Dimension -> what the model is asked."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Ratings:
+    """Ratings of images.
+
+    Attributes:
+        dimensions: The columns.
+        probability: Shape (n_images, n_dimensions, 3): of the marks 0, 1 and 2, summing to 1.
+        mass: Shape (n_images, n_dimensions): how probable it was that the model gives one of the
+            three at all. Where this is small, a rating says little.
+    """
+
+    dimensions: tuple[str, ...]
+    probability: NDArray[np.float64]
+    mass: NDArray[np.float64]
+
+    @property
+    def expectation(self) -> NDArray[np.float64]:
+        """Shape (n_images, n_dimensions), in [0, 2]."""
+        expected: NDArray[np.float64] = self.probability @ np.array(MARKS, dtype=np.float64)
+        return expected
+
+
+class DimensionRater:
+    """Rates images with a model of transformers.
+
+    Args:
+        model: An image-text-to-text model whose decoder keeps a cache.
+        processor: Its processor, with a chat template.
+        name: What it is called.
+        questions: Dimension -> question.
+
+    Raises:
+        InputError: A mark is not a single token, or the template has no place for the question.
+    """
+
+    def __init__(
+        self, model: Any, processor: Any, *, name: str, questions: Mapping[str, str] = QUESTIONS
+    ) -> None:
+        self.name, self.questions = name, dict(questions)
+        self._model, self._processor = model.eval(), processor
+        tokenizer = processor.tokenizer
+        marks = [tokenizer.encode(str(mark), add_special_tokens=False) for mark in MARKS]
+        if any(len(ids) != 1 for ids in marks):
+            msg = f"{name} has no single token for each of 0, 1 and 2. Use another model."
+            raise InputError(msg)
+        self._marks = [ids[0] for ids in marks]
+        self._before, after = self._template()
+        suffixes = [
+            tokenizer.encode(question + after, add_special_tokens=False)
+            for question in self.questions.values()
+        ]
+        longest = max(map(len, suffixes))
+        # What stands behind the last real token is never looked at by it.
+        padded = [[*ids, *[ids[-1]] * (longest - len(ids))] for ids in suffixes]
+        self._ids = torch.tensor(padded, device=model.device)
+        self._last = torch.tensor([len(ids) - 1 for ids in suffixes], device=model.device)
+
+    def identity(self) -> dict[str, Any]:
+        """What its ratings depend on besides the image."""
+        asked = "\0".join([PREAMBLE, *(f"{n}\1{q}" for n, q in self.questions.items())])
+        return {
+            "rater": self.name,
+            "dtype": str(self._model.dtype).removeprefix("torch."),
+            "questions": hashlib.sha256(asked.encode()).hexdigest()[:16],
+        }
+
+    def rate(self, images: Sequence[Image.Image], *, batch_size: int = 4) -> Ratings:
+        """Rate images.
+
+        Args:
+            images: RGB.
+            batch_size: Images at once, as long as they have as many patches.
+        """
+        n = len(images), len(self.questions)
+        probability, mass = np.zeros((*n, len(MARKS))), np.zeros(n)
+        for rows, inputs in self._batches(images, batch_size):
+            with torch.inference_mode():
+                likely = self._log_probabilities(inputs).exp().cpu().numpy()
+            mass[rows] = likely.sum(axis=-1)
+            probability[rows] = likely / likely.sum(axis=-1, keepdims=True)
+        return Ratings(dimensions=tuple(self.questions), probability=probability, mass=mass)
+
+    def _template(self) -> tuple[str, str]:
+        """The text before the question, the image's place included, and that after it."""
+        content = [{"type": "image"}, {"type": "text", "text": PREAMBLE + _HERE}]
+        text = self._processor.apply_chat_template(
+            [{"role": "user", "content": content}], tokenize=False, add_generation_prompt=True
+        )
+        before, mark, after = str(text).partition(_HERE)
+        if not mark:
+            msg = f"the chat template of {self.name} leaves the question out. Use another model."
+            raise InputError(msg)
+        return before, after
+
+    def _batches(
+        self, images: Sequence[Image.Image], batch_size: int
+    ) -> Iterator[tuple[list[int], Any]]:
+        """Rows and inputs of images whose beginnings are equally long, so that none is padded."""
+        read = [
+            self._processor(text=[self._before], images=[image], return_tensors="pt")
+            for image in images
+        ]
+        alike: dict[tuple[int, ...], list[int]] = {}
+        for row, inputs in enumerate(read):
+            grid = inputs.get("image_grid_thw", inputs["input_ids"])
+            alike.setdefault(tuple(grid.flatten().tolist()), []).append(row)
+        for rows in alike.values():
+            for start in range(0, len(rows), batch_size):
+                chunk = rows[start : start + batch_size]
+                inputs = {name: torch.cat([read[row][name] for row in chunk]) for name in read[0]}
+                yield (
+                    chunk,
+                    {name: tensor.to(self._model.device) for name, tensor in inputs.items()},
+                )
+
+    @torch.inference_mode()
+    def _log_probabilities(self, inputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """Of the three marks, shape (images, dimensions, 3)."""
+        inputs = {
+            n: t.to(self._model.dtype) if t.is_floating_point() else t for n, t in inputs.items()
+        }
+        n_images, n_questions = len(inputs["input_ids"]), len(self._ids)
+        cache = self._model(**inputs, use_cache=True, logits_to_keep=1).past_key_values
+        cache.batch_repeat_interleave(n_questions)
+        logits = self._model(
+            input_ids=self._ids.repeat(n_images, 1), past_key_values=cache, use_cache=True
+        ).logits
+        last = self._last.repeat(n_images)
+        at_end = logits[torch.arange(len(last), device=last.device), last].double()
+        return at_end.log_softmax(-1)[:, self._marks].view(n_images, n_questions, len(MARKS))
+
+
+def load_rater(
+    model: str, *, revision: str | None = None, device: str = "cpu", dtype: str = "float32"
+) -> DimensionRater:
+    """A rater by the Hub id or the folder of its model.
+
+    Args:
+        model: An image-text-to-text model of transformers, e.g. Qwen/Qwen3-VL-4B-Instruct.
+        revision: A commit, branch or tag on the Hub.
+        device: Where it runs.
+        dtype: Number format of its weights.
+
+    Raises:
+        BackendError: It cannot be loaded.
+        InputError: It cannot be asked for marks.
+    """
+    try:
+        loaded = AutoModelForImageTextToText.from_pretrained(
+            model, revision=revision, dtype=getattr(torch, dtype)
+        )
+        processor = AutoProcessor.from_pretrained(model, revision=revision)
+    except (OSError, ValueError) as error:
+        told = next(iter(str(error).splitlines()), type(error).__name__)
+        msg = f"{model} cannot be loaded: {told} Give a vision-language model of transformers."
+        raise BackendError(msg) from error
+    name = model if revision is None else f"{model}@{revision}"
+    return DimensionRater(loaded.to(device), processor, name=name)
