@@ -42,7 +42,7 @@ def annotate(
 ) -> None:
     """Serve a page, to this machine only, on which people choose the image that was asked for."""
     from aas_bench.people.ballot import Ballot
-    from aas_bench.people.server import VotingServer
+    from aas_bench.people.voting_page import VotingServer
     from aas_bench.tables.pairs import load_pairs
     from aas_bench.tables.votes import VotesFile
 

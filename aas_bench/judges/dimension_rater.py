@@ -147,17 +147,14 @@ class DimensionRater:
         for rows in alike.values():
             for start in range(0, len(rows), batch_size):
                 chunk = rows[start : start + batch_size]
-                inputs = {name: torch.cat([read[row][name] for row in chunk]) for name in read[0]}
-                yield (
-                    chunk,
-                    {name: tensor.to(self._model.device) for name, tensor in inputs.items()},
-                )
+                yield chunk, {n: torch.cat([read[row][n] for row in chunk]) for n in read[0]}
 
-    @torch.inference_mode()
     def _log_probabilities(self, inputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """Of the three marks, shape (images, dimensions, 3)."""
+        device, dtype = self._model.device, self._model.dtype
         inputs = {
-            n: t.to(self._model.dtype) if t.is_floating_point() else t for n, t in inputs.items()
+            name: tensor.to(device, dtype if tensor.is_floating_point() else None)
+            for name, tensor in inputs.items()
         }
         n_images, n_questions = len(inputs["input_ids"]), len(self._ids)
         cache = self._model(**inputs, use_cache=True, logits_to_keep=1).past_key_values

@@ -70,7 +70,7 @@ def rating_errors(
 
     Example:
         >>> found = rating_errors([0.0, 0.9, 2.4, 1.5], [0, 1, 2, 1])
-        >>> found.accuracy.value, found.mae.value, round(found.class_mae.value, 3)
+        >>> found.accuracy.value, round(found.mae.value, 3), round(found.class_mae.value, 3)
         (0.75, 0.25, 0.233)
     """
     analysis = Analysis(confidence_level=confidence_level, on_missing=on_missing)

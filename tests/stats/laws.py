@@ -223,6 +223,12 @@ LAWS: dict[str, Law] = {
         swapped=without("mean", "relative"),
         units={"mean": True, "relative": False},
     ),
+    "audited_rate": Law(
+        read=lambda c: {
+            "rate": stats.audited_rate(c.margin > 0, np.where(c.dose > 0.5, c.label, np.nan)).value
+        },
+        swapped=complement,
+    ),
     "choices": Law(
         read=lambda c: flat(stats.choices(c.margin)),
         swapped=lambda figures: {
@@ -365,6 +371,10 @@ LAWS: dict[str, Law] = {
     ),
     "quadratic_kappa": Law(
         read=lambda c: {"kappa": stats.quadratic_kappa(c.margin, c.other).value}
+    ),
+    "rating_errors": Law(
+        read=lambda c: flat(stats.rating_errors(2.0 * (c.margin > 0), c.label + 1)),
+        swapped=without(""),
     ),
     "rescaling": Law(read=lambda c: flat(stats.rescaling(*_cells(c))), swapped=_rescaled),
     "resolution": Law(

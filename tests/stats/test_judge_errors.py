@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from aas_bench.errors import InputError
-from aas_bench.stats import Estimate, JudgeErrors, chosen, corrected_rate, wilson
+from aas_bench.stats import Estimate, JudgeErrors, audited_rate, chosen, corrected_rate, wilson
 
 
 def said(yes, n):
@@ -80,3 +80,63 @@ def test_what_cannot_be_corrected_says_why():
         audit(4, 5, 4, 4)
     with pytest.raises(InputError, match="Give one each"):
         JudgeErrors.of(judged=[1], truth=[1, 0])
+
+
+def test_a_rate_with_an_audit_by_hand():
+    # The judge says yes of 6 in 10; of 3 audited 2 hold: .6 * 2/3. Of 2 audited noes 1 holds: .4/2.
+    says = [1] * 6 + [0] * 4
+    truth = [1, 1, 0, None, None, None, 1, 0, None, None]
+    assert audited_rate(says, truth).value == pytest.approx(0.6)
+    # A tie of the people leaves: yes .6 * 2/3 over .6 * 1 + .4 * 1/2 decided, noes 0 of 1.
+    truth[6] = -1
+    assert audited_rate(says, truth).value == pytest.approx(0.4 / 0.8)
+
+
+def test_a_whole_audit_is_the_rate_that_people_find():
+    rng = np.random.default_rng(3)
+    truth, cluster = rng.integers(0, 2, 200), np.arange(200) // 4
+    says = np.where(rng.random(200) < 0.8, truth, 1 - truth)
+    found = audited_rate(says, truth, clusters=cluster)
+    people = chosen(2.0 * truth - 1, clusters=cluster)
+    assert found.value == pytest.approx(people.value)
+    assert (found.low, found.high) == pytest.approx((people.low, people.high), abs=1e-9)
+
+
+@pytest.mark.parametrize("clustered", [False, True])
+def test_an_audited_rate_holds_the_truth_where_the_plain_one_does_not(clustered):
+    rng = np.random.default_rng(11)
+    n, rate, runs = 300, 0.8, 400
+    cluster = np.arange(n) // (4 if clustered else 1)
+    held = plain = 0
+    for _ in range(runs):
+        shared = rng.normal(size=n)[cluster]
+        own = rng.normal(size=n)
+        latent = 0.7 * shared + np.sqrt(0.51) * own if clustered else own
+        truth = (latent < 0.8416).astype(float)  # the normal quantile at .8
+        right = rng.random(n) < np.where(truth == 1, 0.9, 0.75)
+        says = np.where(right, truth, 1 - truth)
+        seen = np.where(rng.random(n) < 1 / 3, truth, np.nan)
+        found = audited_rate(says, seen, clusters=cluster)
+        believed = chosen(2 * says - 1, clusters=cluster)
+        held += found.low <= rate <= found.high
+        plain += believed.low <= rate <= believed.high
+    assert 0.93 <= held / runs <= 0.98  # 400 runs tell .95 to .011
+    assert plain / runs < 0.8
+
+
+def test_an_audit_without_a_difference_is_no_certainty():
+    says = [1] * 60 + [0] * 40
+    truth = [1] * 10 + [None] * 50 + [0] * 10 + [None] * 30
+    found = audited_rate(says, truth)
+    assert found.value == 0.6
+    # Of ten audited of a kind 28 % may still be otherwise (Wilson): .6 of that below, .4 above.
+    assert found.low < 0.6 - 0.6 * 0.27
+    assert found.high > 0.6 + 0.4 * 0.27
+
+
+def test_what_an_audit_lacks_is_a_reason():
+    assert audited_rate([1, 0], [1, None]).reason.startswith("no pair of one kind was audited")
+    assert audited_rate([1, 0], [-1, -1]).reason == "the people who looked saw no difference"
+    assert (
+        audited_rate([None], [1], on_missing="drop").reason == "the judge says nothing of any pair"
+    )
