@@ -154,9 +154,13 @@ class _Facts:
         at = np.array([row.get(pair_id, -1) for pair_id in votes.pair_ids], dtype=int)
         names = [n for n in known if n == LABEL or n.endswith(VOTE)]
         judges = {n.removesuffix(VOTE): _taken(known[n], at) for n in names}
-        clusters: NDArray[Any] = np.arange(len(at))
-        if INDEX in known and (at >= 0).all():
-            clusters = np.array(values(known[INDEX]), dtype=object)[at].astype(str)
+        index = values(known[INDEX]) if INDEX in known else None
+        clusters = np.array(
+            [
+                f"pair {pair_id}" if index is None or i < 0 else f"index {index[i]}"
+                for i, pair_id in zip(at, votes.pair_ids, strict=True)
+            ]
+        )
         asked = values(known[DIMENSIONS]) if DIMENSIONS in known else []
         groups = memberships(pd.Series([asked[i] if asked and i >= 0 else None for i in at]))
         return cls(clusters=clusters, judges=judges, dimensions=groups.masks())
