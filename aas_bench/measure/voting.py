@@ -15,9 +15,20 @@ from aas_bench.measure.rows import memberships
 from aas_bench.stats.agreement import Level, krippendorff_alpha, quadratic_kappa
 from aas_bench.stats.estimate import Estimate, Mask, Result, Scores
 from aas_bench.stats.preference import chosen
-from aas_bench.tables.schema import DIMENSIONS, INDEX, LABEL, PAIR_ID, VOTE, Columns, values
+from aas_bench.tables.schema import (
+    DIMENSIONS,
+    INDEX,
+    LABEL,
+    LABEL_SOURCE,
+    PAIR_ID,
+    VOTE,
+    Columns,
+    values,
+)
 from aas_bench.tables.votes import VoteTable, majority
 
+_LABEL_OF: Final = f"{LABEL}_"
+"""How the names of columns of a judge's labels begin."""
 _NOBODY: Final = Estimate(value=None, n=0, reason="nobody else voted on these pairs")
 _NO_SIDE: Final = Estimate(value=None, n=0, reason="no vote says the side")
 _NONE_BOTH: Final = Estimate(value=None, n=0, reason="no pair has both")
@@ -96,8 +107,8 @@ def agreement_of(
 
     Args:
         votes: Of one or several people.
-        known: Columns of the pairs, with `pair_id`: `label` and `<judge>_selected` are judges,
-            `index` says which pairs share a base prompt, `dimensions` what each asks for.
+        known: Columns of the pairs, with `pair_id`: `label`, `label_<judge>` and `<judge>_selected`
+            are judges, `index` says which pairs share a base prompt, `dimensions` what each asks for.
         confidence_level: Of every interval, in (0, 1).
     """
     rated = _halfway(votes.choice)
@@ -152,8 +163,8 @@ class _Facts:
     def of(cls, votes: VoteTable, known: Columns) -> _Facts:
         row = {name: i for i, name in enumerate(values(known.get(PAIR_ID, [])))}
         at = np.array([row.get(pair_id, -1) for pair_id in votes.pair_ids], dtype=int)
-        names = [n for n in known if n == LABEL or n.endswith(VOTE)]
-        judges = {n.removesuffix(VOTE): _taken(known[n], at) for n in names}
+        names = [n for n in known if n == LABEL or n.endswith(VOTE) or _of_judge(n)]
+        judges = {_judge(n): _taken(known[n], at) for n in names}
         index = values(known[INDEX]) if INDEX in known else None
         clusters = np.array(
             [
@@ -164,6 +175,14 @@ class _Facts:
         asked = values(known[DIMENSIONS]) if DIMENSIONS in known else []
         groups = memberships(pd.Series([asked[i] if asked and i >= 0 else None for i in at]))
         return cls(clusters=clusters, judges=judges, dimensions=groups.masks())
+
+
+def _of_judge(column: str) -> bool:
+    return column.startswith(_LABEL_OF) and column != LABEL_SOURCE
+
+
+def _judge(column: str) -> str:
+    return column.removesuffix(VOTE).removeprefix(_LABEL_OF)
 
 
 def _taken(column: Any, at: NDArray[np.intp]) -> Scores:

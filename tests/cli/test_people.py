@@ -1,4 +1,4 @@
-"""`annotate`, `agreement`, `rater`, `--votes`: as docs/judges.md tells to type them."""
+"""`annotate`, `agreement`, `rater`, `--votes`: as docs/people.md tells to type them."""
 
 import json
 import re
@@ -17,16 +17,11 @@ from support.toy_pairs import picture, rows
 from aas_bench.tables.votes import Vote, VotesFile, digest
 from aas_bench.tasks.taxonomy import DIMENSIONS
 
-PAGE = (Path(__file__).parents[2] / "docs" / "judges.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "people.md").read_text(encoding="utf-8")
 COMMANDS = [
     shlex.split(line)[1:]
     for block in re.findall(r"```bash\n(.*?)```", PAGE, re.DOTALL)
     for line in block.splitlines()
-    if "annotate" in line
-    or "agreement" in line
-    or "votes" in line
-    or "rater" in line
-    or " score " in line
 ]
 VOTING = COMMANDS[0]
 

@@ -44,6 +44,8 @@ def known(drawn):
         "index": [i // 3 for i in range(N)][::-1],
         "label": drawn[2][::-1],
         "llm_selected": [None if i % 10 == 0 else int(drawn[2][i]) for i in range(N)][::-1],
+        "label_gpt": drawn[2][::-1],
+        "label_source": ["llm"] * N,
         "dimensions": [["clarity"] if i % 2 else ["emotion", "clarity"] for i in range(N)][::-1],
         "judge_score": [0.5] * N,
     }
@@ -108,7 +110,7 @@ def test_judges_are_compared_with_the_majority_of_people(found, drawn):
     choice, given, judge, _ = drawn
     people = majority(np.where(given, choice, np.nan))
     there = ~np.isnan(people)
-    assert list(found.overall.judges) == ["label", "llm"]
+    assert list(found.overall.judges) == ["label", "llm", "gpt"]
     label = found.overall.judges["label"]
     assert label.kappa.value == pytest.approx(kappa(judge[there], people[there]))
     assert label.same.value == pytest.approx((judge == people)[there].mean())
