@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from aas_bench.errors import InputError
 from aas_bench.measure.rows import memberships
 from aas_bench.stats.agreement import Level, krippendorff_alpha, quadratic_kappa
 from aas_bench.stats.estimate import Estimate, Mask, Result, Scores
@@ -27,6 +28,7 @@ from aas_bench.tables.schema import (
 )
 from aas_bench.tables.votes import VoteTable, majority
 
+_CHOICES: Final = (1, 0, -1)
 _LABEL_OF: Final = f"{LABEL}_"
 """How the names of columns of a judge's labels begin."""
 _NOBODY: Final = Estimate(value=None, n=0, reason="nobody else voted on these pairs")
@@ -108,7 +110,8 @@ def agreement_of(
     Args:
         votes: Of one or several people.
         known: Columns of the pairs, with `pair_id`: `label`, `label_<judge>` and `<judge>_selected`
-            are judges, `index` says which pairs share a base prompt, `dimensions` what each asks for.
+            are judges, `index` says which pairs share a base prompt, `dimensions` what a pair asks
+            for.
         confidence_level: Of every interval, in (0, 1).
     """
     rated = _halfway(votes.choice)
@@ -164,7 +167,7 @@ class _Facts:
         row = {name: i for i, name in enumerate(values(known.get(PAIR_ID, [])))}
         at = np.array([row.get(pair_id, -1) for pair_id in votes.pair_ids], dtype=int)
         names = [n for n in known if n == LABEL or n.endswith(VOTE) or _of_judge(n)]
-        judges = {_judge(n): _taken(known[n], at) for n in names}
+        judges = {_judge(n): _taken(n, known[n], at) for n in names}
         index = values(known[INDEX]) if INDEX in known else None
         clusters = np.array(
             [
@@ -185,9 +188,13 @@ def _judge(column: str) -> str:
     return column.removesuffix(VOTE).removeprefix(_LABEL_OF)
 
 
-def _taken(column: Any, at: NDArray[np.intp]) -> Scores:
-    given = [np.nan if v is None else float(v) for v in values(column)]
-    return np.where(at >= 0, np.array(given)[at], np.nan)
+def _taken(name: str, column: Any, at: NDArray[np.intp]) -> Scores:
+    cells = pd.Series(values(column), dtype=object)
+    given = pd.to_numeric(cells, errors="coerce")
+    if not given[cells.notna()].isin(_CHOICES).all():
+        msg = f"column {name!r} holds something other than 1, 0, -1 and null. Mend it."
+        raise InputError(msg)
+    return np.where(at >= 0, given.to_numpy(np.float64)[at], np.nan)
 
 
 def _halfway(choice: Scores) -> Scores:

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import cohen_kappa_score
 
+from aas_bench.errors import InputError
 from aas_bench.measure.voting import agreement_of
 from aas_bench.tables.votes import Vote, VoteTable, majority
 
@@ -126,3 +127,9 @@ def test_without_a_table_pairs_count_as_independent(votes):
     assert found.by_dimension == {}
     assert found.overall.judges == {}
     assert found.overall.alpha["nominal"].n_clusters == found.overall.alpha["nominal"].n
+
+
+def test_a_judge_who_says_something_else_is_refused(votes):
+    for column in (["yes"], [2], [0.5]):
+        with pytest.raises(InputError, match="'llm_selected' holds something other than 1, 0, -1"):
+            agreement_of(votes, {"pair_id": ["p/0"], "llm_selected": column})
