@@ -227,22 +227,29 @@ def _by_dimension(console: Console, found: VoteAgreement) -> None:
 
 
 def rater_table(found: RaterEvaluation) -> None:
-    """A row per dimension and one over all; the guess beside the rater."""
+    """A row per dimension and one over all: errors beside the guess, then correlations."""
     console = Console(highlight=False, markup=False)
-    grid = Table(box=None, pad_edge=False, header_style="bold")
-    grid.add_column("dimension", no_wrap=True)
-    heads = ("n", "MAE", "class MAE", "accuracy", "guess", "F1", "Pearson", "Spearman")
-    for name in heads:
-        grid.add_column(name, justify="right", no_wrap=True)
-    for name, part in [*found.by_dimension.items(), ("all", found.overall)]:
-        rater = part.rater
-        cells = (
-            rater.mae, rater.class_mae, rater.accuracy, part.guess.accuracy,
-            rater.f1, rater.pearson, rater.spearman,
-        )  # fmt: skip
-        shown = (stacked(each, digits=2) for each in cells)
-        grid.add_row(printable(name), f"{part.n:,}", *shown)
-    console.print(grid)
+    parts = {**found.by_dimension, "all": found.overall}
+    errors = {
+        name: (part.rater.mae, part.rater.class_mae, part.rater.accuracy, part.guess.accuracy)
+        for name, part in parts.items()
+    }
+    orders = {
+        name: (part.rater.f1, part.rater.pearson, part.rater.spearman)
+        for name, part in parts.items()
+    }
+    for heads, rows in (
+        (("MAE", "class MAE", "accuracy", "guess"), errors),
+        (("F1", "Pearson", "Spearman"), orders),
+    ):
+        grid = Table(box=None, pad_edge=False, header_style="bold")
+        grid.add_column("dimension", no_wrap=True)
+        for head in ("n", *heads):
+            grid.add_column(head, justify="right", no_wrap=True)
+        for name, cells in rows.items():
+            shown = (stacked(each, digits=2) for each in cells)
+            grid.add_row(printable(name), f"{parts[name].n:,}", *shown)
+        console.print(grid)
     above = found.overall.accuracy_above_guess
     console.print(
         f"accuracy above always guessing the commonest rating of the dimension: {interval(above)}"

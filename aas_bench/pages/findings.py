@@ -144,7 +144,7 @@ def labels_doubt(summary: Summary) -> str:
         return ""
     confirmed = summary.shared.get("labels_confirmed")
     if not confirmed:
-        return "Labels are taken as true: nobody's votes say how often they err."
+        return "Labels are taken as true: no votes beside them say how often they err."
     told = (
         f"{name} {percent_in(placed.estimate)}"
         if placed.estimate.value is not None

@@ -317,5 +317,9 @@ def _vote(line: bytes) -> Vote | str:
     choice = row.get("choice", "absent")
     if isinstance(choice, bool) or choice not in _CHOICES:
         return f"choice is {choice!r}, not 1, 0, -1 or null"
+    if row.get("side") not in (None, *SIDES):
+        return f"side is {row['side']!r}, not left, right or null"
+    if type(row.get("ms")) not in (int, type(None)):
+        return f"ms is {row['ms']!r}, no whole number"
     known = {name: row[name] for name in Vote.__dataclass_fields__ if name in row}
     return Vote(**known)

@@ -66,10 +66,18 @@ def test_a_last_line_that_lacks_its_end_alone_is_kept(tmp_path):
 
 def test_lines_that_are_no_votes_are_told_together(tmp_path):
     path = tmp_path / "votes.jsonl"
-    path.write_text('{"pair_id": "a", "rater": "r", "choice": 2}\n[]\n{"rater": "r"}\nx\n')
+    vote_with = '{"pair_id": "a", "rater": "r", "choice": 1, '
+    path.write_text(
+        '{"pair_id": "a", "rater": "r", "choice": 2}\n[]\n{"rater": "r"}\nx\n'
+        + vote_with
+        + '"side": "up"}\n'
+        + vote_with
+        + '"ms": "1"}\n'
+    )
     told = (
         "line 1: choice is 2, not 1, 0, -1 or null; line 2: it is no JSON object; "
-        "line 3: pair_id is no text; line 4: it is no JSON. Mend or delete these lines"
+        "line 3: pair_id is no text; line 4: it is no JSON; "
+        "line 5: side is 'up', not left, right or null; and 1 more. Mend or delete these lines"
     )
     with pytest.raises(SchemaError, match=told):
         list(read_lines(path))
