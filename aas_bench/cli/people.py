@@ -49,9 +49,9 @@ def annotate(
     pairs: Any = load_pairs(data, config=config, split=split, limit=limit)
     file = VotesFile(out)
     server = VotingServer(Ballot(pairs, file, seed=seed, now=now), port=port, rater=name)
-    typer.echo(f"vote at {server.url} (end with Ctrl-C; the same command goes on)")
-    sys.stdout.flush()
     try:
+        typer.echo(f"vote at {server.url} (end with Ctrl-C; the same command goes on)")
+        sys.stdout.flush()
         server.serve_forever()
     except KeyboardInterrupt:
         typer.echo(f"votes: {out}")
