@@ -286,10 +286,8 @@ def _without_infinite(stored: StoredColumns) -> tuple[dict[str, Any], list[tuple
             numbers = pd.to_numeric(pd.Series(values(columns[name])), errors="coerce")
             mask = np.isinf(numbers.to_numpy(np.float64))
             if mask.any():
-                kept = [
-                    None if bad else v for v, bad in zip(values(columns[name]), mask, strict=True)
-                ]
-                columns[name] = kept
+                each = zip(values(columns[name]), mask, strict=True)
+                columns[name] = [None if bad else value for value, bad in each]
                 text = f"{{n}} with an infinite {name}"
                 found.append((text, "Score them in float32; the table is refused so.", mask))
     return columns, found
@@ -366,25 +364,26 @@ def _looked_at(
             yield pair.get(IMAGE_ORIGINAL), pair.get(IMAGE_DISTORTED)
 
     seen = list(looks(images()))
-    broken = []
-    if bad:
-        broken.append(
-            RowFinding(
-                probe="row",
-                outcome="fail",
-                text=f"{count(len(bad), 'row')} that cannot be read: {bad[0][1]:.200}".rstrip("."),
-                n=len(bad),
-                of=len(bad) + len(texts),
-                rows=tuple(where for where, _ in bad[:5]),
-                mend="Mend these rows, or leave them out.",
-            )
-        )
+    broken = [_unreadable(bad, len(texts))] if bad else []
     if not texts:
         msg = (
             f"{getattr(rows, 'name', 'the stream')}: no row can be read: {bad[0][1] if bad else ''}"
         )
         raise SchemaError(msg)
     return pd.DataFrame(texts), seen, sample, broken
+
+
+def _unreadable(bad: list[tuple[str, str]], n_read: int) -> RowFinding:
+    why = bad[0][1].partition(". Mend")[0]
+    return RowFinding(
+        probe="row",
+        outcome="fail",
+        text=f"{count(len(bad), 'row')} cannot be read: {why:.200}",
+        n=len(bad),
+        of=len(bad) + n_read,
+        rows=tuple(where for where, _ in bad[:5]),
+        mend="Mend these rows, or leave them out.",
+    )
 
 
 def _both(pair: dict[str, Any]) -> bool:

@@ -17,11 +17,9 @@ import pandas as pd
 from aas_bench.errors import InputError
 from aas_bench.measure.row_findings import RowFinding, found_in
 from aas_bench.stats.estimate import Mask
-from aas_bench.tables.images import open_image
+from aas_bench.tables.images import one_colour, open_image
 from aas_bench.tables.schema import IMAGE_DISTORTED, IMAGE_ORIGINAL, INDEX, PROMPT_DISTORTED
 
-FLAT: Final = 4
-"""Largest difference between pixels of an image without a picture; JPEG makes noise."""
 BLACK: Final = 8
 """Brightest value of a black image."""
 SMALL: Final = 64
@@ -61,14 +59,15 @@ def look_at(struct: Mapping[str, Any]) -> Look:
         image = open_image(struct)
     except InputError as error:
         return Look(fault=str(error))
-    ends = [(int(low), int(high)) for low, high in image.getextrema()]
+    bands: Any = image.getextrema()
+    ends = [(int(low), int(high)) for low, high in bands]
     head = f"{image.width}x{image.height}\n".encode()
     return Look(
         pixels=hashlib.blake2b(head + image.tobytes(), digest_size=16).hexdigest(),
         side=min(image.size),
         low=min(low for low, _ in ends),
         high=max(high for _, high in ends),
-        flat=all(high - low <= FLAT for low, high in ends),
+        flat=one_colour(image),
     )
 
 

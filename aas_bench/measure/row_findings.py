@@ -29,6 +29,14 @@ MOST_WORDS: Final = 75
 RATINGS: Final = {"human_score": (0.0, 100.0), "aesthetic_mean": (1.0, 10.0)}
 """Columns of people's ratings, and the least and the most that can be given."""
 
+TABLE_PROBES: Final = frozenset(
+    {
+        *("blank_prompt", "equal_prompts", "long_prompt", "rating", "one_class", "index"),
+        *("repeated_scores", "same_reward", "missing", "ties", "rounding", "prompt"),
+    }
+)
+"""What is looked for wherever a score table is measured; the rest needs the images."""
+
 _SHOWN: Final = 5
 _MOST_DECIMALS: Final = 6
 _NEAR: Final = 0.05
@@ -116,21 +124,20 @@ def text_findings(frame: pd.DataFrame) -> Iterator[tuple[RowFinding, Mask]]:
     """What prompts, labels and ratings show without any score, each with its rows."""
     seen = {name: _seen(frame[name]) for name in PROMPTS if name in frame}
     for name, texts in seen.items():
-        blank = (texts == "").to_numpy(dtype=bool)
+        blank = _true(texts == "")
         if blank.any():
             text = f"{{n}} with a blank {name}: nothing is asked for"
             mend = "Write the prompt, or leave the rows out."
             yield found_in(frame, blank, probe="blank_prompt", text=text, mend=mend), blank
     if len(seen) == len(PROMPTS):
         original, distorted = seen.values()
-        equal = ((original == distorted) & (original != "")).fillna(value=False)
-        mask = equal.to_numpy(dtype=bool)
+        mask = _true((original == distorted) & (original != ""))
         if mask.any():
             text = "{n} whose two prompts are the same: no request to honour"
             mend = "Give the prompt that asks, or leave the rows out."
             yield found_in(frame, mask, probe="equal_prompts", text=text, mend=mend), mask
     if PROMPT_DISTORTED in seen:
-        words = seen[PROMPT_DISTORTED].str.count(r"\S+").fillna(0).to_numpy()
+        words = seen[PROMPT_DISTORTED].str.count(r"\S+").fillna(0).to_numpy(np.int64)
         mask = words > MOST_WORDS
         if mask.any():
             text = f"{{n}} with a prompt of more than {MOST_WORDS} words, which CLIP models cut"
@@ -167,6 +174,11 @@ def _seen(prompts: pd.Series[Any]) -> pd.Series[Any]:
     return texts.str.replace(rf"{_UNSEEN}+", " ", regex=True).str.strip()
 
 
+def _true(flags: pd.Series[Any]) -> Mask:
+    """Where flags are set; null is not."""
+    return np.asarray(flags.fillna(value=False).to_numpy(), dtype=bool)
+
+
 def shared_prompts(frame: pd.DataFrame) -> tuple[Mask, pd.Series[Any]] | None:
     """The rows whose base prompt stands under several indices, and an index by prompt.
 
@@ -177,7 +189,7 @@ def shared_prompts(frame: pd.DataFrame) -> tuple[Mask, pd.Series[Any]] | None:
         return None
     texts = _seen(frame[name])
     several = frame.groupby(texts)[INDEX].transform("nunique") > 1
-    mask = several.fillna(value=False).to_numpy(dtype=bool) & (texts != "").to_numpy(dtype=bool)
+    mask = _true(several) & _true(texts != "")
     if not mask.any():
         return None
     # The first index of a prompt stands for all: rows of one index stay together.
@@ -328,7 +340,7 @@ def _reward_findings(views: Views, reward: str) -> Iterator[RowFinding]:
 
 def _ties(views: Views, reward: str, tied: Mask) -> RowFinding:
     n = int(tied.sum())
-    share = percent(n / max(1, int((views.rows & ~np.isnan(_margin(views, reward))).sum())))
+    scored = int((views.rows & ~np.isnan(_margin(views, reward))).sum())
     rates = [
         effect.before.value
         for ties in ("original", "half", "distorted")
@@ -341,7 +353,7 @@ def _ties(views: Views, reward: str, tied: Mask) -> RowFinding:
         views.table.frame,
         tied,
         probe="ties",
-        text=f"{reward} scores both images of {{n}} ({share}) the same"
+        text=f"{reward} scores both images the same in {n:,} of {count(scored, 'pair')}"
         + (spread if decide and n < tied.size else ""),
         mend="Score with more digits, and read each rate as a range over the ties.",
         outcome="fail" if decide else "note",
@@ -385,8 +397,8 @@ def _step(scores: Scores) -> tuple[float | None, str]:
         scaled = scores * 10.0**decimals
         whole = np.round(scaled)
         if np.abs(whole).max() < 2**52 and np.allclose(scaled, whole, rtol=0, atol=1e-6):
-            step = int(np.gcd.reduce(np.abs(np.diff(np.unique(whole))).astype(np.int64)))
-            return step / 10.0**decimals, f"{step / 10.0**decimals:g}"
+            steps = int(np.gcd.reduce(np.abs(np.diff(np.unique(whole))).astype(np.int64)))
+            return steps / 10.0**decimals, f"{steps / 10.0**decimals:g}"
     spacing = spacing_of(scores)
     if spacing not in _HALVES:
         return None, ""
@@ -395,6 +407,20 @@ def _step(scores: Scores) -> tuple[float | None, str]:
     return step, f"{step:.3g} ({_HALVES[spacing]})"
 
 
-def told(findings: Sequence[RowFinding]) -> str:
-    """Findings in one line, for the end of a run; "" where none asks for mending."""
-    return "; ".join(each.text for each in findings if each.outcome == "fail")
+def told_again(stored: Any) -> str:
+    """A finding that was stored as JSON, in one line; "" where it is none."""
+    try:
+        effects = [
+            Effect(
+                reward=str(each["reward"]),
+                measure=str(each["measure"]),
+                before=Estimate(**each["before"]),
+                after=Estimate(**each["after"]),
+            )
+            for each in stored["effects"]
+        ]
+        rows = tuple(map(str, stored["rows"]))
+        found = RowFinding(**{**stored, "rows": rows, "effects": tuple(effects)})
+        return " ".join(str(found).split()).removeprefix(found.outcome).strip()
+    except (KeyError, TypeError, ValueError):
+        return ""
