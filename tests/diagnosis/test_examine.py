@@ -207,7 +207,9 @@ def test_labels_ratings_and_a_blind_reward():
 
 
 def softmax(images, prompts):
-    likes = np.exp([np.asarray(i).mean() / 100 + len(p) / 50 for i, p in zip(images, prompts)])
+    likes = np.exp(
+        [np.asarray(i).mean() / 100 + len(p) / 50 for i, p in zip(images, prompts, strict=True)]
+    )
     return likes / likes.sum()
 
 
