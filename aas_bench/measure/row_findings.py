@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -11,7 +11,7 @@ import pandas as pd
 
 from aas_bench.measure.view import View, Views
 from aas_bench.rewards.catalog import SYNTHETIC
-from aas_bench.stats.estimate import Estimate, Mask, Scores
+from aas_bench.stats.estimate import Estimate, Mask, Result, Scores
 from aas_bench.stats.resolution import difference, spacing_of
 from aas_bench.tables.schema import (
     INDEX,
@@ -50,7 +50,7 @@ _SHARE: Final = Spelling(digits=3)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Effect:
+class Effect(Result):
     """A headline as it is, and as it is once the rows are mended.
 
     Attributes:
@@ -71,7 +71,7 @@ class Effect:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RowFinding:
+class RowFinding(Result):
     """One thing that is odd about some rows.
 
     Attributes:
@@ -93,10 +93,6 @@ class RowFinding:
     rows: tuple[str, ...] = ()
     mend: str
     effects: tuple[Effect, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON values."""
-        return asdict(self)
 
     def __str__(self) -> str:
         named = f" ({', '.join(self.rows)}{', ...' if self.n > len(self.rows) else ''})"
