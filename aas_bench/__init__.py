@@ -13,6 +13,7 @@ from aas_bench.version import __version__
 
 if TYPE_CHECKING:
     from aas_bench.checks.check_reward import check_reward as check_reward
+    from aas_bench.diagnosis.examine import doctor as doctor
     from aas_bench.measure.held_back import OverrideMetric as OverrideMetric
     from aas_bench.measure.summary import Summary as Summary
     from aas_bench.measure.summary import summarise as summarise
@@ -35,6 +36,7 @@ _PUBLIC = {
     "ScoreTable": "aas_bench.tables.scores",
     "Summary": "aas_bench.measure.summary",
     "check_reward": "aas_bench.checks.check_reward",
+    "doctor": "aas_bench.diagnosis.examine",
     "load_metric": "aas_bench.metric.in_memory",
     "load_pairs": "aas_bench.tables.pairs",
     "load_reward": "aas_bench.rewards.catalog",

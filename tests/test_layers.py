@@ -41,6 +41,7 @@ LAYERS = {
     "measure": 8,
     "serving": 8,
     "metric": 8,
+    "diagnosis": 9,
     "records": 9,
     "pages": 10,
     "paper": 11,

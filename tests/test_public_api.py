@@ -17,6 +17,7 @@ def test_public_names_are_pinned():
         "Summary",
         "__version__",
         "check_reward",
+        "doctor",
         "load_metric",
         "load_pairs",
         "load_reward",

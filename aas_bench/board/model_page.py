@@ -6,7 +6,7 @@ import io
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from html import escape
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy as np
 from aas_bench.board.entries import Lookup, measured
 from aas_bench.board.paired import ScoreFiles
 from aas_bench.measure.measures import MEASURES
+from aas_bench.measure.row_findings import told_again
 from aas_bench.measure.rows import GROUPINGS, headline_rows
 from aas_bench.measure.summary import verdicts
 from aas_bench.pages.chart import printable
@@ -64,6 +65,7 @@ def model_page(of: Lookup, scores: ScoreFiles, *, root: str) -> str:
         said=said(of),
         figures=_figures(of.record),
         pairs=None if table is None else pair_table(table),
+        doctor=_doctor(of.record),
         n_pairs=0 if table is None else len(table),
         most=MOST_PAIRS,
         bibtex=bibtex(of.record),
@@ -71,6 +73,12 @@ def model_page(of: Lookup, scores: ScoreFiles, *, root: str) -> str:
         preview=f"{of.record.id.rpartition('/')[2]}.png",
         root=root,
     )
+
+
+def _doctor(record: Record) -> list[str]:
+    """What the record tells of its pairs, a line each; what has another form is left out."""
+    told: Any = (record.provenance or {}).get("doctor")
+    return [line for each in told if (line := told_again(each))] if isinstance(told, list) else []
 
 
 def said(of: Lookup) -> str:

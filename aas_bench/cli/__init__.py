@@ -6,7 +6,16 @@ from typing import Annotated
 
 import typer
 
-from aas_bench.cli import analyse, demo, leaderboard, listing, people, publish, scoring
+from aas_bench.cli import (
+    analyse,
+    demo,
+    examine_source,
+    leaderboard,
+    listing,
+    people,
+    publish,
+    scoring,
+)
 from aas_bench.cli.records import results
 from aas_bench.cli.reproduce import reproduce
 from aas_bench.cli.serve import serve
@@ -46,6 +55,7 @@ app.command("demo")(demo.demo)
 app.command("score")(scoring.score)
 app.command("evaluate")(scoring.evaluate)
 app.command("check-reward")(scoring.check_reward)
+app.command("doctor")(examine_source.doctor)
 app.command("analyse")(analyse.analyse)
 app.command("compare")(analyse.compare)
 app.command("report")(analyse.report)

@@ -12,6 +12,7 @@ from aas_bench.errors import InputError, UnknownNameError
 from aas_bench.measure.analyses.task_report import TaskReport
 from aas_bench.measure.measurement import Measurement
 from aas_bench.measure.measures import MEASURES, Placed
+from aas_bench.measure.row_findings import RowFinding
 from aas_bench.stats.analysis import Analysis
 from aas_bench.stats.consistency import Consistency
 from aas_bench.stats.dose import DoseResponse
@@ -202,6 +203,7 @@ class Summary:
         groups: What a Measurement calls these groups, such as "emotion"; None likewise.
         shared: The measures of all reward models together.
         task: The analysis that belongs to the task; None where no task is known.
+        doctor: What is odd about rows of the table, with its effect on the headlines.
         analysis: How the table was analysed.
         provenance: Versions, options, source and command.
     """
@@ -217,6 +219,7 @@ class Summary:
     groups: str | None
     shared: Figures
     task: TaskReport | None
+    doctor: tuple[RowFinding, ...]
     analysis: Analysis
     provenance: Mapping[str, Any]
 
@@ -305,6 +308,7 @@ class Summary:
             "by": self.by,
             "task": None if self.task is None else self.task.to_dict(),
             "ranks": self.ranks(),
+            "doctor": [each.to_dict() for each in self.doctor],
             "measurements": [each.to_dict() for each in self.measurements()],
             "provenance": dict(self.provenance),
         }

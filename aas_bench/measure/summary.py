@@ -21,6 +21,7 @@ from aas_bench.measure.analyses.task_scores import TaskScores
 from aas_bench.measure.measures import MEASURES, Scope
 from aas_bench.measure.origin import origin
 from aas_bench.measure.results import ByName, Figures, Group, RewardSummary, Summary, Truncation
+from aas_bench.measure.row_findings import table_findings
 from aas_bench.measure.rows import (
     default_grouping,
     models,
@@ -209,6 +210,7 @@ def measure_scores(
         by=column,
         groups=facts.groups if facts is not None and by is None and column else column,
         shared=_figures(views.view(names[0]), ("table",), own),
+        doctor=table_findings(views, names) if views.paired else (),
         analysis=analysis,
         provenance=origin(
             source=source,

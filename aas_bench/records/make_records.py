@@ -13,6 +13,7 @@ from typing import Any, Final
 from aas_bench.errors import InputError, StoreError
 from aas_bench.evidence import EVIDENCE, HUB_ID, NAMES, SUBSET
 from aas_bench.files import file_sha256
+from aas_bench.measure.row_findings import TABLE_PROBES
 from aas_bench.measure.summary import Summary, standard
 from aas_bench.records.collection import load_results, save_record
 from aas_bench.records.published import paper, reward_subject
@@ -25,6 +26,7 @@ from aas_bench.version import __version__
 MEASURED: Final = "measured"
 RESULT: Final = "result.json"
 SCORES: Final = "scores.parquet"
+DOCTOR: Final = "doctor.json"
 
 _TOLD: Final = (
     *("command", "git_revision", "machine", "python", "seed", "time", "versions"),
@@ -129,6 +131,7 @@ def _again(record: Record, folder: Path) -> Record:
     summary = standard(table, task=record.task)
     found = map(Measurement.of, summary.measurements(record.subject.kind))
     provenance = {**(record.provenance or {}), "analysis": asdict(summary.analysis)}
+    provenance["doctor"] = _doctor(summary, {"doctor": {"findings": provenance.get("doctor", ())}})
     again = record.model_copy(update={"measurements": tuple(found), "provenance": provenance})
     save_record(again, folder)
     return again
@@ -162,6 +165,8 @@ def _add_rewards(run: Path, folder: Path, task: str | None, tag: str) -> tuple[R
     about, manifest = _json(run / "run.json"), _json(run / "manifest.json")
     pairs = _json(run / "pairs.json") if (run / "pairs.json").is_file() else {}
     task = _task(task, pairs.get("source"))
+    if (run / DOCTOR).is_file():
+        about["doctor"] = _json(run / DOCTOR)
     described = {each["name"]: each for each in manifest["spec"]["rewards"]}
     table = load_scores(run / SCORES, rewards=list(about["rewards"]))
     return tuple(
@@ -255,9 +260,20 @@ def to_record(
             sha256=file_sha256(scores),
             n_pairs=summary.n_rows,
         ),
-        provenance={**redacted(found), "analysis": asdict(summary.analysis)},
+        provenance={
+            **redacted(found),
+            "analysis": asdict(summary.analysis),
+            "doctor": _doctor(summary, about),
+        },
         created=date.fromisoformat(about["time"][:10]),
     )
+
+
+def _doctor(summary: Summary, about: Mapping[str, Any]) -> list[Any]:
+    """What is odd: of the scores as measured here, of the images as the doctor left it."""
+    odd = [each.to_dict() for each in summary.doctor]
+    left = (about.get("doctor") or {}).get("findings", ())
+    return [*odd, *(redacted(each) for each in left if each["probe"] not in TABLE_PROBES)]
 
 
 def _generator_subject(facts: Mapping[str, Any]) -> Subject:

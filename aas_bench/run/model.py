@@ -250,15 +250,16 @@ def prepare(image: Mapping[str, Any], models: Sequence[RewardModel]) -> list[Any
     """Decode an image once and preprocess it for each model; called from several threads.
 
     Returns:
-        For each model what its `preprocess` made, or a BadImage.
+        For each model what its `preprocess` made, or a BadImage; last, whether the image is of one
+        colour.
     """
-    from aas_bench.tables.images import open_image
+    from aas_bench.tables.images import one_colour, open_image
 
     try:
         decoded = open_image(image)
     except (InputError, OSError) as error:
-        return [BadImage(reason=one_line(error))] * len(models)
-    return [_preprocess(model, decoded) for model in models]
+        return [*[BadImage(reason=one_line(error))] * len(models), False]
+    return [*(_preprocess(model, decoded) for model in models), one_colour(decoded)]
 
 
 def _preprocess(model: RewardModel, image: Image.Image) -> Any:

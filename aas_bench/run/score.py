@@ -225,12 +225,15 @@ def _run(
     n_errors = table.num_rows - table[ERROR].null_count
     table = _without_lacking_placebos(table, parts)
     path = run.write(SCORES, parquet_bytes(table))
+    tied = {r.model.name: _n_tied(table, r.model.name) for r in parts.runs}
     if parts.n_scored or not (run.path / RUN).exists():
         seconds = time.monotonic() - started
         about = {
             "checks": {name: [f.to_dict() for f in each] for name, each in parts.checks.items()},
             "n_errors": n_errors,
             "n_pairs": table.num_rows,
+            "n_tied": tied,
+            "odd": parts.odd,
             "n_placebos": {r.model.name: r.n_placebos for r in parts.runs},
             "n_scored_by_this_command": parts.n_scored,
             "rewards": {r.model.name: r.to_dict() for r in parts.runs},
@@ -238,6 +241,8 @@ def _run(
             **source,
         }
         run.write_json(RUN, about | provenance())
+    if odd := _odd(parts, tied, table.num_rows):
+        _log.warning("%s; aas-bench doctor tells what that changes.", odd)
     if n_errors:
         _log.warning(
             "%d of %d pairs lack scores; the column %r says why.", n_errors, table.num_rows, ERROR
@@ -245,6 +250,23 @@ def _run(
     columns = dict(zip(table.column_names, table.columns, strict=True))
     names = [r.model.name for r in parts.runs]
     return ScoreTable.from_columns(columns, rewards=names, source=str(path))
+
+
+def _n_tied(table: pa.Table, reward: str) -> int:
+    """Pairs whose two images score exactly the same under the distorted prompt."""
+    import pyarrow.compute as pc
+
+    oidp, didp = (table[score_column(reward, cell)] for cell in (OIDP, DIDP))
+    return pc.sum(pc.equal(oidp, didp)).as_py() or 0
+
+
+def _odd(parts: PartScorer, tied: Mapping[str, int], n_pairs: int) -> str:
+    """What a run met that nobody should pass over, in one clause; "" where there is nothing."""
+    equal, flat = parts.odd["equal_images"], parts.odd["uniform_image"]
+    told = [f"{name} ties {n} of {n_pairs} pairs" for name, n in tied.items() if n]
+    told += [f"{len(equal)} pairs of equal images (first {equal[0]})"] if equal else []
+    told += [f"{len(flat)} pairs with an image of one colour (first {flat[0]})"] if flat else []
+    return "; ".join(told)
 
 
 def _without_lacking_placebos(table: pa.Table, parts: PartScorer) -> pa.Table:
@@ -370,6 +392,7 @@ class PartScorer:
 
     Attributes:
         checks: What the first scores of each model told of it.
+        odd: Pairs scored by this command whose images are equal, or of one colour.
     """
 
     def __init__(
@@ -387,6 +410,8 @@ class PartScorer:
         self.runs = list(runs)
         self.n_scored = 0
         self.checks: dict[str, tuple[Finding, ...]] = {}
+        self.odd: dict[str, list[str]] = {"equal_images": [], "uniform_image": []}
+        self._flat: set[str] = set()
         self._accept_prompt_blind = accept_prompt_blind
         self._cells = tuple(cells)
         self._prompts = tuple(dict.fromkeys(_PROMPT_OF[cell] for cell in cells))
@@ -494,7 +519,18 @@ class PartScorer:
         if self._raise_bad_images:
             for row in scored:
                 row.raise_error()
+        self._note_images(scored, prepared)
         return scored
+
+    def _note_images(self, scored: Sequence[_ScoredRow], prepared: Mapping[str, Any]) -> None:
+        """Note the pairs whose images are one image, or show nothing."""
+        self._flat |= {key for key, each in prepared.items() if each[-1]}
+        for pair in (row.pair for row in scored):
+            keys = pair.original.key, pair.distorted.key
+            if keys[0] == keys[1] and pair.original.struct is not None:
+                self.odd["equal_images"].append(pair.values[PAIR_ID])
+            if self._flat.intersection(keys):
+                self.odd["uniform_image"].append(pair.values[PAIR_ID])
 
     def _score_with(
         self, run: ModelRun, scored: Sequence[_ScoredRow], prepared: Mapping[str, Any]

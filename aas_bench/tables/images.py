@@ -37,6 +37,8 @@ MAX_PIXELS: Final = 89_478_485
 FORMATS: Final = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "MPO", "PNG", "PPM", "TIFF", "WEBP")
 
 # Of PNG; on photographs as small as 4 and above, in half the time.
+FLAT: Final = 4
+"""Largest difference between pixels of an image without a picture; JPEG makes noise."""
 _COMPRESSION: Final = 1
 
 _LONGEST_NAME: Final = 1000
@@ -114,6 +116,12 @@ def to_rgb(image: Image.Image, *, name: str = "image") -> Image.Image:
         raise _too_large(name) from error
     except _DAMAGED as error:
         raise _damaged(name, error) from error
+
+
+def one_colour(image: Image.Image) -> bool:
+    """Whether an RGB image shows no picture: no channel differs by more than `FLAT`."""
+    bands: Any = image.getextrema()
+    return all(high - low <= FLAT for low, high in bands)
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
