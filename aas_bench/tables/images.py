@@ -42,6 +42,7 @@ FLAT: Final = 4
 _COMPRESSION: Final = 1
 
 _LONGEST_NAME: Final = 1000
+_LONGEST_PART: Final = 255
 _DATA_URL: Final = re.compile(r"data:image/[\w.+-]+(?:;[\w=.-]+)*;base64,", re.IGNORECASE)
 _SHORTEST_BASE64: Final = 64
 # PNG, JPEG, GIF, RIFF (WebP), BMP, TIFF in base64.
@@ -260,8 +261,8 @@ def image_file(name: str | None, folder: Path) -> dict[str, Any]:
     inline = inline_image(name)
     if inline is not None:
         return {"bytes": inline, "path": None}
-    shown = repr(name) if len(name) <= _LONGEST_NAME else f"{name[:40]!r}..."
-    if "\0" in name or len(name) > _LONGEST_NAME:
+    shown = repr(name) if len(name) <= _LONGEST_PART else f"{name[:40]!r}..."
+    if not _may_name_a_file(name):
         msg = f"{shown} cannot be a file name"
         raise SchemaError(msg)
     if PurePosixPath(name).is_absolute() or PureWindowsPath(name).is_absolute():
@@ -286,6 +287,15 @@ def inline_image(text: str) -> bytes | None:
         return base64.b64decode("".join(text[url.end() if url else 0 :].split()), validate=True)
     except (binascii.Error, ValueError):
         return None
+
+
+def _may_name_a_file(name: str) -> bool:
+    try:
+        written = os.fsencode(name)
+    except UnicodeEncodeError:  # half a pair of surrogates
+        return False
+    short = all(len(part) <= _LONGEST_PART for part in re.split(rb"[/\\]", written))
+    return b"\0" not in written and len(written) <= _LONGEST_NAME and short
 
 
 def _file_called(name: str, folder: Path) -> Path:

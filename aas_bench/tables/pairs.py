@@ -58,8 +58,8 @@ def load_pairs(
     nested scores and lists written as text included), photographs beside clean generations, four
     faces in a row (three pairs each), two generators under a critical prompt, paintings alone
     (`image_original` null). So are public preference sets (`preference_forms.FORMS`: Pick-a-Pic,
-    HPD v2 and v3, ImageReward, chosen and rejected), whose one prompt is `prompt_distorted`. Nested
-    scores become flat columns `<reward>_<cell>`, `[mu, sigma]` lists also `<reward>_<cell>_sigma`.
+    HPD, ImageReward, GenAI-Bench and so on), whose one prompt is `prompt_distorted`. Nested scores
+    become flat columns `<reward>_<cell>`, `[mu, sigma]` lists also `<reward>_<cell>_sigma`.
     Where absent, `index` is the row number, `model` "unknown", `pair_id` `<model>/<index:04d>`; a
     label that is not taken from a column `label` is explained in the column `label_source`.
 
@@ -357,7 +357,7 @@ def _recognised(
     if not {*IMAGE_COLUMNS} & {*data.features}:
         from aas_bench.tables.preference_forms import as_pairs
 
-        data = as_pairs(data, opened.name)
+        data = as_pairs(data, opened.name, opened.root)
     columns = [*data.features, *_nested(data.features)]
     absent = absent_image(columns)
     if absent is not None and user_images is None:

@@ -10,9 +10,12 @@ Pairs of one prompt share an `index`, the cluster of their intervals.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, count, repeat
+from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 from typing import Any, Final
 
 from aas_bench.errors import InputError, SchemaError
@@ -38,16 +41,17 @@ class TwoImages:
     Attributes:
         name: What pairs are called after.
         images: I_o and I_a.
-        votes: The columns of how many, or which share, chose each; empty where I_a was chosen.
+        votes: The columns of how many, or which share, chose each, or the one that says which;
+            empty where I_a was chosen.
     """
 
     name: str
     images: tuple[str, str]
     votes: tuple[str, ...] = ()
 
-    def matches(self, columns: Collection[str]) -> bool:
+    def matches(self, features: Mapping[str, Any]) -> bool:
         """Whether a table is of this form."""
-        return {*self.images, *self.votes} <= {*columns}
+        return {*self.images, *self.votes} <= {*features}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,9 +72,11 @@ class RankedImages:
     best: str = "lowest"
     group: str | None = None
 
-    def matches(self, columns: Collection[str]) -> bool:
+    def matches(self, features: Mapping[str, Any]) -> bool:
         """Whether a table is of this form."""
-        return {self.images, self.rank, *([self.group] if self.group else [])} <= {*columns}
+        columns = {self.images, self.rank, *([self.group] if self.group else [])}
+        is_list = hasattr(features.get(self.images), "feature")
+        return columns <= {*features} and is_list == (self.group is None)
 
 
 PreferenceForm = TwoImages | RankedImages
@@ -80,11 +86,19 @@ FORMS: Final[tuple[PreferenceForm, ...]] = (
         TwoImages(name="pick-a-pic", images=images, votes=("label_0", "label_1"))
         for images in (("image_0", "image_1"), ("jpg_0", "jpg_1"))
     ),
+    TwoImages(name="genai-bench", images=("left_image", "right_image"), votes=("vote_type",)),
     TwoImages(name="hpd-v3", images=("path2", "path1"), votes=()),
-    RankedImages(name="hpd-v2", images="image_path", rank="human_preference", best="highest"),
+    *(
+        RankedImages(name="hpd-v2", images=images, rank="human_preference", best="highest")
+        for images in ("file_path", "image_path")
+    ),
     RankedImages(name="hpd-v2", images="image_path", rank="rank"),
     RankedImages(name="image-reward", images="generations", rank="ranking"),
-    RankedImages(name="image-reward-db", images="image", rank="rank", group="prompt_id"),
+    RankedImages(name="image-reward-db", images="image", rank="rank"),
+    *(
+        RankedImages(name="image-reward-db", images=images, rank="rank", group="prompt_id")
+        for images in ("image", "image_path")
+    ),
     *(
         TwoImages(name="preference", images=images)
         for images in (
@@ -95,18 +109,29 @@ FORMS: Final[tuple[PreferenceForm, ...]] = (
         )
     ),
 )
-"""In the order in which they are tried; Pick-a-Pic, HPD, ImageReward, pairs of chosen and rejected.
+"""In the order in which they are tried.
 
 Ranks are places: 1 is better than 2. Of HPD v3 `path1` is the image that most chose.
 """
 
+_CHOICES: Final = MappingProxyType(
+    {
+        "leftvote": Label.ORIGINAL,
+        "rightvote": Label.DISTORTED,
+        "tievote": Label.TIE,
+        "bothbad_vote": Label.TIE,
+    }
+)
+"""The words in which GenAI-Bench says which image was chosen."""
 
-def as_pairs(data: Any, name: str) -> Any:
+
+def as_pairs(data: Any, name: str, folder: Path | None) -> Any:
     """A preference set as a table of pairs; any other table as it is.
 
     Args:
         data: A Dataset or an IterableDataset, images undecoded.
         name: What to call it in errors.
+        folder: Where it is; HPD v2 keeps the images of `test.json` in `test/` beside it.
 
     Raises:
         InputError: A set of one ranked image a row is streamed.
@@ -114,15 +139,16 @@ def as_pairs(data: Any, name: str) -> Any:
     """
     columns = set(data.features)
     prompt = next((p for p in PROMPTS if p in columns), None)
-    form = next((f for f in FORMS if f.matches(columns)), None)
+    form = next((f for f in FORMS if f.matches(data.features)), None)
     if prompt is None or form is None:
         return data
     numbered = _Numbered(form, prompt, name)
     taken = [c for c in (PAIR_ID, INDEX, LABEL, PROMPT_DISTORTED) if c in columns]
     data = data.remove_columns(taken)
     if isinstance(form, RankedImages):
-        pairs = _grouped if form.group else _expanded
-        return pairs(data, form, numbered)
+        if form.group:
+            return _grouped(data, form, numbered)
+        return _expanded(data, form, numbered, folder)
     names = dict(zip(form.images, (IMAGE_ORIGINAL, IMAGE_DISTORTED), strict=True))
     return _with_columns(data.rename_columns(names), numbered)
 
@@ -143,9 +169,22 @@ class _Numbered:
     def __call__(self, row: Mapping[str, Any], number: int) -> dict[str, Any]:
         """Of a row with two images."""
         assert isinstance(self.form, TwoImages)
-        votes = [self._number(row[vote], number) for vote in self.form.votes]
-        label = Label.DISTORTED if not votes else _better(votes[0], votes[1])
-        return self.columns(row, f"{number:06d}", label)
+        return self.columns(row, f"{number:06d}", self._label(row, self.form.votes, number))
+
+    def _label(self, row: Mapping[str, Any], votes: Sequence[str], number: int) -> Label:
+        if not votes:
+            return Label.DISTORTED
+        if len(votes) == 1:
+            (word,) = (row[vote] for vote in votes)
+            if word not in _CHOICES:
+                msg = (
+                    f"{self.name}: row {number}: {votes[0]} {authors.shown(word)} is none of "
+                    f"{', '.join(_CHOICES)}. Mend the row."
+                )
+                raise SchemaError(msg)
+            return _CHOICES[word]
+        original, distorted = (self._number(row[vote], number) for vote in votes)
+        return _better(original, distorted)
 
     def columns(self, row: Mapping[str, Any], name: str, label: Label) -> dict[str, Any]:
         """The columns of a pair of a row."""
@@ -157,11 +196,13 @@ class _Numbered:
             LABEL: int(label),
         }
 
-    def ranks(self, values: Sequence[Any], number: int) -> list[float | None]:
-        """Ranks so that higher is better."""
+    def ranks(self, values: Sequence[Any], numbers: Iterable[int]) -> list[float | None]:
+        """Ranks so that higher is better, of the rows of these numbers."""
         assert isinstance(self.form, RankedImages)
         sign = -1.0 if self.form.best == "lowest" else 1.0
-        found = [self._number(value, number) for value in values]
+        found = [
+            self._number(value, number) for value, number in zip(values, numbers, strict=False)
+        ]
         return [None if value is None else sign * value for value in found]
 
     def _number(self, value: Any, number: int) -> float | None:
@@ -202,7 +243,7 @@ def _with_columns(data: Any, numbered: _Numbered) -> Any:
     return concatenate_datasets([rows, data.select_columns(images)], axis=1)
 
 
-def _expanded(data: Any, form: RankedImages, numbered: _Numbered) -> Any:
+def _expanded(data: Any, form: RankedImages, numbered: _Numbered, folder: Path | None) -> Any:
     """Every two images of each row's list as a pair."""
     from datasets import Features, Image, IterableDataset, List, Value
 
@@ -216,7 +257,9 @@ def _expanded(data: Any, form: RankedImages, numbered: _Numbered) -> Any:
     def pairs(batch: Mapping[str, list[Any]], numbers: list[int]) -> dict[str, list[Any]]:
         (number,) = numbers
         row = {name: values[0] for name, values in batch.items()}
-        images, ranks = row[form.images], numbered.ranks(row[form.rank], number)
+        images, ranks = row[form.images] or [], numbered.ranks(row[form.rank] or [], repeat(number))
+        if text and folder is not None:
+            images = [_beside(each, folder, numbered.name) for each in images]
         if len(images) != len(ranks):
             msg = (
                 f"{numbered.name}: row {number} has {len(images)} images and {len(ranks)} ranks. "
@@ -245,6 +288,14 @@ def _expanded(data: Any, form: RankedImages, numbered: _Numbered) -> Any:
     return data.map(pairs, remove_columns=list(data.features), features=types, **options)
 
 
+def _beside(image: str, folder: Path, name: str) -> str:
+    """The name of a file, with the folder called like its table where it is only there."""
+    inside = str(PurePosixPath(Path(name).stem, image))
+    # Not Path.exists: it raises on names that are too long.
+    there = [os.path.exists(folder / each) for each in (image, inside)]  # noqa: PTH110
+    return inside if there == [False, True] else image
+
+
 def _grouped(data: Any, form: RankedImages, numbered: _Numbered) -> Any:
     """Every two rows of one prompt as a pair; no image is written anew."""
     from datasets import Dataset, Features, IterableDataset, concatenate_datasets
@@ -255,7 +306,7 @@ def _grouped(data: Any, form: RankedImages, numbered: _Numbered) -> Any:
     assert form.group is not None
     small = data.remove_columns([form.images])
     rows: list[dict[str, Any]] = list(small)
-    ranks = numbered.ranks([row[form.rank] for row in rows], 0)
+    ranks = numbered.ranks([row[form.rank] for row in rows], count())
     members: dict[Any, list[int]] = {}
     for number, row in enumerate(rows):
         members.setdefault(row[form.group], []).append(number)

@@ -122,10 +122,11 @@ def test_pixels_with_channels_first_or_last(first):
         assert np.array_equal(found[..., 1], grey)
 
 
-def test_a_long_name_of_a_file_is_told_short(tmp_path):
-    row = {"image_original": "x" * 12_522, "image_distorted": "a\0b", "prompt_distorted": "p"}
+@pytest.mark.parametrize("length", [256, 12_522])
+def test_a_long_name_of_a_file_is_told_short(tmp_path, length):
+    row = {"image_original": "x" * length, "image_distorted": "a\0b", "prompt_distorted": "p"}
     (tmp_path / "t.jsonl").write_text(json.dumps(row) + "\n")
-    with pytest.raises(InputError, match="cannot be a file name") as caught:
+    with pytest.raises(InputError, match=r"original: 'x{40}'... cannot be a file name") as caught:
         load_pairs(tmp_path / "t.jsonl")
     assert len(str(caught.value)) < 500 + len(str(tmp_path))
     assert "\0" not in str(caught.value)

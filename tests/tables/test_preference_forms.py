@@ -103,6 +103,23 @@ def test_hpd_v2_test_and_train(folder):
     assert pairs["index"][:] == [0, 0]
 
 
+def test_hpd_v2_as_it_is_unpacked(tmp_path):
+    """`file_path` in `train.json`; the images of each table in the folder of its name."""
+    home = tmp_path / "HPD"
+    (home / "train").mkdir(parents=True)
+    picture(3).save(tmp_path / "outside.png")
+    for i in range(3):
+        picture(i).save(home / "train" / f"{i}.png")
+    rows = [{"prompt": "a", "file_path": ["0.png", "1.png"], "human_preference": [0, 1]}]
+    rows += [{"prompt": "b", "file_path": ["2.png", "1.png"], "human_preference": [1, 0]}]
+    pairs = load_pairs(file_of(home, rows, "train.json"))
+    assert (seeds(pairs), pairs["label"][:]) == ([(0, 1), (2, 1)], [1, 0])
+    for name in ("../../outside.png", "x" * 300, "3.png"):
+        rows[0]["file_path"][0] = name
+        with pytest.raises(SchemaError, match="row 0: image_original"):
+            load_pairs(file_of(home, rows, "train.json"))
+
+
 def test_hpd_v3_prefers_its_first_path(folder):
     row = {"prompt": "a", "confidence": 0.99, "choice_dist": [12, 7], "model1": "x", "model2": "y"}
     rows = [row | {"path1": "images/1.png", "path2": "images/2.png"}]
@@ -135,6 +152,49 @@ def test_image_reward_db():
     assert pairs["index"][:] == [0, 0, 0, 1]
     with pytest.raises(InputError, match=r"several rows. Load it without streaming"):
         load_pairs(image_reward_db().to_iterable_dataset())
+
+
+def test_image_reward_db_rows_that_name_their_images(folder):
+    """The metadata tables of the repository."""
+    rows = [
+        {"image_path": name, "prompt_id": "p", "prompt": "a", "rank": rank}
+        for name, rank in zip(names(0, 1, 2), [2, 1, 3], strict=True)
+    ]
+    pairs = load_pairs(file_of(folder, rows, "metadata-test.json"))
+    assert (seeds(pairs), pairs["label"][:]) == ([(0, 1), (0, 2), (1, 2)], [1, 0, 0])
+    rows[1]["rank"] = "best"
+    rows[0]["rank"] = rows[2]["rank"] = "2"
+    with pytest.raises(SchemaError, match="row 1: 'best' is no vote and no rank"):
+        load_pairs(file_of(folder, rows, "metadata-test.json"))
+
+
+def test_image_reward_db_groups():
+    """The configurations `1k_group` to `8k_group`: lists, under the names of the single rows."""
+    rows = {"prompt_id": ["p"], "prompt": ["a"], "rank": [[2, 1, 3]]}
+    table = Dataset.from_dict(rows | {"image": [[image(0), image(1), image(2)]]})
+    table = table.cast_column("image", List(Image()))
+    for source in (table, table.to_iterable_dataset()):
+        pairs = list(load_pairs(source))
+        assert seeds(pairs) == [(0, 1), (0, 2), (1, 2)]
+        assert [row["label"] for row in pairs] == [1, 0, 0]
+
+
+def test_genai_bench():
+    """`TIGER-Lab/GenAI-Bench`, images: the vote as a word."""
+    words = ["leftvote", "rightvote", "tievote", "bothbad_vote"]
+    rows = [
+        {"prompt": "a", "left_image": image(i), "right_image": image(i + 1), "vote_type": word}
+        for i, word in enumerate(words)
+    ]
+    table = Dataset.from_list(rows)
+    for name in ("left_image", "right_image"):
+        table = table.cast_column(name, Image())
+    for source in (table, table.to_iterable_dataset()):
+        pairs = list(load_pairs(source))
+        assert seeds(pairs) == [(0, 1), (1, 2), (2, 3), (3, 4)]
+        assert [row["label"] for row in pairs] == [0, 1, -1, -1]
+    with pytest.raises(SchemaError, match="row 0: vote_type 'left' is none of leftvote, right"):
+        load_pairs(table.remove_columns("vote_type").add_column("vote_type", ["left"] * 4))
 
 
 def test_lists_of_embedded_images():
