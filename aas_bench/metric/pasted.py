@@ -13,13 +13,10 @@ import numpy as np
 from aas_bench.errors import InputError, SchemaError, UnknownNameError
 from aas_bench.tables.formats import read_frame
 from aas_bench.tables.schema import (
-    CELLS,
-    DIDP,
     DIMENSIONS,
     INDEX,
     LABEL,
     MODEL,
-    OIDP,
     PAIR_ID,
     score_column,
 )
@@ -28,12 +25,9 @@ from aas_bench.tables.scores import ScoreTable
 if TYPE_CHECKING:
     import pandas as pd
 
-# The names that the documentation of the metrics gives to their scores and labels.
-RENAMED = {cell: score_column("score", cell) for cell in CELLS} | {
-    "score_original": score_column("score", OIDP),
-    "score_distorted": score_column("score", DIDP),
-    "references": LABEL,
-}
+REFERENCES = "references"
+"""What the metrics call the column of labels."""
+
 MOST_GROUPS = 60
 
 
@@ -120,7 +114,7 @@ def read_table(text: str, file: str | None) -> Pasted:
 
 def _read(path: Path, name: str) -> Pasted:
     try:
-        frame = read_frame(path).rename(columns=RENAMED)
+        frame = read_frame(path).rename(columns={REFERENCES: LABEL})
     except InputError as error:  # visitors need not see where the server keeps the file
         raise InputError(str(error).replace(str(path), name)) from error
     clustered = INDEX in frame.columns

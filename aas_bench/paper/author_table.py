@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from aas_bench.errors import BackendError, InputError, SchemaError
-from aas_bench.tables.formats import is_image_type, read_frame, table_path
+from aas_bench.errors import InputError, SchemaError
+from aas_bench.tables.formats import (
+    is_image_type,
+    parquet_columns,
+    read_frame,
+    table_kind,
+    table_path,
+)
+from aas_bench.tables.open import HF, Options, Reference, hub_files
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
-
-_HUB_ID: Final = re.compile(r"[\w.-]+/[\w.-]+")
 
 
 def read_columns(
@@ -27,9 +32,9 @@ def read_columns(
     """Some columns of a table as they are stored; images are neither fetched nor decoded.
 
     Args:
-        source: A Parquet, JSONL, JSON or CSV file, a folder of Parquet files or one that
-            `datasets` saved, or a dataset's id on the Hub, of which the Parquet files are read
-            without its card.
+        source: A table file, a folder of Parquet files or one that `datasets` saved, or a dataset
+            on the Hub (`owner/name`, also `@revision`, or files of it, `hf://datasets/...`), of
+            which the Parquet files are read without its card.
         wanted: Whether a column is read, by its name; image columns never are.
         revision: Branch, tag or commit on the Hub.
 
@@ -41,10 +46,10 @@ def read_columns(
     path, name = Path(source), os.fspath(source)
     if path.is_dir():
         tables = _folder(path, wanted)
-    elif path.exists() or not _HUB_ID.fullmatch(name) or path.suffix in (".jsonl", ".parquet"):
+    elif (reference := Reference.of(name)) is None or path.exists() or _is_file(name):
         tables = _file(table_path(path), wanted)
     else:
-        tables = _hub(name, revision, wanted)
+        tables = _hub(reference, revision, wanted)
     frame = _one_frame(tables, name)
     if frame.empty:
         msg = f"{name}: no column of scores. Give a table in the authors' schema."
@@ -76,42 +81,27 @@ def _folder(path: Path, wanted: Callable[[str], bool]) -> Iterator[pa.Table]:
         yield from _file(each, wanted)
 
 
-def _hub(name: str, revision: str | None, wanted: Callable[[str], bool]) -> Iterator[pa.Table]:
+def _hub(
+    reference: Reference, revision: str | None, wanted: Callable[[str], bool]
+) -> Iterator[pa.Table]:
     """Byte ranges of the Parquet files; the card, which may be at odds with them, is not read."""
     from huggingface_hub import HfFileSystem
 
-    # Of whichever HTTP client this version of the Hub's client uses.
-    from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]
+    options = Options(config=None, split=None, streaming=False, revision=revision)
+    files = replace(reference, path=reference.path or "**/*.parquet")
+    for name in hub_files(files, reference.asked(options))[1]:
+        with HfFileSystem().open(f"{HF}{name}", "rb", cache_type="none") as file:
+            yield _parquet(file, wanted, name)
 
-    files = HfFileSystem()
-    root = f"datasets/{name}" + (f"@{revision.replace('/', '%2F')}" if revision else "")
-    try:
-        found = [path for path in sorted(files.find(root)) if path.endswith(".parquet")]
-        for path in found:
-            with files.open(path, "rb", cache_type="none") as file:
-                yield _parquet(file, wanted, path)
-    except FileNotFoundError:
-        found = []
-    except (HTTPError, OSError) as error:
-        reason = str(error).strip().split("\n", 1)[0]
-        msg = f"{name}: the Hub does not answer ({reason}). Connect, or give a local copy."
-        raise BackendError(msg, retryable=True) from error
-    if not found:
-        msg = f"{name}: no such dataset on the Hub, or no Parquet file in it. Check the id."
-        raise InputError(msg)
+
+def _is_file(name: str) -> bool:
+    return not name.startswith(HF) and table_kind(name) is not None
 
 
 def _parquet(file: Any, wanted: Callable[[str], bool], name: str) -> pa.Table:
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
-    try:
-        opened = pq.ParquetFile(file, pre_buffer=True)
-        return opened.read(columns=_columns(opened.schema_arrow, wanted))
-    except pa.ArrowException as error:
-        reason = str(error).strip().split("\n", 1)[0]
-        msg = f"{name}: is not readable Parquet ({reason}). Fetch it again."
-        raise InputError(msg) from error
+    return pa.table(parquet_columns(file, name, wanted))
 
 
 def _columns(schema: pa.Schema, wanted: Callable[[str], bool]) -> list[str]:

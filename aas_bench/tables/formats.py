@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
@@ -118,12 +118,15 @@ def _read_parquet(file: Path) -> Columns:
     return parquet_columns(file, str(file))
 
 
-def parquet_columns(source: Path | IO[bytes], file: str) -> Columns:
+def parquet_columns(
+    source: Path | IO[bytes], file: str, wanted: Callable[[str], bool] | None = None
+) -> Columns:
     """The columns of a Parquet file without images, of which no byte is read.
 
     Args:
         source: The file, or what reads it piece by piece.
         file: What to call it.
+        wanted: Which columns, by name; None: all.
 
     Raises:
         InputError: It is damaged.
@@ -136,6 +139,7 @@ def parquet_columns(source: Path | IO[bytes], file: str) -> Columns:
         with pq.ParquetFile(source, pre_buffer=True) as opened:
             schema = opened.schema_arrow
             names = [f.name for f in schema if not is_image_type(f.type)]
+            names = names if wanted is None else [name for name in names if wanted(name)]
             _refuse_large_cells(file, opened, names)
             table = opened.read(columns=list(dict.fromkeys(names)))
     except pa.ArrowException as error:
@@ -145,15 +149,30 @@ def parquet_columns(source: Path | IO[bytes], file: str) -> Columns:
 
 
 def _refuse_large_cells(file: str, parquet: Any, names: Collection[str]) -> None:
-    """Before anything is read: none of these columns may hold more than `MAX_CELL` a row."""
+    """Before anything is read: none of these columns may hold more than `MAX_CELL` a row.
+
+    One large cell among many small ones shows when the column has been read; see `_large_cell`.
+    """
     for group in range(parquet.num_row_groups):
         rows = parquet.metadata.row_group(group)
         for column in map(rows.column, range(rows.num_columns)):
             large = column.total_uncompressed_size > MAX_CELL * max(rows.num_rows, 1)
             name = column.path_in_schema.partition(".")[0]
             if large and name in names:
-                msg = f"{file}: cells of {name!r} exceed {MAX_CELL:,} bytes. Leave the column out."
-                raise InputError(msg)
+                raise _large_cell(file, name)
+
+
+def _large_cell(file: Path | str, name: str) -> InputError:
+    return InputError(f"{file}: cells of {name!r} exceed {MAX_CELL:,} bytes. Leave the column out.")
+
+
+def _exceeds(column: Any) -> bool:
+    """Whether a cell of text or bytes is larger than `MAX_CELL`."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    text = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
+    return bool(text and (pc.max(pc.binary_length(column)).as_py() or 0) > MAX_CELL)
 
 
 def _read_arrow(file: Path, *, images: bool) -> Columns:
@@ -186,7 +205,12 @@ def _arrow_columns(file: Path | str, table: Any, schema: Any) -> Columns:
         name: column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
         for name, column in zip(table.column_names, table.columns, strict=True)
     }
+    large = next((name for name, column in columns.items() if _exceeds(column)), None)
+    if large is not None:
+        raise _large_cell(file, large)
     for name, classes in _class_names(schema).items():
+        if name not in columns:
+            continue
         try:
             columns[name] = _named(columns[name], classes)
         except IndexError as error:

@@ -374,9 +374,9 @@ def hub_files(reference: Reference, options: Options) -> tuple[str, list[str]]:
 
     name = f"{reference.id}/{reference.path}"
     refuse_remote(name, replace(options, revision=None))
+    with one_line(reference.id):
+        commit = str(HfApi().dataset_info(reference.id, revision=options.revision).sha)
     with one_line(name):
-        info = HfApi().dataset_info(reference.id, revision=options.revision)
-        commit = str(info.sha)
         pattern = reference.url(commit).removeprefix(HF)
         if not PurePosixPath(pattern).suffix:
             pattern = f"{pattern.rstrip('/')}/*.parquet"
@@ -506,20 +506,32 @@ def one_line(name: str) -> Iterator[None]:
     """Say in one line why `datasets` could not open a table."""
     import pyarrow as pa
     from datasets.exceptions import DatasetNotFoundError, DatasetsError
-    from huggingface_hub.errors import HfHubHTTPError
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HfHubHTTPError,
+        HTTPError,  # type: ignore[attr-defined] - of whichever client this version has
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
 
     try:
         with silence_loggers("datasets", "huggingface_hub"):
             yield
     except DatasetNotFoundError as error:
         raise _not_found(name, str(error)) from error
-    except (ConnectionError, HfHubHTTPError) as error:
+    except RepositoryNotFoundError as error:
+        raise _not_found(name, "") from error
+    except RevisionNotFoundError as error:
+        raise _not_found(name, f"Revision of {name} not found") from error
+    except (ConnectionError, HTTPError, HfHubHTTPError) as error:
         msg = (
             f"{name}: the Hub does not answer and the dataset is not in the cache "
             f"({_first_line(error)}). Connect to the network, or give a local copy."
         )
         raise BackendError(msg, retryable=True) from error
     except (DatasetsError, FileNotFoundError, pa.ArrowException, ValueError, RuntimeError) as error:
+        if isinstance(error.__cause__, GatedRepoError):  # of a file of a dataset that itself shows
+            raise _not_found("/".join(name.split("/")[:2]), "gated") from error
         cause = _first_line(error.__cause__ or error).rstrip(".")
         msg = f"{name}: cannot be read as a dataset ({cause}). Check what it holds."
         raise InputError(msg) from error

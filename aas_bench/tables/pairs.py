@@ -7,6 +7,7 @@ it refuses, the second stops at the first faulty row, the third goes on without 
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import chain
@@ -308,11 +309,13 @@ class _StreamedRow:
     ) -> None:
         self.name, self.readers, self.user_images = name, readers, user_images
         self.seen: set[str] = set()
+        self.told = False
 
     def __call__(self, batch: Mapping[str, list[Any]], numbers: list[int]) -> dict[str, list[Any]]:
         (number,) = numbers
         if number == 0:  # a new pass over the table
             self.seen.clear()
+            self.told = False
         row = {name: values[0] for name, values in batch.items()}
         read = [reader.read_all(row, number) for reader in self.readers]
         faults = list(chain.from_iterable(bad for _, bad in read))
@@ -322,6 +325,14 @@ class _StreamedRow:
             self.seen.add(pair_id)
         raise_faults(self.name, faults, _MEND)
         pairs = [pair for pair, _ in read]
+        asked = [(pair[PROMPT_ORIGINAL], pair[PROMPT_DISTORTED]) for pair in pairs]
+        if not self.told and any(one and one == other for one, other in asked):
+            self.told = True  # once a pass
+            warnings.warn(
+                f"{self.name}: row {number}: {PROMPT_ORIGINAL} and {PROMPT_DISTORTED} are the same "
+                "text. Leave such rows out.",
+                stacklevel=2,
+            )
         names = list(pairs[0])
         if self.user_images is not None:
             names.append(IMAGE_DISTORTED)

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 Row: TypeAlias = Mapping[str, Any]
 Pair: TypeAlias = dict[str, Any]
 
+_TEXT: Final = ("string", "large_string")
+
 
 @dataclass(frozen=True, kw_only=True)
 class _Score:
@@ -280,7 +282,7 @@ def _label_source(votes: tuple[str, ...], *, built: bool) -> str | None:
 
 
 def _check_names(column: str, feature: Any, folder: Path | None) -> None:
-    if getattr(feature, "dtype", None) not in ("string", "large_string"):
+    if getattr(feature, "dtype", None) not in _TEXT:
         msg = f"column {column!r} holds {feature}. Give images, or file names of images."
         raise SchemaError(msg)
     if folder is None:
@@ -301,7 +303,8 @@ def _further(name: str, feature: Any) -> Iterator[tuple[str, Any, str | _Score]]
         return
     for flat, (field, inner) in fields.items():
         yield flat, Value("float64"), _Score(column=name, field=field, part=0)
-        if hasattr(inner, "feature"):
+        # Text may be a list, too: '[0.94, 0.1]'.
+        if hasattr(inner, "feature") or getattr(inner, "dtype", None) in _TEXT:
             yield f"{flat}_sigma", Value("float64"), _Score(column=name, field=field, part=1)
 
 

@@ -245,6 +245,15 @@ def test_a_huge_cell_of_a_binary_table_is_refused(tmp_path):
         load_scores(tmp_path / "t.parquet")
 
 
+def test_a_huge_cell_among_small_ones_is_refused(tmp_path):
+    frame = pd.DataFrame({"r_oidp": [1.0] * 100, "n": [WIDE, *["x"] * 99]})
+    frame.to_parquet(tmp_path / "t.parquet")
+    frame.to_feather(tmp_path / "t.feather")
+    for name in ("t.parquet", "t.feather"):
+        with pytest.raises(InputError, match=r"cells of 'n' exceed 16,777,216 bytes\. Leave"):
+            load_scores(tmp_path / name)
+
+
 def test_a_base64_cell_does_not_fill_the_screen(tmp_path):
     cell = "iVBORw0KGgo" + "A" * 12_522
     (tmp_path / "t.jsonl").write_text(json.dumps({"r_oidp": cell}) + "\n")

@@ -209,6 +209,28 @@ def test_a_number_is_a_prompt_in_csv_too(tmp_path):
     assert row["index"] == 1
 
 
+def test_a_stream_tells_of_equal_prompts_once_a_pass():
+    rows = [r | {"prompt_original": r["prompt_distorted"]} for r in toy_pairs.rows(n_prompts=3)]
+    stream = load_pairs(Dataset.from_list(rows).to_iterable_dataset(), streaming=True)
+    for _ in range(2):
+        with pytest.warns(UserWarning, match="row 0: .* are the same text") as told:
+            list(stream)
+        assert len([w for w in told if "same text" in str(w.message)]) == 1
+
+
+@pytest.mark.parametrize("written", ["[0.94, 0.1]", "[0.94,0.1]", "array([0.94, 0.1])"])
+def test_a_written_pair_of_score_and_sigma_is_both_in_pairs_too(tmp_path, written):
+    row = {"pair_id": "a", "prompt_distorted": "p", "r_oidp": written, "r_didp": "0.3"}
+    row |= dict.fromkeys(("image_original", "image_distorted"), "a.png")
+    toy_pairs.picture(1).save(tmp_path / "a.png")
+    (tmp_path / "t.jsonl").write_text(json.dumps(row) + "\n")
+    (pair,) = load_pairs(tmp_path / "t.jsonl")
+    assert (pair["r_oidp"], pair["r_oidp_sigma"]) == (0.94, 0.1)
+    assert (pair["r_didp"], pair["r_didp_sigma"]) == (0.3, None)
+    frame = load_scores(tmp_path / "t.jsonl").frame
+    assert frame["r_oidp_sigma"].tolist() == [0.1]
+
+
 def test_equal_prompts_are_told_with_their_rows(tmp_path):
     rows = list(toy_pairs.rows(3, generators=("one",)))
     rows[2]["prompt_distorted"] = rows[2]["prompt_original"]

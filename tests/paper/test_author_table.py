@@ -115,11 +115,11 @@ except InputError as error:
 
 
 def test_a_dataset_that_is_not_there_is_the_callers_to_mend(loopback_hub):
-    assert "weathon/absent: no such dataset on the Hub" in loopback_hub.run_python(MISSING)
+    assert "no dataset of that name on the Hub" in loopback_hub.run_python(MISSING)
 
 
 def test_without_a_network_the_error_says_what_to_do(network_attempts):
-    with pytest.raises(BackendError, match="Connect, or give a local copy"):
+    with pytest.raises(BackendError, match="Connect to the network, or give a local copy"):
         read_columns("weathon/aas_benchmark_final", scores)
 
 

@@ -151,6 +151,9 @@ print(json.dumps(outcomes))
 """
 
 
+FILES = "hf://datasets/weathon"
+
+
 @pytest.fixture
 def on_the_hub(loopback_hub, repositories, tmp_path):
     """What each call gives in a fresh process; settings point it elsewhere or take the network."""
@@ -235,6 +238,13 @@ def test_what_the_hub_does_not_give(on_the_hub):
             {"config": "x"},
         ],
         "holds text, not images. Embed the images": ["weathon/text", {}],
+        "no folder 'weathon/none' here and no": [
+            f"{FILES}/none/*.parquet",
+            {},
+        ],
+        "weathon/gated is gated. Accept": [f"{FILES}/gated/data/*.parquet", {}],
+        "a tag or a full commit hash.": [f"{FILES}/plain@old/data/*.parquet", {}],
+        "there is no such file at": [f"{FILES}/plain/x/*.parquet", {}],
     }
     outcomes = on_the_hub(list(calls.values()))
     for expected, (kind, message) in zip(calls, outcomes, strict=True):
@@ -246,6 +256,8 @@ def test_what_the_hub_does_not_give(on_the_hub):
 def test_no_network_and_nothing_in_the_cache(on_the_hub):
     calls = [["weathon/plain", {}], ["wide_spectrum", {"streaming": True}]]
     outcomes = on_the_hub(calls, HF_ENDPOINT="http://127.0.0.1:1", HF_HUB_OFFLINE="1")
+    files = [[f"{FILES}/plain/data/*.parquet", {}]]
+    outcomes += on_the_hub(files, HF_ENDPOINT="http://127.0.0.1:1")
     for kind, message in outcomes:
         assert kind == "BackendError"
         assert "the Hub does not answer and the dataset is not in the cache" in message
