@@ -48,7 +48,12 @@ class _Shard:
 
 
 def build(
-    builders: Sequence[BenchBuilder], out: Path, *, limit: int | None = None, progress: bool = True
+    builders: Sequence[BenchBuilder],
+    out: Path,
+    *,
+    repo: str | None = None,
+    limit: int | None = None,
+    progress: bool = True,
 ) -> Build:
     """Build the configurations of one dataset into the folder `out`, or go on where it stopped.
 
@@ -57,6 +62,8 @@ def build(
     Args:
         builders: One for each configuration, all of one task; the first is the default.
         out: Absent, empty, or an unfinished or finished build of the same.
+        repo: The repository that it is for, owner/name, which the card's lines read; None: the
+            dataset's own.
         limit: At most so many items of each configuration, the first.
         progress: Draw a bar on stderr where that is a terminal.
 
@@ -86,7 +93,8 @@ def build(
                     advance(len(shard.items))
                 _refuse_duplicates(shard, known, seen)
         configs = tuple(_config_build(b, shards, written) for b in builders)
-        result = Build(path=out, task=builders[0].TASK, configs=configs)
+        task = builders[0].TASK
+        result = Build(path=out, task=task, configs=configs, repo=repo or task.hub_id)
         _finish(run, result, builders)
     return result
 

@@ -52,11 +52,19 @@ class ConfigBuild:
 
 @dataclass(frozen=True, kw_only=True)
 class Build:
-    """A finished build folder."""
+    """A finished build folder.
+
+    Attributes:
+        path: The folder.
+        task: What it is a build of.
+        configs: Its configurations, the default first.
+        repo: The repository that its card is about, owner/name.
+    """
 
     path: Path
     task: Task
     configs: tuple[ConfigBuild, ...]
+    repo: str
 
     @property
     def n_faults(self) -> int:

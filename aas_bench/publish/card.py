@@ -112,7 +112,7 @@ def write_card(built: Build, builders: Sequence[BenchBuilder]) -> None:
     context: dict[str, Any] = {
         "facts": facts,
         "task": Safe(built.task.name),
-        "hub_id": Safe(built.task.hub_id),
+        "hub_id": Safe(built.repo),
         "configs": configs,
         "names": [str(config.name) for config in configs],
         "columns": {name for builder in builders for name in builder.info.features},

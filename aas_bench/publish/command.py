@@ -124,7 +124,7 @@ def _runner(program: str, builders: Sequence[type[BenchBuilder]]) -> Callable[..
             check_access(target)  # now, not after an hour of building
         chosen = _make(builders, config or [], options)
         folder = dry_run or Path("build", builders[0].TASK.name)
-        built = build(chosen, folder, limit=limit)
+        built = build(chosen, folder, repo=push, limit=limit)
         _tell(built)
         if target is not None:
             published = publish(

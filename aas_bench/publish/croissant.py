@@ -79,13 +79,13 @@ def croissant(built: Build, front: Mapping[str, Any]) -> dict[str, Any]:
         built: The build; its files are read for their checksums.
         front: The front matter of the card.
     """
-    home = f"https://huggingface.co/datasets/{built.task.hub_id}"
+    home = f"https://huggingface.co/datasets/{built.repo}"
     said = front.get("rai") or {}
     return {
         "@context": _CONTEXT,
         "@type": "sc:Dataset",
         "conformsTo": list(CONFORMS_TO),
-        "name": built.task.hub_id.partition("/")[2],
+        "name": built.repo.partition("/")[2],
         "description": " ".join((f"{front['pretty_name']}.", *_summaries(built, front))),
         "url": home,
         "license": [_licence(front, home)],

@@ -9,7 +9,16 @@ from typing import Any, Final
 
 from aas_bench.errors import SchemaError, raise_faults
 from aas_bench.tables.authors import UNNAMED, is_null, shown
-from aas_bench.tables.schema import CELLS, INDEX, MODEL, PAIR_ID, Columns, score_column, values
+from aas_bench.tables.schema import (
+    CELLS,
+    INDEX,
+    MODEL,
+    PAIR_ID,
+    PROMPT_DISTORTED,
+    Columns,
+    score_column,
+    values,
+)
 
 _SCORE: Final = ("score", "value", "reward_score")
 _REWARD: Final = ("reward", "reward_model", "scorer", "metric", MODEL)
@@ -43,7 +52,7 @@ def pivoted(columns: Columns, source: str) -> Columns:
     )
     cell = "cell" if "cell" in columns else None
     if score is None or (cell is None and (image is None or prompt is None)):
-        raise SchemaError(f"{source}: {_no_scores(list(columns))}")
+        raise SchemaError(f"{source}: {_no_scores(list(columns), source)}")
     rows = {name: values(column) for name, column in columns.items()}
     n = len(rows[score])
     scorers = [UNNAMED if reward is None else str(v) for v in rows.get(reward or "", [None] * n)]
@@ -140,7 +149,10 @@ def _prompt_roles(prompts: Sequence[Any], names: Sequence[Any], source: str) -> 
     return ["d"] * len(words)
 
 
-def _no_scores(columns: Sequence[str]) -> str:
-    numbers = [name for name in columns if "score" in name.lower()] or list(columns)
+def _no_scores(columns: Sequence[str], source: str) -> str:
+    scores = [name for name in columns if "score" in name.lower()]
     shown_columns = ", ".join(columns[:20]) + (", ..." if len(columns) > 20 else "")
-    return f"no score column among {shown_columns}. {_WAY_OUT.format(theirs=numbers[0])}"
+    way_out = _WAY_OUT.format(theirs=(scores or list(columns))[0])
+    if not scores and PROMPT_DISTORTED in columns:
+        way_out = f"Score its pairs first: aas-bench evaluate --data {source} -r NAME --out DIR."
+    return f"no score column among {shown_columns}. {way_out}"

@@ -506,10 +506,12 @@ def one_line(name: str) -> Iterator[None]:
     """Say in one line why `datasets` could not open a table."""
     import pyarrow as pa
     from datasets.exceptions import DatasetNotFoundError, DatasetsError
-    from huggingface_hub.errors import (
+
+    # HTTPError is that of whichever client this version of the Hub's client uses.
+    from huggingface_hub.errors import (  # type: ignore[attr-defined]
         GatedRepoError,
         HfHubHTTPError,
-        HTTPError,  # type: ignore[attr-defined] - of whichever client this version has
+        HTTPError,
         RepositoryNotFoundError,
         RevisionNotFoundError,
     )

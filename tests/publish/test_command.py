@@ -39,7 +39,9 @@ def test_building_and_pushing_in_one_go(run, loopback_hub, tmp_path):
     assert done.returncode == 0, done.stderr
     assert "weathon/x (main): " in done.stdout
     assert loopback_hub.repos["dataset", "weathon/x"].private
-    assert (tmp_path / "build" / "counterfactual" / "README.md").exists()
+    card = (tmp_path / "build" / "counterfactual" / "README.md").read_text()
+    assert 'load_dataset("weathon/x", "pairs"' in card, "the repository that readers have"
+    assert "weathon/aas_counterfactual" not in card
 
 
 def test_faults_end_with_one(run, tmp_path):
