@@ -67,7 +67,7 @@ def column_names(given: list[str] | None) -> dict[str, str] | None:
     """`THEIRS=OURS,...` as a mapping; None where nothing is given.
 
     Raises:
-        InputError: A part has no equals sign, or an empty side.
+        InputError: A part has no equals sign or an empty side, or a column is said to be two.
     """
     found: dict[str, str] = {}
     for part in (part for each in given or [] for part in each.split(",")):
@@ -75,7 +75,9 @@ def column_names(given: list[str] | None) -> dict[str, str] | None:
         if not theirs.strip() or not ours.strip():
             msg = f"--columns {part!r} does not say which column is what. Write THEIRS=OURS."
             raise InputError(msg)
-        found[theirs.strip()] = ours.strip()
+        if found.setdefault(theirs.strip(), ours.strip()) != ours.strip():
+            msg = f"--columns says twice what {theirs.strip()!r} is. Say it once."
+            raise InputError(msg)
     return found or None
 
 

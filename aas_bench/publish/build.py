@@ -215,7 +215,7 @@ def _finish(run: RunDirectory, result: Build, builders: Sequence[BenchBuilder]) 
 
 def _clear_aside(out: Path) -> None:
     """Remove what a killed process left half-written."""
-    for stale in out.glob(f"*/{ASIDE}*"):
+    for stale in out.rglob(f"{ASIDE}*"):
         stale.unlink()
 
 

@@ -9,6 +9,7 @@ metric or comes back from a function. Nothing here evaluates text as code.
 from __future__ import annotations
 
 import ast
+import difflib
 import json
 import math
 import re
@@ -84,9 +85,13 @@ def named(columns: Collection[str], asked: Mapping[str, str] | None) -> dict[str
         asked: Their column -> ours; a bare cell such as "oidp" belongs to the reward `UNNAMED`.
 
     Raises:
-        UnknownNameError: The table has no such column.
+        UnknownNameError: The table has no such column, or a cell is misspelt.
         SchemaError: Two columns would have one name.
     """
+    for ours in (asked or {}).values():
+        end = ours.rpartition("_")[2]
+        if end not in CELLS and difflib.get_close_matches(end, CELLS, cutoff=0.75):
+            raise UnknownNameError("score", end, CELLS, hint="Mend columns= (--columns).")
     found = {t: score_column(UNNAMED, o) if o in CELLS else o for t, o in (asked or {}).items()}
     for theirs, ours in found.items():
         if theirs not in columns:

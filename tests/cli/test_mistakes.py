@@ -91,7 +91,14 @@ def test_columns_that_cannot_be_guessed_are_named(run, tmp_path):
     assert "--columns" in line
     done = run("analyse", tmp_path / "s.csv", "--columns", "base=oidp,made=didp", "--json")
     assert list(json.loads(done.out)["rewards"]) == ["score"]
-    for wrong, said in (("base", "Write THEIRS=OURS"), ("bases=oidp", "Did you mean base?")):
+    wrongs = {
+        "base": "Write THEIRS=OURS",
+        "bases=oidp": "Did you mean base?",
+        "base=oidpp,made=didp": "no score is called 'oidpp'. Did you mean oidp or",
+        "base=hps_odip": "no score is called 'odip'",
+        "base=oidp,base=didp": "says twice what 'base' is",
+    }
+    for wrong, said in wrongs.items():
         assert said in told(run("analyse", tmp_path / "s.csv", "--columns", wrong))
 
 

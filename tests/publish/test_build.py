@@ -16,6 +16,7 @@ from aas_bench.errors import InputError, SchemaError, StoreError
 from aas_bench.publish import shards
 from aas_bench.publish.build import build
 from aas_bench.publish.builder import BadItem
+from aas_bench.publish.built import STATE
 from aas_bench.tables.pairs import load_pairs
 
 TESTS = Path(__file__).parents[1]
@@ -175,6 +176,16 @@ def test_a_full_disk_is_told_and_survived(tmp_path, monkeypatch):
     build([Toy(n=10)], tmp_path / "out", progress=False)
     build([Toy(n=10)], tmp_path / "whole", progress=False)
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+
+
+def test_what_a_kill_left_half_written_is_never_pushed(tmp_path):
+    built = build([Toy(n=2)], tmp_path, progress=False)
+    known = contents(tmp_path)
+    for folder in (".", "assets", built.configs[0].name, STATE):
+        (tmp_path / folder / ".aside-0123").write_bytes(b"half")
+    build([Toy(n=2)], tmp_path, progress=False)
+    assert contents(tmp_path) == known
+    assert not list(tmp_path.rglob(".aside-*"))
 
 
 def test_row_groups_end_when_they_are_full(tmp_path, monkeypatch):
