@@ -181,6 +181,8 @@ def _label_column(column: Any) -> Any:
 
 def _score_column(column: Any) -> Any:
     """Frames and tensors as arrays, other columns as Python values."""
+    if hasattr(column, "detach"):  # NumPy knows neither gradients nor bfloat16
+        return column.detach().double().cpu().numpy()
     if hasattr(column, "to_numpy") or hasattr(column, "__array__"):
         found = column.to_numpy() if hasattr(column, "to_numpy") else np.asarray(column)
         if found.dtype != object or found.ndim > 1:

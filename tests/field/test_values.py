@@ -12,6 +12,7 @@ from support import toy_pairs
 from aas_bench.errors import InputError
 from aas_bench.measure.summary import summarise
 from aas_bench.metric import metric_columns
+from aas_bench.metric.in_memory import load_metric
 from aas_bench.rewards.adapters import CallableReward
 from aas_bench.tables.pairs import load_pairs
 from aas_bench.tables.scores import ScoreTable, load_scores
@@ -110,6 +111,19 @@ def test_a_score_in_json_means_the_same_in_both_tables(tmp_path, value, expected
         else:
             found = door()
             assert found == expected or (np.isnan(expected) and found in (None,)) or np.isnan(found)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
+def test_a_table_of_scores_may_be_one_tensor(dtype):
+    scores = [[0.25, 0.5, 1.0, 2.0], [0.5, 0.25, 2.0, 1.0], [0.5, 1.0, 2.0, 0.25]]
+    for name, width in (("aas_preference", 2), ("aas_override", 4)):
+        rows = [row[:width] for row in scores]
+        given = torch.tensor(rows, dtype=dtype, requires_grad=True)
+        metric = load_metric(name)
+        expected = metric.compute(predictions=rows, references=[1, 0, 1])
+        assert metric.compute(predictions=given, references=torch.tensor([1, 0, 1])) == expected
+        metric.add_batch(predictions=given, references=torch.tensor([1, 0, 1], dtype=dtype))
+        assert metric.compute() == expected
 
 
 def test_columns_of_tensors_are_scores():
