@@ -153,6 +153,6 @@ def _no_scores(columns: Sequence[str], source: str) -> str:
     scores = [name for name in columns if "score" in name.lower()]
     shown_columns = ", ".join(columns[:20]) + (", ..." if len(columns) > 20 else "")
     way_out = _WAY_OUT.format(theirs=(scores or list(columns))[0])
-    if not scores and PROMPT_DISTORTED in columns:
+    if not scores and {PROMPT_DISTORTED, "prompt", "caption"} & {*columns}:
         way_out = f"Score its pairs first: aas-bench evaluate --data {source} -r NAME --out DIR."
     return f"no score column among {shown_columns}. {way_out}"

@@ -290,7 +290,7 @@ def test_columns_give_the_table_that_a_frame_gives(tmp_path):
     [
         ([{"a": 1}], "no score column among a. Call them <reward>_oiop"),
         ([{"oiop_x": 1}], "no score column among oiop_x"),
-        ([{"prompt_distorted": "p"}], "prompt_distorted. Score its pairs first: aas-bench"),
+        ([{"caption": "p"}], "among caption. Score its pairs first: aas-bench"),
         ([{"r_oiop": 1}, {"r_oiop": float("inf")}], "row 1: r_oiop: is infinite"),
         ([{"r_oiop": 1}, {"r_oiop": "-Infinity"}], "row 1: r_oiop: is infinite"),
         ([{"r_oiop": 1}, {"r_oiop": "good"}], "row 1: r_oiop: 'good' is not a number"),
