@@ -15,6 +15,9 @@ from uuid import uuid4
 
 from aas_bench.errors import InputError
 
+LONGEST_PART: Final = 255
+"""Bytes that a part of a path may have."""
+
 ASIDE: Final = ".aside-"
 """How the names of files begin that are still being written, or were when their process died."""
 

@@ -22,8 +22,8 @@ class AnswerCache:
         folder: Made where absent, when the first answer is stored.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self.folder = Path(folder)
 
     def get(self, question: Mapping[str, Any]) -> str | None:
         """What answered this question; None where nothing did, or it is damaged."""

@@ -29,7 +29,10 @@ PACKED: Final = (".gz", ".bz2", ".xz", ".zst", ".zip")
 _ARCHIVES: Final = (".zip", ".tar", ".tgz", ".7z", ".rar")
 
 MAX_CELL: Final = 16 * 2**20
-"""Bytes of a cell of a binary table, in the mean of its column."""
+"""Bytes of a cell of a binary table."""
+
+MAX_CELLS: Final = 2**29
+"""Cells of a binary table, which a small file may claim: as numbers they take 4 GiB."""
 
 
 def table_kind(path: str | os.PathLike[str]) -> str | None:
@@ -149,10 +152,14 @@ def parquet_columns(
 
 
 def _refuse_large_cells(file: str, parquet: Any, names: Collection[str]) -> None:
-    """Before anything is read: none of these columns may hold more than `MAX_CELL` a row.
+    """Before anything is read: not too many cells, and none with more than `MAX_CELL` a row.
 
     One large cell among many small ones shows when the column has been read; see `_large_cell`.
     """
+    n = parquet.metadata.num_rows
+    if n * len(names) > MAX_CELLS:
+        msg = f"{file}: {n:,} rows of {len(names)} columns are too many. Split the table."
+        raise InputError(msg)
     for group in range(parquet.num_row_groups):
         rows = parquet.metadata.row_group(group)
         for column in map(rows.column, range(rows.num_columns)):

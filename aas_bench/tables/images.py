@@ -26,6 +26,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from aas_bench.errors import InputError, SchemaError
+from aas_bench.files import LONGEST_PART
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -42,7 +43,6 @@ FLAT: Final = 4
 _COMPRESSION: Final = 1
 
 _LONGEST_NAME: Final = 1000
-_LONGEST_PART: Final = 255
 _DATA_URL: Final = re.compile(r"data:image/[\w.+-]+(?:;[\w=.-]+)*;base64,", re.IGNORECASE)
 _SHORTEST_BASE64: Final = 64
 # PNG, JPEG, GIF, RIFF (WebP), BMP, TIFF in base64.
@@ -261,7 +261,7 @@ def image_file(name: str | None, folder: Path) -> dict[str, Any]:
     inline = inline_image(name)
     if inline is not None:
         return {"bytes": inline, "path": None}
-    shown = repr(name) if len(name) <= _LONGEST_PART else f"{name[:40]!r}..."
+    shown = repr(name) if len(name) <= LONGEST_PART else f"{name[:40]!r}..."
     if not _may_name_a_file(name):
         msg = f"{shown} cannot be a file name"
         raise SchemaError(msg)
@@ -294,7 +294,7 @@ def _may_name_a_file(name: str) -> bool:
         written = os.fsencode(name)
     except UnicodeEncodeError:  # half a pair of surrogates
         return False
-    short = all(len(part) <= _LONGEST_PART for part in re.split(rb"[/\\]", written))
+    short = all(len(part) <= LONGEST_PART for part in re.split(rb"[/\\]", written))
     return b"\0" not in written and len(written) <= _LONGEST_NAME and short
 
 

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from aas_bench.errors import BackendError, InputError, SchemaError
-from aas_bench.files import silence_loggers
+from aas_bench.files import LONGEST_PART, silence_loggers
 from aas_bench.registry import Registry, import_object
 from aas_bench.tables.authors import plain
 from aas_bench.tables.formats import frame_columns, read_columns, table_kind
@@ -165,10 +165,8 @@ def open_source(source: Source, options: Options) -> Opened:
     """
     if not isinstance(source, (str, os.PathLike)):
         return _in_memory(source, options)
-    name, path = os.fspath(source), Path(source)
-    if not name.strip():
-        msg = "the name of the data is empty. Give a task, a table, a folder or a Hub id."
-        raise InputError(msg)
+    name = checked_name(source)
+    path = Path(source)
     task, _, revision = name.partition("@")
     if task.isidentifier() and task in _tasks() and not path.exists():
         options = Reference(id=task, revision=revision or None).asked(options)
@@ -185,6 +183,22 @@ def open_source(source: Source, options: Options) -> Opened:
         return _open_task(_tasks()[name], options)  # raises with the nearest names
     msg = f"{name}: there is no such file or folder. Check the path."
     raise InputError(msg)
+
+
+def checked_name(source: str | os.PathLike[str]) -> str:
+    """A source as text.
+
+    Raises:
+        InputError: It can name no source at all.
+    """
+    name = os.fspath(source)
+    if not name.strip():
+        msg = "the name of the data is empty. Give a task, a table, a folder or a Hub id."
+        raise InputError(msg)
+    if any(len(os.fsencode(part)) > LONGEST_PART for part in Path(name).parts):
+        msg = f"{name[:40]!r}... is too long for a name. Give a task, a table or a Hub id."
+        raise InputError(msg)
+    return name
 
 
 def open_rows(source: str | os.PathLike[str]) -> tuple[Opened, dict[int, str]]:

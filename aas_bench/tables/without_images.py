@@ -22,6 +22,7 @@ from aas_bench.tables.open import (
     Options,
     Reference,
     Source,
+    checked_name,
     commit_of,
     dataset_builder,
     hub_copy,
@@ -85,7 +86,7 @@ def _read(source: Any, options: Options) -> StoredColumns:
         return StoredColumns(columns=polars_columns(source), name="the DataFrame")
     if not isinstance(source, (str, os.PathLike)):
         return _of_rows(open_source(source, options).data, f"the {type(source).__name__}")
-    name, path = os.fspath(source), Path(source)
+    name, path = checked_name(source), Path(source)
     if path.is_dir():
         return _folder(path, options)
     if path.exists() or (path.suffix.lower() in TABLE_SUFFIXES and not name.startswith(HF)):

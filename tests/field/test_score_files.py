@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 
 from aas_bench.errors import InputError
+from aas_bench.tables.pairs import load_pairs
 from aas_bench.tables.scores import load_scores
 from aas_bench.tables.text_tables import MAX_ROW
 
@@ -236,6 +237,23 @@ def test_a_bomb_is_refused_before_it_fills_the_memory(tmp_path, monkeypatch):
         (tmp_path / name).write_bytes(pack(b"r_oidp\n" + b"1\n" * 2**20))
         with pytest.raises(InputError, match=r"unpacks to more than 1,048,576 bytes\. Split"):
             load_scores(tmp_path / name)
+
+
+def test_a_small_file_of_very_many_rows_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("aas_bench.tables.formats.MAX_CELLS", 1999)
+    frame = pd.DataFrame({"r_oidp": [1.0] * 1000, "r_didp": [2.0] * 1000})
+    frame.to_parquet(tmp_path / "t.parquet")
+    with pytest.raises(InputError, match=r"1,000 rows of 2 columns are too many\. Split"):
+        load_scores(tmp_path / "t.parquet")
+    frame[:999].to_parquet(tmp_path / "t.parquet")
+    assert len(load_scores(tmp_path / "t.parquet").frame) == 999
+
+
+@pytest.mark.parametrize("name", ["", " ", "x" * 300, "a/" + "x" * 5000 + ".csv"])
+def test_what_can_be_no_name_is_told_at_both_doors(name):
+    for door in (load_scores, load_pairs):
+        with pytest.raises(InputError, match=r"is empty\. Give|is too long for a name\. Give"):
+            door(name)
 
 
 def test_a_huge_cell_of_a_binary_table_is_refused(tmp_path):
