@@ -232,6 +232,8 @@ class View:
         if scores is None:
             return None
         polished, asked = (each[self.rows] for each in scores)
+        if np.isnan(polished + asked).all():
+            return None
         tolerance = self._resolution(raw.oidp, raw.didp, _largest(polished), _largest(asked))
         if self.views.probability(self.reward):
             polished, asked = (
