@@ -9,6 +9,7 @@ import pytest
 from aas_bench.cli.text import summary_table
 from aas_bench.errors import SchemaError
 from aas_bench.evidence import load_evidence
+from aas_bench.measure.rows import base_prompts
 from aas_bench.measure.summary import standard, summarise
 from aas_bench.pages.findings import finding, most_overriding
 from aas_bench.pages.report import render
@@ -129,6 +130,28 @@ def test_figures_of_fewer_pairs_than_the_headline_say_of_how_many(capsys):
     labels = np.where(np.arange(N) < 14, 1, 0)
     labelled = finding(summarise(table_of(four, label=labels)).rewards["r"])
     assert "of the 14 pairs labelled as asked" in labelled
+
+
+def test_equal_prompts_are_one_base_prompt_where_the_index_is_silent():
+    # Blind: each prompt moves all ten pairs that it was asked of alike, by chance.
+    rng = np.random.default_rng(3)
+    prompt = np.repeat(np.arange(N // 10), 10)
+    shift = rng.normal(size=(2, N // 10))[:, prompt]
+    four = np.zeros(N), np.zeros(N), *(rng.normal(-0.5, 0.2, N) + shift)
+    texts = {"prompt_original": [f"a dog {i}" for i in prompt], "prompt_distorted": "a blurred dog"}
+    silent, alone = summarise(table_of(four, **texts)), summarise(table_of(four))
+    assert (silent.n_clusters, alone.n_clusters) == (N // 10, N)
+    told = ScoreTable.from_frame(table_of(four, **texts).frame.assign(index=prompt))
+    ends = [
+        (e.low, e.high)
+        for e in (s.rewards["r"].placebo.understood for s in (silent, summarise(told)))
+    ]
+    assert ends[0] == pytest.approx(ends[1])
+    # A prompt that is missing makes no pair another's; an index that is shared is left alone.
+    some = table_of(four, prompt_original=["a dog", "a dog", None, ""] + ["a cat"] * (N - 4))
+    assert base_prompts(some)[:6].tolist() == [0, 0, 2, 3, 4, 4]
+    shared = ScoreTable.from_frame(some.frame.assign(index=[0, 1, 1, *range(3, N)]))
+    assert base_prompts(shared)[:3].tolist() == [0, 1, 1]
 
 
 def test_without_a_pair_to_override_nothing_is_said_of_noise():
