@@ -46,8 +46,8 @@ def test_a_summary_of_many_reward_models_is_still_short():
 
 ROWS = {
     "chose I_a": ("chosen", 0),
-    "moved towards the request": ("moved", 0),
-    "of these, I_o won": ("overridden", 0),
+    "moved towards the request, less those moved against it": ("moved", 0),
+    "of those so moved, I_o won": ("overridden", 0),
     "moved in every unit of the score": ("moved_in_every_unit", 0),
     "of all pairs, so moved and I_o won": ("overridden_in_every_unit", 1),
 }

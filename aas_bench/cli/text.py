@@ -37,7 +37,7 @@ def summary_table(summary: Summary, *, groups: bool = False) -> None:
         f"{summary.provenance['confidence_level']:.0%} intervals over base prompts"
     )
     grid = Table(box=None, pad_edge=False, header_style="bold")
-    grid.add_column("reward", no_wrap=True)
+    grid.add_column("reward", overflow="fold")
     headline = "accuracy" if summary.measure == "accuracy" else "chose asked"
     for name in ("pairs", headline, "moved (net)", "override rate", "coverage"):
         grid.add_column(name, justify="right", no_wrap=True)
@@ -47,8 +47,10 @@ def summary_table(summary: Summary, *, groups: bool = False) -> None:
             printable(name),
             f"{reward.headline.n:,}",
             stacked(reward.headline) + _by_ties(reward, summary.measure),
-            stacked(found.understood if found else None),
-            stacked(found.override_rate if found else None) + _by_ties(reward, "override_rate"),
+            stacked(found.understood if found else None) + _of_fewer(reward, "understood"),
+            stacked(found.override_rate if found else None)
+            + _by_ties(reward, "override_rate")
+            + _of_fewer(reward, "override_rate"),
             f"{reward.coverage:.1%}",
         )
     console.print(grid)
@@ -70,6 +72,14 @@ def _by_ties(reward: Group, measure: str) -> str:
     rates = [each.value for each in reward.by_ties(measure).values() if each.value is not None]
     ends = [f"{end:.2f}" for end in (min(rates), max(rates))] if rates else []
     return f"\nties {' to '.join(ends)}" if len(set(ends)) > 1 else ""
+
+
+def _of_fewer(reward: Group, figure: str) -> str:
+    """A line under a figure that rests on fewer pairs than the headline: on how many."""
+    found: Estimate | None = getattr(reward.placebo, figure, None)
+    if found is None or found.value is None or found.n >= reward.headline.n:
+        return ""
+    return f"\nof {found.n:,} pairs"
 
 
 def _task_tables(console: Console, summary: Summary) -> None:
@@ -168,18 +178,19 @@ def comparison_table(a: str, b: str, match: Match) -> None:
     result, labelled = match.comparison, match.measure == "accuracy"
     console = Console(highlight=False, markup=False)
     grid = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("", a, b, f"{a} minus {b}"):
+    for name in ("", a, b, f"{a}\nminus {b}"):
         grid.add_column(name, justify="left" if not name else "right", no_wrap=True)
     shares = (result.accuracy_a, result.accuracy_b, result.accuracy_difference)
-    grid.add_row("accuracy" if labelled else "chose asked", *map(interval, shares))
+    grid.add_row("accuracy" if labelled else "chose asked", *map(stacked, shares))
     if labelled:
         areas = (result.auroc_a, result.auroc_b, result.auroc_difference)
-        grid.add_row("AUROC", *map(interval, areas))
+        grid.add_row("AUROC", *map(stacked, areas))
     console.print(grid)
     test = result.accuracy_test
     p_value = test.reason if test.p_value is None else f"p = {test.p_value:.3g}"
     console.print(
-        f"{result.n:,} pairs; only {a} right in {result.n_only_a:,}, only {b} in "
+        f"{result.n:,} pairs; only {a} {'right' if labelled else 'as asked'} in "
+        f"{result.n_only_a:,}, only {b} in "
         f"{result.n_only_b:,}; {test_name(result)}: {p_value}"
     )
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from aas_bench.errors import InputError, SchemaError
 from aas_bench.measure.results import Headline
-from aas_bench.measure.rows import headline_rows
+from aas_bench.measure.rows import base_prompts, headline_rows
 from aas_bench.stats.analysis import Analysis
 from aas_bench.stats.differences import (
     GeneratorComparison,
@@ -104,7 +104,7 @@ def match_rewards(
         difference(second.didp[there], second.oidp[there]),
         # Without labels, who chooses what was asked is compared: every label counts as 1.
         label if labelled and label is not None else np.ones(len(here), dtype=np.int8),
-        clusters=ours.clusters[here],
+        clusters=base_prompts(ours)[here],
         **asdict(analysis),
     )
     return Match(measure="accuracy" if labelled else "chosen", comparison=comparison)

@@ -14,7 +14,15 @@ from numpy.typing import NDArray
 from aas_bench.errors import SchemaError
 from aas_bench.stats.estimate import Mask
 from aas_bench.tables.authors import is_cell
-from aas_bench.tables.schema import DIMENSIONS, MODEL, UNKNOWN_MODEL
+from aas_bench.tables.schema import (
+    DIMENSIONS,
+    INDEX,
+    MODEL,
+    PROMPT_DISTORTED,
+    PROMPT_ORIGINAL,
+    UNKNOWN_MODEL,
+)
+from aas_bench.tables.scores import ScoreTable
 from aas_bench.tasks.taxonomy import DIMENSIONS as DIMENSION_MEANINGS
 
 GROUPINGS: Final = (DIMENSIONS, "emotion", "category", "topic")
@@ -56,6 +64,27 @@ def wording_rows(frame: pd.DataFrame) -> NDArray[np.intp] | None:
     rows[item, wording] = np.arange(len(frame))
     several = (rows >= 0).sum(axis=1) > 1
     return rows[several] if several.any() else None
+
+
+def base_prompts(table: ScoreTable) -> NDArray[np.int64]:
+    """The base prompt of each row: its index, shared by equal prompts where no index is.
+
+    Where no two rows share an index, as where there was none, it tells nothing: rows of one
+    original prompt (of one request, without original prompts) then count as one base prompt, since
+    what a prompt does to a score it does to all of them.
+    """
+    clusters, frame = table.clusters, table.frame
+    if not frame[INDEX].is_unique:
+        return clusters
+    for name in (PROMPT_ORIGINAL, PROMPT_DISTORTED):
+        known = frame[name].fillna("").ne("").to_numpy() if name in frame else np.zeros(0, bool)
+        if known.any():
+            code, prompts = pd.factorize(frame[name][known])
+            first = np.full(len(prompts), np.iinfo(np.int64).max)
+            np.minimum.at(first, code, clusters[known])
+            clusters[known] = first[code]
+            break
+    return clusters
 
 
 def models(frame: pd.DataFrame) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from typing import Any, Final, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from aas_bench.measure.rows import headline_rows, reworded_rows, wording_rows
+from aas_bench.measure.rows import base_prompts, headline_rows, reworded_rows, wording_rows
 from aas_bench.rewards.catalog import REWARDS
 from aas_bench.stats.analysis import Analysis
 from aas_bench.stats.consistency import Consistency, paraphrase_consistency
@@ -232,6 +232,8 @@ class View:
         if scores is None:
             return None
         polished, asked = (each[self.rows] for each in scores)
+        if np.isnan(polished + asked).all():
+            return None
         tolerance = self._resolution(raw.oidp, raw.didp, _largest(polished), _largest(asked))
         if self.views.probability(self.reward):
             polished, asked = (
@@ -501,7 +503,7 @@ class Views:
     @cached_property
     def clusters(self) -> NDArray[np.int64]:
         """The base prompt of every row."""
-        return self.table.clusters
+        return base_prompts(self.table)
 
     def has_four(self, reward: str) -> bool:
         """Whether the original prompt was scored at all."""

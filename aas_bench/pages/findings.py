@@ -19,7 +19,7 @@ _TIES: Final[Mapping[Ties, str]] = {
     "half": "counting half of them",
     "distorted": "counting none",
 }
-_RATES: Final = {"understood": "moved towards the request", "override_rate": "override rate"}
+_RATES: Final = {"understood": "net move towards the request", "override_rate": "override rate"}
 
 
 def made_by(models: Sequence[str]) -> str:
@@ -81,15 +81,16 @@ def finding(reward: RewardSummary) -> str:
         return f"{verb} in {percent_in(headline)} of pairs{tied}."
     end = preferred(reward)
     if prompt_blind(result):
-        return f"scores an image the same whatever the prompt says, and {end}."
-    net = _net(found)
+        return f"sets two images apart by the same whatever the prompt says, and {end}."
+    net, rate = _net(reward, found), found.override_rate
+    if found.understood_shown.value is None:
+        return f"has no override rate ({rate.reason}); it {end}."
     if found.reading == "unclear":
-        said = f"moved towards requests no more often than noise would ({net}), so an override rate"
+        said = f"is not shown to move towards requests beyond noise ({net}), so an override rate"
         return f"{said} is undefined; it {end}.{disagreement(reward)}"
     if found.reading == "against":
         said = f"moved against requests ({net}), so an override rate is undefined"
         return f"{said}; it {end}.{disagreement(reward)}"
-    rate = found.override_rate
     lost = (
         f"its override rate is undefined: {rate.reason}"
         if rate.value is None
@@ -131,11 +132,15 @@ def unlabelled(summary: Summary) -> str:
     if not bounds:
         return said
     told = (
-        f"{name} {ROUND_SHARE.value(b.low)} to {ROUND_SHARE.value(b.high)}"
+        f"{name} {ROUND_SHARE.value(b.low)} to {ROUND_SHARE.value(b.high)} "
+        f"({ROUND_SHARE.value(b.low_sure)} to {ROUND_SHARE.value(b.high_sure)})"
         for name, b in bounds.items()
     )
     share = percent(next(iter(bounds.values())).share)
-    return f"{said} Should up to {share} not, the override rates lie within: {listing(told)}."
+    return (
+        f"{said} Should up to {share} not, the override rates of the others lie within (with the "
+        f"error of the sample): {listing(told)}."
+    )
 
 
 def labels_doubt(summary: Summary) -> str:
@@ -230,22 +235,27 @@ def disagreement(reward: RewardSummary) -> str:
     """A sentence where kinds of placebo read apart, with a space before it; "" where they agree."""
     if len({each.reading for each in reward.placebos.values()}) < 2:
         return ""
-    told = (f"{kind} {_net(each)}" for kind, each in reward.placebos.items())
+    told = (f"{kind} {_net(reward, each)}" for kind, each in reward.placebos.items())
     return f" Placebos disagree: {listing(told)}."
 
 
-def _net(found: PlaceboOverride) -> str:
-    where = " of the pairs labelled as asked" if found.labelled else ""
+def _net(reward: Group, found: PlaceboOverride) -> str:
+    """The balance that an override rate rests on, and which pairs it is of, where not all."""
+    where = ""
+    if found.labelled:
+        where = f" of the {count(found.n_shown, 'pair')} labelled as asked"
+    elif found.n < reward.headline.n:
+        where = f" of the {count(found.n, 'pair')} with placebos of this kind"
     return f"net share {percent_in(found.understood_shown)}{where}"
 
 
 def _moved(found: PlaceboOverride) -> str:
     """What a reading of "towards" says, in the words that its kind of placebo bears."""
-    if found.kind == "matched":
-        return "understood requests"
-    if found.kind == "original":
-        return "moved towards the request more often than the original prompt would explain"
-    return "moved towards the request more often than under other requests"
+    than = {
+        "matched": "than matched placebos would explain",
+        "original": "than the original prompt would explain",
+    }.get(found.kind or "", "than under other requests")
+    return f"moved towards the request more often {than}"
 
 
 def prompt_blind(override: Override) -> bool:

@@ -16,7 +16,7 @@ from aas_bench.words import ROUND_SHARE, SHARE, listing, percent
 HEADING: Final = "Three real reward models"
 FIGURES: Final = {
     "chosen": "chose asked-for",
-    "moved": "moved towards",
+    "moved": "moved (net)",
     "overridden": "yet polish won",
     "overridden_in_every_unit": "in every unit",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import Final
 
 from aas_bench.measure.results import Group, RewardSummary, Summary
@@ -21,7 +22,7 @@ from aas_bench.pages.kit import (
     number_entry,
 )
 from aas_bench.stats.estimate import Estimate
-from aas_bench.words import NUMBER, SHARE, UNDEFINED, level, percent
+from aas_bench.words import NUMBER, SHARE, UNDEFINED, count, level, percent
 
 NOT_SCORED: Final = "original prompt not scored"
 _NAME: Final = Column(key="name", label="Reward model", kind="name")
@@ -223,7 +224,10 @@ def _share(
 
 def _of_override(of: RewardSummary | Group, name: str, *, axis: Axis | None = None) -> Entry:
     found: Estimate | None = getattr(of.placebo, name, None)
-    return estimate_entry(found, SHARE, axis=axis, lacking=NOT_SCORED)
+    entry = estimate_entry(found, SHARE, axis=axis, lacking=NOT_SCORED)
+    if found is None or found.value is None or found.n >= of.headline.n:
+        return entry
+    return replace(entry, interval=f"{entry.interval}, of {count(found.n, 'pair')}")
 
 
 def _table(

@@ -134,8 +134,9 @@ def placebo_override(
 
     Returns:
         PlaceboOverride. Intervals are cluster-robust: Wilson's for A, hence u; for O that of
-        `swap.rate_interval`. The override rate is None where the interval of u over the same pairs
-        does not lie above 0.
+        `swap.rate_interval`. Where clusters (pairs, without) whose scores moved are too few for
+        flips of their signs to reject anything, fewer than six at 0.95, that of u holds 0. The
+        override rate is None where the interval of u over the same pairs does not lie above 0.
 
     Raises:
         MissingScoresError: A gain is missing and `on_missing` is "raise", or a pair has no placebo.
@@ -393,10 +394,13 @@ def analyse(gains: Gains, options: Options) -> PlaceboOverride:
     found = compare(gains.real, gains.placebo, tolerance=gains.tolerance)
     swap = found.swaps[_WEIGHT[analysis.ties]]
     everyone, some = Intervals(gains.sample, analysis), _Shown(gains, shown, analysis)
-    response = everyone.rate((1 + swap.moved) / 2, undefined=NO_SCORES)
+    response = _response(everyone, swap.moved, analysis, undefined=NO_SCORES)
     understood = _balance(
-        some.intervals.rate(
-            (1 + swap.moved[shown]) / 2, undefined=NOT_SHOWN if gains.n else NO_SCORES
+        _response(
+            some.intervals,
+            swap.moved[shown],
+            analysis,
+            undefined=NOT_SHOWN if gains.n else NO_SCORES,
         )
     )
     rate = some.rate(swap.where(shown), understood)
@@ -421,6 +425,21 @@ def analyse(gains: Gains, options: Options) -> PlaceboOverride:
         n_missing=gains.sample.n_missing,
         n_missing_placebos=int(gains.n_placebos.sum() - (~np.isnan(gains.placebo)).sum()),
     )
+
+
+def _response(
+    intervals: Intervals, moved: Scores, analysis: Analysis, *, undefined: str
+) -> Estimate:
+    """A, told from chance only where flipping the signs of clusters could tell it, too."""
+    found = intervals.rate((1 + moved) / 2, undefined=undefined)
+    n_moved = int(np.count_nonzero(intervals.clusters.sums(moved))) if intervals.n else 0
+    if (
+        found.low is None
+        or found.high is None
+        or 2 ** (1 - n_moved) <= 1 - analysis.confidence_level
+    ):
+        return found
+    return replace(found, low=min(found.low, 0.5), high=max(found.high, 0.5))
 
 
 def _ratio(swap: Swap) -> float:

@@ -182,12 +182,18 @@ class ScoreTable:
 
         Raises:
             UnknownNameError: The table has no scores of `reward`, or no kind is called so.
+            SchemaError: A pair has not as many scores of the one image as of the other.
         """
         found = self.placebo_scores(reward, kind)
         return None if found is None else found[1] - found[0]
 
     def placebo_scores(self, reward: str, kind: str) -> tuple[Scores, Scores] | None:
-        """The scores of I_o and of I_a that `placebos` takes the differences of."""
+        """The scores of I_o and of I_a that `placebos` takes the differences of.
+
+        Raises:
+            SchemaError: A pair has not as many of the one as of the other.
+            UnknownNameError: As in `placebos`.
+        """
         self._check(reward)
         if kind not in PLACEBO_CELLS:
             raise UnknownNameError("kind of placebo", kind, PLACEBO_CELLS, hint="")
@@ -198,8 +204,16 @@ class ScoreTable:
         most = max((len(each) for each in distorted if each is not None), default=0)
         scores = np.full((2, len(self.frame), most), np.nan)
         for row, (polished, asked) in enumerate(zip(original, distorted, strict=True)):
-            if polished is not None and asked is not None and len(polished) == len(asked):
-                scores[:, row, : len(asked)] = polished, asked
+            if polished is None or asked is None:
+                continue
+            if len(polished) != len(asked):
+                pair = self.frame[PAIR_ID].iloc[row]
+                msg = (
+                    f"pair {pair!r} has {len(polished)} scores in {names[0]} and {len(asked)} in "
+                    f"{names[1]}. Give both images a score under the same placebos."
+                )
+                raise SchemaError(msg)
+            scores[:, row, : len(asked)] = polished, asked
         return (scores[0], scores[1]) if most else None
 
     @property

@@ -83,7 +83,7 @@ def test_json_goes_alone_to_stdout_and_text_is_for_people(run, scores):
     assert run("analyse", path, "--json").out.lstrip().startswith("{")
     text = run("analyse", path).out
     assert "alpha" in text
-    assert "towards requests no more often" in text
+    assert "towards requests beyond noise" in text
 
 
 def test_compare_two_rewards(run, scores):

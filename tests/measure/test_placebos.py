@@ -7,9 +7,12 @@ import pandas as pd
 import pytest
 
 from aas_bench.cli.text import summary_table
+from aas_bench.errors import SchemaError
 from aas_bench.evidence import load_evidence
+from aas_bench.measure.rows import base_prompts
 from aas_bench.measure.summary import standard, summarise
 from aas_bench.pages.findings import finding, most_overriding
+from aas_bench.pages.report import render
 from aas_bench.tables.scores import ScoreTable
 
 # u and O of the authors' rows, to three decimals, as the docs print them.
@@ -103,11 +106,69 @@ def test_matched_placebos_lead_and_kinds_that_disagree_are_said():
     assert kinds == {k: v.understood.value for k, v in reward.placebos.items()}
 
 
-def test_understood_is_said_of_matched_placebos_alone():
+def test_what_the_score_moved_beyond_is_named():
     placebo = lists(np.full((N, 2), -1.0))
     four = np.zeros(N), np.zeros(N), np.full(N, -2.0), np.ones(N)
     found = summarise(table_of(four, r_oimp=lists(np.zeros((N, 2))), r_dimp=placebo))
-    assert finding(found.rewards["r"]).startswith("understood requests (net share 100")
+    said = finding(found.rewards["r"])
+    assert said.startswith(
+        "moved towards the request more often than matched placebos would explain"
+    )
+
+
+def test_figures_of_fewer_pairs_than_the_headline_say_of_how_many(capsys):
+    some = [[-1.0, -1.0] if i < 12 else [] for i in range(N)]
+    four = np.zeros(N), np.zeros(N), np.full(N, -2.0), np.tile([1.0, -0.5], N // 2)
+    columns = {"r_oimp": lists([[0.0] * len(row) for row in some]), "r_dimp": lists(some)}
+    summary = summarise(table_of(four, **columns))
+    summary_table(summary)
+    said = capsys.readouterr().out
+    assert said.count("of 12 pairs") == 2
+    assert "of the 12 pairs with placebos of this kind" in finding(summary.rewards["r"])
+    assert render(summary).count(", of 12 pairs") == 2
+
+    labels = np.where(np.arange(N) < 14, 1, 0)
+    labelled = finding(summarise(table_of(four, label=labels)).rewards["r"])
+    assert "of the 14 pairs labelled as asked" in labelled
+
+
+def test_equal_prompts_are_one_base_prompt_where_the_index_is_silent():
+    # Blind: each prompt moves all ten pairs that it was asked of alike, by chance.
+    rng = np.random.default_rng(3)
+    prompt = np.repeat(np.arange(N // 10), 10)
+    shift = rng.normal(size=(2, N // 10))[:, prompt]
+    four = np.zeros(N), np.zeros(N), *(rng.normal(-0.5, 0.2, N) + shift)
+    texts = {"prompt_original": [f"a dog {i}" for i in prompt], "prompt_distorted": "a blurred dog"}
+    silent, alone = summarise(table_of(four, **texts)), summarise(table_of(four))
+    assert (silent.n_clusters, alone.n_clusters) == (N // 10, N)
+    told = ScoreTable.from_frame(table_of(four, **texts).frame.assign(index=prompt))
+    ends = [
+        (e.low, e.high)
+        for e in (s.rewards["r"].placebo.understood for s in (silent, summarise(told)))
+    ]
+    assert ends[0] == pytest.approx(ends[1])
+    # A prompt that is missing makes no pair another's; an index that is shared is left alone.
+    some = table_of(four, prompt_original=["a dog", "a dog", None, ""] + ["a cat"] * (N - 4))
+    assert base_prompts(some)[:6].tolist() == [0, 0, 2, 3, 4, 4]
+    shared = ScoreTable.from_frame(some.frame.assign(index=[0, 1, 1, *range(3, N)]))
+    assert base_prompts(shared)[:3].tolist() == [0, 1, 1]
+
+
+def test_without_a_pair_to_override_nothing_is_said_of_noise():
+    four = np.zeros(N), np.zeros(N), np.full(N, -2.0), np.ones(N)
+    said = finding(summarise(table_of(four, label=np.zeros(N, dtype=int))).rewards["r"])
+    assert said.startswith("has no override rate (no pair is labelled 1)")
+    assert "noise" not in said
+
+
+def test_placebos_that_do_not_fit_are_refused_and_empty_ones_are_none():
+    four = np.zeros(N), np.zeros(N), np.full(N, -2.0), np.ones(N)
+    two, one = lists(np.zeros((N, 2))), lists(np.zeros((N, 1)))
+    with pytest.raises(SchemaError, match=r"has 2 scores in r_oimp and 1 in r_dimp"):
+        summarise(table_of(four, r_oimp=two, r_dimp=one))
+    gone = lists(np.full((N, 2), np.nan))
+    reward = summarise(table_of(four, r_oimp=two, r_dimp=gone)).rewards["r"]
+    assert list(reward.placebos) == ["original"]
 
 
 def test_ties_count_half_where_asked():

@@ -63,13 +63,13 @@ def test_four_wordings_show_what_their_noise_hides(tmp_path):
 
     page = render(summary)
     assert "over all wordings of 300 pairs" in page
-    assert "Under the noise: moved towards the request" in page
+    assert "Under the noise: net move towards the request" in page
     ScoreTable.from_frame(frame).save(tmp_path / "scores.parquet")
     printed = CliRunner().invoke(app, ["analyse", str(tmp_path / "scores.parquet")]).output
     said = " ".join(printed.split())
     share = percent((real > 0).mean()).replace("\u202f", " ")
     assert f"r over all wordings of 300 pairs: chose the image asked for in {share} (" in said
-    assert "Under the noise: moved towards the request" in said
+    assert "Under the noise: net move towards the request" in said
 
 
 def test_what_wordings_cannot_tell_is_said():

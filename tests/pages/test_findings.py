@@ -7,7 +7,7 @@ from aas_bench.measure.summary import summarise
 from aas_bench.pages import findings
 from aas_bench.pages.report import render
 from aas_bench.tables.scores import ScoreTable
-from aas_bench.words import percent_in
+from aas_bench.words import ROUND_SHARE, percent_in
 
 N = 100
 
@@ -34,7 +34,7 @@ def test_a_finding_reads_as_a_sentence():
     assert round(taste.understood.value, 9) == 0.88  # 94 moved towards, less 6 moved against
     assert findings.finding(found.rewards["taste"]) == (
         "moved towards the request more often than the original prompt would explain (net share "
-        f"{net} of the pairs labelled as asked); of those it preferred the polished image in "
+        f"{net} of the 100 pairs labelled as asked); of those it preferred the polished image in "
         f"{rate}."
     )
 
@@ -44,7 +44,7 @@ def test_a_model_that_ignores_the_prompt_is_not_said_to_move():
     blind, noise = (findings.finding(found.rewards[name]) for name in ("blind", "noise"))
     assert blind.startswith("moved against requests (net share \u2212100\u202f%")
     assert not findings.prompt_blind(found.rewards["blind"].override)  # it responds the wrong way
-    assert noise.startswith("moved towards requests no more often than noise would")
+    assert noise.startswith("is not shown to move towards requests beyond noise")
     assert all("override rate is undefined" in said for said in (blind, noise))
     assert findings.most_overriding(found) is None
 
@@ -59,7 +59,8 @@ def test_a_model_that_never_reads_the_prompt_is_told_from_one_that_misreads_it()
     deaf, contrary = (found.rewards[name] for name in ("deaf", "contrary"))
     assert findings.prompt_blind(deaf.override)
     assert not findings.prompt_blind(contrary.override)
-    assert "the same whatever the prompt says" in findings.finding(deaf)
+    said = findings.finding(deaf)
+    assert said.startswith("sets two images apart by the same whatever the prompt says")
     assert "moved against requests" in findings.finding(contrary)
 
 
@@ -94,11 +95,16 @@ def test_what_is_assumed_without_labels_is_said():
     frame["index"] = range(N)
     for cell, values in (("oiop", 0), ("oidp", 0), ("diop", -3), ("didp", [-1, 1] * (N // 2))):
         frame[f"taste_{cell}"] = values
-    said = findings.unlabelled(summarise(ScoreTable.from_frame(frame)))
+    found = summarise(ScoreTable.from_frame(frame))
+    said = findings.unlabelled(found)
     assert said.startswith("No labels: every image is taken to show what was asked for.")
     # O 1/2, u 1: (.5 - .1) / (1 - .1) to .5 / (1 - .1)
     assert "Should up to 10\u202f% not" in said
     assert "taste 44\u202f% to 56\u202f%" in said
+    bounds = found.rewards["taste"].failed
+    assert (
+        f"({ROUND_SHARE.value(bounds.low_sure)} to {ROUND_SHARE.value(bounds.high_sure)})" in said
+    )
     frame["taste_didp"] = frame["taste_diop"]
     blind = summarise(ScoreTable.from_frame(frame))
     assert findings.unlabelled(blind).endswith("what was asked for.")

@@ -184,6 +184,23 @@ def test_a_single_cluster_has_no_interval_and_so_no_rate():
     assert result.reading == "unclear"
 
 
+@pytest.mark.parametrize("n", range(2, 9))
+def test_chance_is_taken_for_reading_in_no_more_tables_than_the_level_says(n):
+    """All tables of so many blind pairs: what is read lies above or below its placebo by chance."""
+    tables = np.array(list(product([-1.0, 1.0], repeat=n)))
+    found = [placebo_override(signs, np.zeros((n, 1))).reading for signs in tables]
+    # Wilson's interval of a share of few trials: at most 3.5 % on a side.
+    assert found.count("towards") == found.count("against") <= 0.036 * len(tables)
+
+
+def test_where_few_clusters_moved_the_interval_holds_chance():
+    result = placebo_override([1.0] * 50, [[0.0]] * 50, clusters=np.repeat(range(5), 10))
+    assert result.understood.low <= 0 < result.understood.high == 1
+    still = [[0.0]] * 4 + [[1.0]] * 296  # only four of 300 pairs move
+    assert placebo_override([1.0] * 300, still).reading == "unclear"
+    assert placebo_override([1.0] * 300, [[0.0]] * 6 + [[1.0]] * 294).reading == "towards"
+
+
 def test_ties_at_zero_are_a_range():
     # 40 read pairs: 10 lost, 10 even, 20 won.
     real = np.repeat([-1.0, 0.0, 1.0], [10, 10, 20])
