@@ -127,12 +127,14 @@ class RemoteReward(RewardModel):
 
     def truncated(self, prompts: Sequence[str]) -> NDArray[np.bool_]:
         """Whether the served model drops the end of each prompt."""
-        most = self._limits["cells"]
-        cut: list[bool] = []
-        for start in range(0, len(prompts), most):
-            some = list(prompts[start : start + most])
-            cut += self._asked("POST", self._path, json={"prompts": some})["truncated"]
-        return np.array(cut, dtype=bool)
+        return np.array([each for told in self._read(prompts) for each in told["truncated"]], bool)
+
+    def unknown_tokens(self, prompts: Sequence[str]) -> NDArray[np.float64] | None:
+        """What share of each prompt the served model's tokenizer does not know, if it has one."""
+        found = [told["unknown_tokens"] for told in self._read(prompts)]
+        if any(shares is None for shares in found):
+            return None
+        return np.array([share for shares in found for share in shares], dtype=np.float64)
 
     def describe(self) -> dict[str, Any]:
         """What the server says of the model, wherever it runs."""
@@ -141,6 +143,11 @@ class RemoteReward(RewardModel):
             "served": self._told["description"],
             "sha256": self._told["sha256"],
         }
+
+    def _read(self, prompts: Sequence[str]) -> list[dict[str, Any]]:
+        most = self._limits["cells"]
+        parts = [list(prompts[start : start + most]) for start in range(0, len(prompts), most)]
+        return [self._asked("POST", self._path, json={"prompts": some}) for some in parts]
 
     def _parts(self, images: Sequence[bytes]) -> Iterator[slice]:
         """Requests of few cells, none larger than the server takes."""

@@ -20,7 +20,7 @@ from aas_bench.rewards.catalog import REWARDS  # noqa: E402
 
 LAYOUTS = ("safetensors", "official")
 # only safetensors is read there
-ONE_LAYOUT = {"vlm-yes"}
+ONE_LAYOUT = {"vlm-yes", "unified-reward-2"}
 CASES = [
     (name, layout)
     for name in [*TINY, *GENERIC]

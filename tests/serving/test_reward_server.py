@@ -141,6 +141,22 @@ def test_what_cannot_be_scored_is_refused_in_a_line(toys, body, why):
     assert "\n" not in message(answer)
 
 
+class HalfKnown(ToyDual):
+    def unknown_tokens(self, prompts):
+        return np.array([len(prompt) / 100 for prompt in prompts])
+
+
+def test_the_clients_check_sees_the_served_tokenizer(toys):
+    assert RemoteReward(f"{toys.url}/dual").unknown_tokens(PROMPTS) is None
+    with serving(HalfKnown("half")) as server:
+        remote = RemoteReward(server.url)
+        np.testing.assert_array_equal(
+            remote.unknown_tokens(PROMPTS), HalfKnown().unknown_tokens(PROMPTS)
+        )
+        with pytest.raises(InputError, match="does not know"):
+            score(dataset(rows()), remote, progress=False)
+
+
 def test_pickles_and_unknown_names_are_refused(toys):
     kind = {"Content-Type": "application/octet-stream"}
     assert httpx.post(f"{toys.url}/dual", content=b"\x80\x04.", headers=kind).status_code == 415
