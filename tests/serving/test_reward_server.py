@@ -17,6 +17,7 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
+from PIL import Image
 from support.reward_servers import Gate, connected, head, message, serving, status, told
 from support.toy_pairs import dataset, picture, png, rows
 from support.toy_rewards import ToyCross, ToyDual
@@ -188,11 +189,13 @@ def test_a_server_listens_at_the_other_loopback_address():
         assert RemoteReward(server.url).score(IMAGES, PROMPTS).shape == (5,)
 
 
-def test_an_image_beyond_the_bounds_is_not_decoded():
+def test_an_image_beyond_the_bounds_is_not_decoded(monkeypatch):
     with serving(ToyDual(), bounds=Bounds(pixels=100)) as server:
         answer = httpx.post(f"{server.url}/toy", json=asked())
         assert answer.status_code == 422
         assert "108 pixels" in message(answer)
+        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 50)
+        assert "far too many pixels" in message(httpx.post(f"{server.url}/toy", json=asked()))
         remote = RemoteReward(server.url)
         with pytest.raises(InputError, match="at most 100 pixels"):
             remote.score(IMAGES, PROMPTS)
