@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import logging
 import os
 import random
 import time
@@ -28,6 +29,8 @@ TOKEN: Final = "AAS_BENCH_TOKEN"  # noqa: S105 - the variable's name
 
 KEYS: Final = ("description", "limits", "reads_prompts", "sha256")
 """Of a server's description, what a client needs."""
+
+_log = logging.getLogger(__name__)
 
 _CELLS: Final = 16
 _REQUESTS: Final = 4
@@ -206,6 +209,13 @@ class RemoteReward(RewardModel):
             except ServiceError as error:
                 if not error.retryable:
                     raise
+                if error.status is None and not attempt:
+                    _log.warning(
+                        "the reward server at %s does not answer (%s); asking again for %g s",
+                        self._http.base_url,
+                        str(error).rstrip("."),
+                        self._timeout,
+                    )
                 pause = error.retry_after
                 if pause is None:
                     pause = min(_LONGEST_WAIT, 0.25 * 2**attempt)

@@ -325,6 +325,17 @@ def test_a_full_queue_puts_clients_off_and_they_come_back():
         assert second.result(30).tolist() == lengths[:4]
 
 
+def test_a_client_says_that_it_waits_for_a_server_that_died(caplog):
+    with serving(ToyDual()) as server:
+        remote = RemoteReward(server.url, timeout=0.3)
+    with pytest.raises(BackendError, match="no complete answer") as raised:
+        remote.score(IMAGES, PROMPTS)
+    assert "\n" not in str(raised.value)
+    told = [record.getMessage() for record in caplog.records]
+    assert any(f"{server.url} does not answer" in text for text in told)
+    assert all("asking again for 0.3 s" in text for text in told)
+
+
 def test_what_a_killed_client_asked_is_not_scored():
     gate = Gate()
     with serving(gate) as server, ThreadPoolExecutor(2) as pool:
