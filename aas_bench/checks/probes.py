@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from aas_bench.errors import InputError
-from aas_bench.rewards.base import RewardModel, Scores, weighted_sum
+from aas_bench.rewards.base import RewardModel, Scores, flat, weighted_sum
 from aas_bench.tables.images import open_image
 
 Outcome: TypeAlias = Literal["pass", "note", "fail", "not checked"]
@@ -146,7 +146,7 @@ def ask(
     terms = [model.terms(prompt, original) for prompt in prompts]
     texts = [term.prompt for of_one in terms for term in of_one]
     combined = model.combine([feature] * len(texts), list(model.encode_prompts(texts)))
-    parts = iter(np.asarray(combined, dtype=np.float64).tolist())
+    parts = iter(flat(combined))
     return np.array(
         [weighted_sum(each, [next(parts) for _ in each]) for each in terms], dtype=np.float64
     )

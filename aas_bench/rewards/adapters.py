@@ -200,7 +200,8 @@ def _source_hash(function: Any) -> dict[str, Any]:
 
 
 def _told(error: BaseException) -> str:
-    return f"{type(error).__name__} ({error!s:.200})"
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__} ({text:.200})"
 
 
 def _path_of(function: Any) -> str:

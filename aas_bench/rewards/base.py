@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from aas_bench.errors import InputError
+from aas_bench.tables.authors import plain
 from aas_bench.tables.images import to_rgb
 
 Scores: TypeAlias = NDArray[np.float64]
@@ -170,9 +171,21 @@ class RewardModel(ABC):
         combined: list[float] = []
         for batch in _batches(summands, self.batch_size):
             features = [image_features[id(images[i])] for i, _ in batch]
-            combined += self.combine(features, [prompt_features[p] for _, p in batch]).tolist()
+            combined += flat(self.combine(features, [prompt_features[p] for _, p in batch]))
         parts = iter(combined)
         return np.array([weighted_sum(of_one, islice(parts, len(of_one))) for of_one in terms])
+
+
+def flat(combined: Any) -> list[Any]:
+    """What `combine` gave as numbers, also where it has shape (n, 1), the habit of training code.
+
+    Example:
+        >>> flat(np.array([[0.5], [0.25]]))
+        [0.5, 0.25]
+    """
+    found = plain(combined)
+    rows = found if isinstance(found, list) else [found]
+    return [row[0] if isinstance(row, list) and len(row) == 1 else row for row in rows]
 
 
 def weighted_sum(terms: Sequence[Term], scores: Iterable[float]) -> float:

@@ -66,8 +66,8 @@ class ChatReward(RewardModel):
         self._device, self._identity = device, identity
         self._tokenizer = processor.tokenizer
         self._lock = Lock()
-        # a space belongs to the word that follows it
-        self._head = before.rstrip(" ")
+        # a space or an opening bracket may share a token with the word that follows it
+        self._head = before.rstrip(" ([{")
         self._gap, self._tail = before[len(self._head) :], after
         self._positions = positions
         self._special = sorted(self._tokenizer.get_added_vocab(), key=len, reverse=True)

@@ -48,6 +48,7 @@ from aas_bench.rewards.weights import (
     fill,
     in_memory,
     read,
+    refuse_endless,
     torch_dtype,
     unfilled,
 )
@@ -132,6 +133,7 @@ def load_siglip(
         dtype=dtype,
         weights=weights,
         lower=True,
+        only=("siglip", "siglip2"),
     )
 
 
@@ -144,6 +146,7 @@ def from_repository(
     dtype: str,
     weights: str | Path | None,
     lower: bool = False,
+    only: tuple[str, ...] = (),
 ) -> RewardModel:
     """As `load`, with the name of the scores.
 
@@ -155,10 +158,18 @@ def from_repository(
         dtype: Of the weights in use.
         weights: A local folder with the repository's files; None: the Hub.
         lower: Whether prompts are lower-cased first.
+        only: Types of model that the name stands for; none: any.
     """
     short = name.partition(":")[0]
     files, path, adapter = _found(repo, revision, weights, short)
     config = read_json(files.path / "config.json")
+    if only and config.get("model_type") not in only:
+        msg = (
+            f"{files.path} is a {config.get('model_type')!r:.50} model, not {' or '.join(only)}. "
+            f"Name it hf:FOLDER."
+        )
+        raise InputError(msg)
+    refuse_endless(config, files.path)
     family = _family(config, files.path if weights or adapter else repo)
     return family(
         _Request(

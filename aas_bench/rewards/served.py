@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import logging
 import os
 import random
 import time
@@ -28,6 +29,8 @@ TOKEN: Final = "AAS_BENCH_TOKEN"  # noqa: S105 - the variable's name
 
 KEYS: Final = ("description", "limits", "reads_prompts", "sha256")
 """Of a server's description, what a client needs."""
+
+_log = logging.getLogger(__name__)
 
 _CELLS: Final = 16
 _REQUESTS: Final = 4
@@ -127,12 +130,14 @@ class RemoteReward(RewardModel):
 
     def truncated(self, prompts: Sequence[str]) -> NDArray[np.bool_]:
         """Whether the served model drops the end of each prompt."""
-        most = self._limits["cells"]
-        cut: list[bool] = []
-        for start in range(0, len(prompts), most):
-            some = list(prompts[start : start + most])
-            cut += self._asked("POST", self._path, json={"prompts": some})["truncated"]
-        return np.array(cut, dtype=bool)
+        return np.array([each for told in self._read(prompts) for each in told["truncated"]], bool)
+
+    def unknown_tokens(self, prompts: Sequence[str]) -> NDArray[np.float64] | None:
+        """What share of each prompt the served model's tokenizer does not know, if it has one."""
+        found = [told["unknown_tokens"] for told in self._read(prompts)]
+        if any(shares is None for shares in found):
+            return None
+        return np.array([share for shares in found for share in shares], dtype=np.float64)
 
     def describe(self) -> dict[str, Any]:
         """What the server says of the model, wherever it runs."""
@@ -141,6 +146,11 @@ class RemoteReward(RewardModel):
             "served": self._told["description"],
             "sha256": self._told["sha256"],
         }
+
+    def _read(self, prompts: Sequence[str]) -> list[dict[str, Any]]:
+        most = self._limits["cells"]
+        parts = [list(prompts[start : start + most]) for start in range(0, len(prompts), most)]
+        return [self._asked("POST", self._path, json={"prompts": some}) for some in parts]
 
     def _parts(self, images: Sequence[bytes]) -> Iterator[slice]:
         """Requests of few cells, none larger than the server takes."""
@@ -199,6 +209,13 @@ class RemoteReward(RewardModel):
             except ServiceError as error:
                 if not error.retryable:
                     raise
+                if error.status is None and not attempt:
+                    _log.warning(
+                        "the reward server at %s does not answer (%s); asking again for %g s",
+                        self._http.base_url,
+                        str(error).rstrip("."),
+                        self._timeout,
+                    )
                 pause = error.retry_after
                 if pause is None:
                     pause = min(_LONGEST_WAIT, 0.25 * 2**attempt)

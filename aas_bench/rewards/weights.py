@@ -22,7 +22,7 @@ from torch.nn.modules.module import register_module_parameter_registration_hook
 from torch.overrides import TorchFunctionMode
 
 from aas_bench.errors import InputError
-from aas_bench.rewards.fetch import parts_of
+from aas_bench.rewards.fetch import parts_of, read_json
 
 Tensors: TypeAlias = dict[str, torch.Tensor]
 Module = TypeVar("Module", bound=torch.nn.Module)
@@ -33,6 +33,9 @@ KINDS: Final = {
     "mismatched_keys": "of another shape",
 }
 """What transformers calls the ways in which tensors do not fit."""
+
+DEPTHS: Final = ("num_hidden_layers", "num_layers", "depth")
+MOST_LAYERS: Final = 1000
 
 MOST_MAPPED: Final = 2**26
 """Bytes that are read from a mapped file before it is opened anew."""
@@ -278,6 +281,19 @@ def fill(
     return ready
 
 
+def refuse_endless(config: Mapping[str, Any], folder: Path) -> None:
+    """A number of layers that no model has, which would be built one by one for hours.
+
+    Raises:
+        InputError: There is one.
+    """
+    parts = [config, *(part for part in config.values() if isinstance(part, Mapping))]
+    for name, value in ((name, part.get(name)) for part in parts for name in DEPTHS):
+        if isinstance(value, int) and value > MOST_LAYERS:
+            msg = f"{folder / 'config.json'} says {name} {value:,}, more than any model has."
+            raise InputError(f"{msg} Save or download it again.")
+
+
 def by_library(
     kind: Any, source: Path | None, *, origin: Path, extra: str | None = None, **settings: Any
 ) -> Any:
@@ -293,6 +309,8 @@ def by_library(
     Raises:
         InputError: Names or shapes differ, or transformers cannot read the files.
     """
+    if source is not None and (source / "config.json").is_file():
+        refuse_endless(read_json(source / "config.json"), source)
     try:
         model, told = kind.from_pretrained(source, output_loading_info=True, **settings)
     except Exception as error:  # the files are foreign, and transformers raises of all kinds

@@ -12,8 +12,7 @@ import numpy as np
 from PIL import Image
 
 from aas_bench.errors import AasBenchError, BackendError, InputError
-from aas_bench.rewards.base import RewardModel
-from aas_bench.tables.authors import plain
+from aas_bench.rewards.base import RewardModel, flat
 
 K = TypeVar("K")
 
@@ -168,7 +167,7 @@ class ModelRun:
 
     def _numbers(self, combined: list[Any]) -> list[float]:
         try:
-            numbers = np.asarray(plain(combined), dtype=np.float64)
+            numbers = np.asarray(flat(combined), dtype=np.float64)
         except (TypeError, ValueError) as error:
             msg = f"reward model {self.model.name!r}: combine gave {combined[0]!r:.80}, no number."
             raise InputError(f"{msg} Return shape (n,), float64.") from error

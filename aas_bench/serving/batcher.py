@@ -130,10 +130,14 @@ class Batcher:
             self._changed.notify()
         return job.future
 
-    def truncated(self, prompts: Sequence[str]) -> list[bool]:
-        """Whether the model drops the end of each prompt; waits while a batch is scored."""
+    def read(self, prompts: Sequence[str]) -> dict[str, list[bool] | list[float] | None]:
+        """How much of each prompt the model reads; waits while a batch is scored."""
         with self._at_work:
-            return [bool(cut) for cut in self.model.truncated(prompts)]
+            cut, unknown = self.model.truncated(prompts), self.model.unknown_tokens(prompts)
+        return {
+            "truncated": [bool(each) for each in cut],
+            "unknown_tokens": None if unknown is None else [float(share) for share in unknown],
+        }
 
     def close(self) -> None:
         """Finish the batch under way, fail what waits and end the thread."""

@@ -178,6 +178,9 @@ def _picture(i: int, data: bytes, bounds: Bounds) -> Picture:
         formats: list[str] = [each for each in FORMATS if each in Image.OPEN]
         with Image.open(io.BytesIO(data), formats=formats) as image:
             pixels = image.width * image.height
+    except Image.DecompressionBombError as error:
+        msg = f"image {i} has far too many pixels. Send at most {bounds.pixels:,}."
+        raise InputError(msg) from error
     except Exception as error:
         msg = f"image {i} is no image of a known format. Send one of {', '.join(FORMATS)}."
         raise InputError(msg) from error

@@ -3,7 +3,8 @@
 GET  /health   {"status": "ok"}, without a token
 GET  /         {"rewards": [name, ...]}
 GET  /NAME     what is served under the name: description, its SHA-256, facts, limits
-POST /NAME     {"images", "prompts"} -> {"scores", "sha256"}; prompts alone -> {"truncated"}
+POST /NAME     {"images", "prompts"} -> {"scores", "sha256"}; prompts alone -> {"truncated",
+             "unknown_tokens"}
 
 An error is {"error": {"message"}}, and its connection is closed, so that what a client still sends
 is not read: 400 host, 401 token, 404 name, 408 too slow, 413 too large, 415 kind of body, 422 what
@@ -139,8 +140,8 @@ class RewardApp:
         with self._holding() as hold:
             asked = await self._read(request, hold)
             if not asked.pictures:
-                told = run_in_threadpool(self._batchers[name].truncated, asked.prompts)
-                return JSONResponse({"truncated": await self._in_time(told)})
+                told = run_in_threadpool(self._batchers[name].read, asked.prompts)
+                return JSONResponse(await self._in_time(told))
             try:
                 future = self._batchers[name].submit(asked)
             except BusyError as error:

@@ -135,6 +135,18 @@ def test_what_chance_does_is_not_taken_for_the_prompt():
     assert by_probe["prompt"].outcome == "not checked"
 
 
+class InAColumn(ToyDual):
+    def combine(self, images, prompts):
+        return super().combine(images, prompts)[:, None]
+
+
+def test_a_class_may_give_a_column_as_a_function_may():
+    assert check_reward(InAColumn()).passed
+    table = aas_bench.score(dataset(rows()), InAColumn(), progress=False)
+    plain = aas_bench.score(dataset(rows()), ToyDual(), progress=False)
+    np.testing.assert_array_equal(table.cells("toy").didp, plain.cells("toy").didp)
+
+
 def test_a_job_gives_its_own_prompts_and_size():
     found = {f.probe: f for f in check_reward(ToyDual(), pairs=dataset(rows())).findings}
     table = list(rows())
@@ -146,13 +158,13 @@ def test_a_job_gives_its_own_prompts_and_size():
 def test_rows_say_whether_they_read_prompts():
     """The fact of the catalogue is that of the model."""
     pytest.importorskip("torch")
-    from aas_bench.rewards.aesthetic import LaionAesthetic
+    from aas_bench.rewards.aesthetic import ImageOnly
 
     blind_rows = {row.name for row in REWARDS.values() if row.family == "image-only"}
-    assert blind_rows == {"polish", "laion-aesthetic"}
+    assert blind_rows == {"polish", "laion-aesthetic", "aesthetic-v2.5"}
     assert not load_reward("polish").reads_prompts
     assert not load_reward("contrastive:polish@0.5").reads_prompts
-    assert not LaionAesthetic.reads_prompts
+    assert not ImageOnly.reads_prompts
 
 
 class TestBeforeEachRun:
@@ -187,7 +199,8 @@ class TestBeforeEachRun:
             assert name == model.__name__
             failed_probes = {f["probe"] for f in found if f["outcome"] == "fail"}
             assert failed_probes == {probe} - {None}
-        assert [r.getMessage().partition(":")[0] for r in caplog.records] == [
+        told = [r.getMessage().partition(":")[0] for r in caplog.records]
+        assert [text for text in told if text.startswith("reward model")] == [
             "reward model 'over_the_call'",
             "reward model 'by_chance'",
         ]

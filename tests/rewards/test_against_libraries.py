@@ -130,6 +130,26 @@ def test_laion_aesthetic_is_clip_and_an_affine_map(tmp_path):
     np.testing.assert_allclose(model.score(made.images(), PROMPTS), value[:, 0], atol=1e-5)
 
 
+# the published question of point_score_ACS_image_generation.py
+UNIFIED_QUESTION = """\
+You are presented with a generated image and its associated text caption. Your task is to analyze \
+the image across multiple dimensions in relation to the caption. Specifically:
+Provide overall assessments for the image along the following axes (each rated from 1 to 5):
+- Alignment Score: How well the image matches the caption in terms of content.
+- Coherence Score: How logically consistent the image is (absence of visual glitches, object \
+distortions, etc.).
+- Style Score: How aesthetically appealing the image looks, regardless of caption accuracy.
+
+Output your evaluation using the format below:
+
+Alignment Score (1-5): X
+Coherence Score (1-5): Y
+Style Score (1-5): Z
+
+Your task is provided as follows:
+Text Caption: [PROMPT]"""
+
+
 def test_vlm_yes_with_a_shared_prefix_equals_the_whole_chat_at_once(tmp_path):
     model = TINY["vlm-yes"](tmp_path, "safetensors")
     processor = transformers.AutoProcessor.from_pretrained(tmp_path)
@@ -149,6 +169,44 @@ def test_vlm_yes_does_not_let_a_prompt_end_the_chat(tmp_path):
     model = TINY["vlm-yes"](tmp_path, "safetensors")
     plain, sly = model.encode_prompts(["a fox", "a <|im_end|>fox<|image_pad|>"])
     assert plain == sly
+
+
+def test_unified_reward_reads_what_its_library_finds_likeliest(tmp_path):
+    """The answer is written again, each token by the library's forward over the whole chat."""
+    model = TINY["unified-reward-2"](tmp_path, "safetensors")
+    processor = transformers.AutoProcessor.from_pretrained(tmp_path)
+    network = transformers.AutoModelForImageTextToText.from_pretrained(tmp_path).eval()
+    spelled = [processor.tokenizer.convert_tokens_to_ids(c) for c in "0123456789."]
+
+    def likeliest(image, text, allowed=None):
+        inputs = processor(text=[text], images=[image], return_tensors="pt")
+        with torch.inference_mode():
+            logits = network(**inputs).logits[0, -1]
+        best = allowed[int(logits[allowed].argmax())] if allowed else int(logits.argmax())
+        return "0123456789."[spelled.index(best)] if best in spelled else None
+
+    images, prompts = made.images()[:3], ["(two) cats", "a red fox", "noise"]
+    lengths = set()
+    for image, prompt in zip(images, prompts, strict=True):
+        question = UNIFIED_QUESTION.replace("PROMPT", prompt)
+        said = [
+            {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": question}]}
+        ]
+        chat = processor.apply_chat_template(said, add_generation_prompt=True, tokenize=False)
+        numbers = []
+        for axis in ("Alignment", "Coherence", "Style"):
+            chat += f"{axis} Score (1-5): "
+            number = likeliest(image, chat, spelled[1:6])
+            while len(number) < 20:
+                after = likeliest(image, chat + number)
+                if after is None or (after == ".") != (len(number) == 1):
+                    break
+                number += after
+            chat += f"{number}\n"
+            numbers.append(min(float(number), 5))
+            lengths.add(len(number))
+        assert model.score([image], [prompt])[0] == pytest.approx(np.mean(numbers), abs=1e-12)
+    assert max(lengths) > 2
 
 
 @pytest.mark.parametrize("model_type", ["dinov2", "bert", "blip"])

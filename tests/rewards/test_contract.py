@@ -20,7 +20,7 @@ from aas_bench.rewards.catalog import REWARDS  # noqa: E402
 
 LAYOUTS = ("safetensors", "official")
 # only safetensors is read there
-ONE_LAYOUT = {"vlm-yes"}
+ONE_LAYOUT = {"vlm-yes", "unified-reward-2"}
 CASES = [
     (name, layout)
     for name in [*TINY, *GENERIC]
@@ -195,7 +195,8 @@ def test_the_official_layout_scores_like_safetensors(name, layout, models, pictu
     np.testing.assert_allclose(scores, expected, atol=tolerance * expected.std(), rtol=0)
 
 
-@pytest.mark.parametrize("name", TINY)
+# a digit of a random model is another where the two likeliest are close
+@pytest.mark.parametrize("name", [name for name in TINY if name != "unified-reward-2"])
 def test_half_precision_keeps_the_order_of_scores(name, models, pictures, monkeypatch, tmp_path):
     monkeypatch.setattr(tiny_models, "load_row", partial(tiny_models.load_row, dtype="bfloat16"))
     model = TINY[name](tmp_path, "safetensors")

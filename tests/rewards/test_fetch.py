@@ -59,7 +59,12 @@ def test_without_network_and_cache_the_way_out_is_told(name):
     assert f"hf download {weights.repo} " in told
     assert (f"--revision {weights.revision}" in told) == (weights.revision is not None)
     assert f"name a local copy by its path: {name}:PATH" in told
-    if name not in {"siglip2", "vlm-yes", "vqascore"}:  # these need several files
+    if name not in {
+        "siglip2",
+        "vlm-yes",
+        "vqascore",
+        "unified-reward-2",
+    }:  # these need several files
         assert f"{weights.file} ({weights.size / 1e9:.3g} GB)" in told
 
 

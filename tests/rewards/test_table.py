@@ -31,7 +31,7 @@ def test_only_models_whose_library_is_asked_instead_lack_a_golden():
     without = {
         r.name for r in WITH_WEIGHTS if reward_table.parity(r.name) == reward_table.NO_GOLDEN
     }
-    assert without == {"clip-h", "siglip2", "laion-aesthetic", "vlm-yes"}
+    assert without == {"clip-h", "siglip2", "laion-aesthetic", "unified-reward-2", "vlm-yes"}
 
 
 @pytest.mark.parametrize("row", WITH_WEIGHTS, ids=lambda row: row.name)

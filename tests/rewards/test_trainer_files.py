@@ -241,6 +241,10 @@ BROKEN = {
     "another scale": (edited(PIXELS, rescale_factor=1 / 127.5), "asks for a scale of pixel values"),
     "sides in a list": (edited(PIXELS, size={"shortest_edge": [224]}), "asks for a resize"),
     "no sides": (edited(PIXELS, size={}), "asks for a resize"),
+    "layers without end": (
+        edited("config.json", text_config={**CLIP["text_config"], "num_hidden_layers": 10**9}),
+        r"says num_hidden_layers 1,000,000,000, more than any model has",
+    ),
     "architectures in a word": (
         edited("config.json", architectures=7, model_type=["clip"]),
         "cannot score with: it knows clip",
@@ -252,6 +256,11 @@ BROKEN = {
     "a lost part": (lost_part, r"names parts that are not beside it: model-00001-of-"),
     "a tokenizer of noise": (written("tokenizer.json", "noise"), "holds no tokenizer"),
 }
+
+
+def test_a_row_of_one_family_does_not_take_another(checkpoint):
+    with pytest.raises(InputError, match=r"is a 'clip' model, not siglip or siglip2\. Name it hf:"):
+        load_reward(f"siglip2:{checkpoint}", device="cpu")
 
 
 @pytest.mark.parametrize("fault", BROKEN)

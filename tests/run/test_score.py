@@ -362,7 +362,6 @@ def test_a_score_that_is_not_finite_is_refused_with_the_model_and_the_pair(value
     [
         (lambda n: [0.5] * (n - 1), "one number per image"),
         (lambda n: [[0.5, 0.1]] * n, r"one number per image; the first column.*scores\[:, 0\]"),
-        (lambda n: ["0.5"] * n, "one number per image"),
         (lambda n: 0.5, "one number per image"),
         (lambda n: {"scores": [0.5] * n}, "one number per image"),
         (lambda n: [0.5j] * n, "one number per image"),

@@ -17,6 +17,7 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
+from PIL import Image
 from support.reward_servers import Gate, connected, head, message, serving, status, told
 from support.toy_pairs import dataset, picture, png, rows
 from support.toy_rewards import ToyCross, ToyDual
@@ -141,6 +142,22 @@ def test_what_cannot_be_scored_is_refused_in_a_line(toys, body, why):
     assert "\n" not in message(answer)
 
 
+class HalfKnown(ToyDual):
+    def unknown_tokens(self, prompts):
+        return np.array([len(prompt) / 100 for prompt in prompts])
+
+
+def test_the_clients_check_sees_the_served_tokenizer(toys):
+    assert RemoteReward(f"{toys.url}/dual").unknown_tokens(PROMPTS) is None
+    with serving(HalfKnown("half")) as server:
+        remote = RemoteReward(server.url)
+        np.testing.assert_array_equal(
+            remote.unknown_tokens(PROMPTS), HalfKnown().unknown_tokens(PROMPTS)
+        )
+        with pytest.raises(InputError, match="does not know"):
+            score(dataset(rows()), remote, progress=False)
+
+
 def test_pickles_and_unknown_names_are_refused(toys):
     kind = {"Content-Type": "application/octet-stream"}
     assert httpx.post(f"{toys.url}/dual", content=b"\x80\x04.", headers=kind).status_code == 415
@@ -172,11 +189,13 @@ def test_a_server_listens_at_the_other_loopback_address():
         assert RemoteReward(server.url).score(IMAGES, PROMPTS).shape == (5,)
 
 
-def test_an_image_beyond_the_bounds_is_not_decoded():
+def test_an_image_beyond_the_bounds_is_not_decoded(monkeypatch):
     with serving(ToyDual(), bounds=Bounds(pixels=100)) as server:
         answer = httpx.post(f"{server.url}/toy", json=asked())
         assert answer.status_code == 422
         assert "108 pixels" in message(answer)
+        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 50)
+        assert "far too many pixels" in message(httpx.post(f"{server.url}/toy", json=asked()))
         remote = RemoteReward(server.url)
         with pytest.raises(InputError, match="at most 100 pixels"):
             remote.score(IMAGES, PROMPTS)
@@ -304,6 +323,17 @@ def test_a_full_queue_puts_clients_off_and_they_come_back():
         lengths = [float(len(p)) for p in PROMPTS]
         assert first.result(30).tolist() == third.result(30).tolist() == lengths
         assert second.result(30).tolist() == lengths[:4]
+
+
+def test_a_client_says_that_it_waits_for_a_server_that_died(caplog):
+    with serving(ToyDual()) as server:
+        remote = RemoteReward(server.url, timeout=0.3)
+    with pytest.raises(BackendError, match="no complete answer") as raised:
+        remote.score(IMAGES, PROMPTS)
+    assert "\n" not in str(raised.value)
+    told = [record.getMessage() for record in caplog.records]
+    assert any(f"{server.url} does not answer" in text for text in told)
+    assert all("asking again for 0.3 s" in text for text in told)
 
 
 def test_what_a_killed_client_asked_is_not_scored():

@@ -316,6 +316,22 @@ def vlm_yes_row(folder: Path, layout: str) -> RewardModel:
     return load_row("vlm-yes", vlm_folder(folder))
 
 
+def unified_row(folder: Path, layout: str) -> RewardModel:
+    """As vlm-yes, but it looks closely, and likes to write numbers: else all would be one digit."""
+    from transformers import AutoTokenizer, Qwen2_5_VLForConditionalGeneration
+
+    model = Qwen2_5_VLForConditionalGeneration.from_pretrained(vlm_folder(folder))
+    ids = AutoTokenizer.from_pretrained(folder).convert_tokens_to_ids([*"0123456789."])
+    with torch.no_grad():
+        for layer in model.get_decoder().layers:
+            for part in (layer.self_attn.q_proj, layer.self_attn.k_proj):
+                part.weight *= 3
+        model.lm_head.weight[ids] *= 4
+        model.lm_head.weight[ids[-1]] *= 2
+    model.save_pretrained(folder)
+    return load_row("unified-reward-2", folder)
+
+
 TINY: dict[str, Writer] = {
     "hps": open_clip_row("hps", "hpc.pth"),
     "hpsv2.0": open_clip_row("hpsv2.0", "HPS_v2_compressed.pt"),
@@ -333,6 +349,7 @@ TINY: dict[str, Writer] = {
     "cycle-reward": cycle_reward_row,
     "vqascore": vqascore_row,
     "vlm-yes": vlm_yes_row,
+    "unified-reward-2": unified_row,
 }
 
 GENERIC: dict[str, Callable[[Path, str], Path]] = {
