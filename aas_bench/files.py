@@ -98,6 +98,21 @@ def silence_loggers(*libraries: str) -> Iterator[None]:
             logger.setLevel(level)
 
 
+@contextmanager
+def bars_hidden(*, hidden: bool = False) -> Iterator[None]:
+    """No progress bars of `datasets` inside where `hidden`, or where stderr is no terminal."""
+    from datasets import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
+
+    if are_progress_bars_disabled() or not (hidden or not sys.stderr.isatty()):
+        yield
+        return
+    disable_progress_bars()
+    try:
+        yield
+    finally:
+        enable_progress_bars()
+
+
 def quiet_when_piped() -> None:
     """Let no progress bar of the Hub's libraries into a pipe or a file: they ask for no terminal.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -191,3 +191,49 @@ def latex(text: str) -> str:
     Line breaks and other control characters become spaces.
     """
     return "".join(_LATEX.get(mark, mark if mark.isprintable() else " ") for mark in text)
+
+
+def latex_table(
+    head: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    numeric: Sequence[bool],
+    caption: str,
+    label: str,
+    comments: Iterable[str] = (),
+) -> str:
+    """A LaTeX table with booktabs, caption and label; a column that says nothing is left out.
+
+    Args:
+        head: A heading for each column, as plain text.
+        rows: The texts of each row, as LaTeX; one that is empty or a dash says nothing.
+        numeric: Whether a column is set to the right.
+        caption: What the rows are, as plain text.
+        label: What a reference calls it.
+        comments: Lines for whoever reads the source.
+    """
+    given = [list(row) for row in rows]
+    silent = ("", UNDEFINED, latex(UNDEFINED))
+    kept = [
+        place
+        for place in range(len(head))
+        if place == 0 or any(row[place] not in silent for row in given)
+    ]
+    align = "".join("r" if numeric[place] else "l" for place in kept)
+    lines = [
+        "% needs \\usepackage{booktabs}, \\usepackage[T1]{fontenc} and \\usepackage{textcomp}",
+        *(f"% {' '.join(comment.split())}" for comment in comments),
+        r"\begin{table}",
+        r"\centering",
+        rf"\caption{{{latex(caption)}}}",
+        rf"\label{{{label}}}",
+        rf"\begin{{tabular}}{{{align}}}",
+        r"\toprule",
+        " & ".join(latex(head[place]) for place in kept) + r" \\",
+        r"\midrule",
+        *(" & ".join(row[place] for place in kept) + r" \\" for row in given),
+        r"\bottomrule",
+        r"\end{tabular}",
+        r"\end{table}",
+    ]
+    return "\n".join(lines) + "\n"

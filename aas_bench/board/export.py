@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from aas_bench.pages.kit import Column, Entry, Table
 from aas_bench.stats.override import OUTCOMES
-from aas_bench.words import latex
+from aas_bench.words import latex, latex_table
 
 FORMS: Final[Mapping[str, str]] = {
     "csv": "text/csv; charset=utf-8",
@@ -74,20 +74,21 @@ def to_parquet(table: Table) -> bytes:
 
 
 def to_latex(table: Table) -> bytes:
-    """A tabular with the texts of the page; needs textcomp and T1 for quotation marks."""
-    head = " & ".join(latex(column.label) for column in table.columns)
-    align = "".join("r" if column.numeric else "l" for column in table.columns)
-    lines = [f"% {_comment(table.caption)}", rf"\begin{{tabular}}{{{align}}}", r"\hline"]
-    lines += [rf"{head} \\", r"\hline"]
+    """A table with the texts of the page; its caption says what a dagger means."""
+    flagged = any(row.flag is not None for row in table.rows)
+    rows = []
     for row in table.rows:
         texts = [latex(_shown(entry)) for entry in row.entries]
         if row.flag is not None:
             texts[0] += r"\,$^\dagger$"
-        lines.append(" & ".join(texts) + r" \\")
-    lines += [r"\hline", r"\end{tabular}"]
-    if any(row.flag is not None for row in table.rows):
-        lines.append(r"% dagger: flagged, not to be read as whole")
-    return ("\n".join(lines) + "\n").encode()
+        rows.append(texts)
+    return latex_table(
+        [column.label for column in table.columns],
+        rows,
+        numeric=[column.numeric for column in table.columns],
+        caption=table.caption + (" Dagger: flagged, not to be read as whole." if flagged else ""),
+        label=f"tab:{table.name}",
+    ).encode()
 
 
 def _names(table: Table) -> list[str]:
@@ -120,7 +121,3 @@ def _guarded(value: Any) -> Any:
     if isinstance(value, str) and value.startswith(_FORMULA):
         return f"'{value}"
     return value
-
-
-def _comment(text: str) -> str:
-    return " ".join(text.split()).replace("%", "")

@@ -9,8 +9,9 @@ from itertools import combinations
 
 from aas_bench.board.entries import Lookup, measured
 from aas_bench.board.paired import ScoreFiles
-from aas_bench.measure.compare import SHIFTS, test_name
+from aas_bench.measure.compare import SHIFTS
 from aas_bench.measure.measures import MEASURES
+from aas_bench.measure.results import test_name
 from aas_bench.pages.kit import Entry
 from aas_bench.records.collection import Results
 from aas_bench.records.record import Measurement, Record

@@ -60,7 +60,19 @@ Rewards = Annotated[
     list[str],
     typer.Option("--reward", "-r", help="Reward model; repeat for several. See: list rewards."),
 ]
-Limit = Annotated[int | None, typer.Option(min=1, help="Only the first so many pairs.")]
+Limit = Annotated[
+    int | None,
+    typer.Option(min=1, help="Only the first so many pairs, often of one scene; see --sample."),
+]
+Sample = Annotated[
+    int | None,
+    typer.Option(min=1, help="So many pairs over all scenes and effects; 50 is part of 200."),
+]
+Effect = Annotated[list[str] | None, typer.Option(help="Only this effect; repeat for several.")]
+Dimension = Annotated[
+    list[str] | None, typer.Option(help="Only this dimension; repeat for several.")
+]
+SampleSeed = Annotated[int, typer.Option("--seed", min=0, help="Another one: another sample.")]
 Images = Annotated[
     Path | None,
     typer.Option(help="Folder of your own copy of the images that the data only names."),
@@ -118,6 +130,10 @@ def score(
     split: Split = None,
     revision: Revision = None,
     limit: Limit = None,
+    sample: Sample = None,
+    effect: Effect = None,
+    dimension: Dimension = None,
+    seed: SampleSeed = 0,
     images: Images = None,
     missing_images: MissingImages = "raise",
     streaming: Streaming = False,
@@ -135,6 +151,7 @@ def score(
 ) -> None:
     """Score the pairs with one or several reward models; the same command continues a run."""
     options = {"config": config, "split": split, "revision": revision, "limit": limit}
+    options |= sampled(sample, effect, dimension, seed)
     options |= {"streaming": streaming}
     options |= own_images(images, missing_images) | named_columns(columns)
     run: dict[str, Any] = {
@@ -164,6 +181,9 @@ def evaluate(
     split: Split = None,
     revision: Revision = None,
     limit: Limit = None,
+    sample: Sample = None,
+    effect: Effect = None,
+    dimension: Dimension = None,
     images: Images = None,
     missing_images: MissingImages = "raise",
     prompts: Prompts = "both",
@@ -190,6 +210,7 @@ def evaluate(
     from aas_bench.cli.text import summary_table
 
     options = {"config": config, "split": split, "revision": revision, "limit": limit}
+    options |= sampled(sample, effect, dimension, seed)
     options |= own_images(images, missing_images) | named_columns(columns)
     run: dict[str, Any] = {
         "prompts": prompts,
@@ -233,6 +254,10 @@ def check_reward(
     split: Split = None,
     revision: Revision = None,
     limit: Limit = None,
+    sample: Sample = None,
+    effect: Effect = None,
+    dimension: Dimension = None,
+    seed: SampleSeed = 0,
     batch_size: BatchSize = None,
     device: Device = None,
     dtype: Dtype = None,
@@ -247,6 +272,7 @@ def check_reward(
     from aas_bench.checks.check_reward import check_reward as check
 
     options = {"config": config, "split": split, "revision": revision, "limit": limit}
+    options |= sampled(sample, effect, dimension, seed)
     pairs = None if data is None else open_pairs(data, options)
     found = check(reward, pairs=pairs, device=device, dtype=dtype, batch_size=batch_size)
     if as_json:
@@ -341,6 +367,15 @@ def named_columns(columns: list[str] | None) -> dict[str, Any]:
     """The argument of `load_pairs` that says what the columns are."""
     named = column_names(columns)
     return {} if named is None else {"columns": named}
+
+
+def sampled(
+    sample: int | None, effect: list[str] | None, dimension: list[str] | None, seed: int
+) -> dict[str, Any]:
+    """The arguments of `load_pairs` that choose a part; none where all pairs are asked for."""
+    if sample is None and not effect and not dimension:
+        return {}
+    return {"sample": sample, "effect": effect, "dimension": dimension, "seed": seed}
 
 
 def open_pairs(data: str, options: dict[str, Any]) -> Dataset | IterableDataset:

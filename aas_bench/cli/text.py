@@ -11,9 +11,8 @@ from aas_bench.words import NO_INTERVAL, UNDEFINED, Bounded, Spelling, plain_nam
 
 if TYPE_CHECKING:
     from aas_bench.measure.analyses.task_report import Breakdown, TaskReport
-    from aas_bench.measure.compare import Match
     from aas_bench.measure.rater_evaluation import RaterEvaluation
-    from aas_bench.measure.results import Group
+    from aas_bench.measure.results import Group, Match
     from aas_bench.measure.summary import Summary
     from aas_bench.measure.trade_off import TradeOff
     from aas_bench.measure.voting import VoteAgreement
@@ -172,7 +171,7 @@ def trade_off_table(found: TradeOff) -> None:
 
 def comparison_table(a: str, b: str, match: Match) -> None:
     """Both reward models, their difference and its test."""
-    from aas_bench.measure.compare import test_name
+    from aas_bench.measure.results import test_name
 
     a, b = printable(a), printable(b)
     result, labelled = match.comparison, match.measure == "accuracy"

@@ -11,17 +11,16 @@ import numpy as np
 import pandas as pd
 
 from aas_bench.errors import InputError, SchemaError
-from aas_bench.measure.results import Headline
+from aas_bench.measure.results import Match, Summary
 from aas_bench.measure.rows import base_prompts, headline_rows
 from aas_bench.stats.analysis import Analysis
 from aas_bench.stats.differences import (
     GeneratorComparison,
-    RewardComparison,
     compare_generators,
     compare_rewards,
     holm,
 )
-from aas_bench.stats.estimate import Result, Scores
+from aas_bench.stats.estimate import Scores
 from aas_bench.stats.resolution import difference
 from aas_bench.tables.schema import INDEX, PAIR_ID
 from aas_bench.tables.scores import ScoreTable
@@ -37,19 +36,6 @@ _TEST: Final = (
     "difference; rank_test: Wilcoxon's, of one value per base prompt. mean_p_holm and rank_p_holm "
     "are adjusted over all tests of their kind in the family"
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Match(Result):
-    """Two reward models on the same pairs.
-
-    Attributes:
-        measure: "accuracy" against labels, or "chosen" without them.
-        comparison: Differences are the first less the second.
-    """
-
-    measure: Headline
-    comparison: RewardComparison
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,6 +96,27 @@ def match_rewards(
     return Match(measure="accuracy" if labelled else "chosen", comparison=comparison)
 
 
+def compare_summaries(ours: Summary, theirs: Summary, a: str | None, b: str | None) -> Match:
+    """`Summary.compare`: as the first summary is analysed."""
+    first, second = _one_of(ours, a), _one_of(theirs, b)
+    match = match_rewards(ours.table, theirs.table, first, second, ours.analysis)
+    if match is None:
+        msg = "the two summaries share no pair. Compare scores of the same pairs, by pair_id."
+        raise InputError(msg)
+    return match
+
+
+def _one_of(summary: Summary, name: str | None) -> str:
+    """The reward model that is named, or the only one there is."""
+    if name is not None:
+        _ = summary.rewards[name]  # an unknown name is answered with the nearest
+        return name
+    if len(summary.rewards) > 1:
+        msg = f"there are several reward models: {', '.join(summary.rewards)}. Name one of each."
+        raise InputError(msg)
+    return next(iter(summary.rewards))
+
+
 def match_generators(
     ours: ScoreTable, theirs: ScoreTable, reward: str, shift: str, analysis: Analysis
 ) -> GeneratorComparison | None:
@@ -155,16 +162,6 @@ def match_generators(
         joined["value_b"].to_numpy(),
         clusters=joined["cluster_a"].fillna(joined["cluster_b"]).to_numpy(),
         **options,
-    )
-
-
-def test_name(comparison: RewardComparison) -> str:
-    """What the test of the two accuracies is called."""
-    single = comparison.accuracy_difference.n_clusters in (None, comparison.n)
-    return (
-        "McNemar's exact test"
-        if single and comparison.accuracy_test.method == "binomial"
-        else "sign flips by prompt"
     )
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeAlias, get_args
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 
 from aas_bench import words
 from aas_bench.errors import InputError, UnknownNameError
@@ -13,10 +14,12 @@ from aas_bench.measure.analyses.task_report import TaskReport
 from aas_bench.measure.measurement import Measurement
 from aas_bench.measure.measures import MEASURES, Placed
 from aas_bench.measure.row_findings import RowFinding
+from aas_bench.registry import import_object
 from aas_bench.stats.analysis import Analysis
 from aas_bench.stats.consistency import Consistency
+from aas_bench.stats.differences import RewardComparison
 from aas_bench.stats.dose import DoseResponse
-from aas_bench.stats.estimate import Estimate, Ties
+from aas_bench.stats.estimate import Estimate, Result, Ties
 from aas_bench.stats.generation import GeneratorShift
 from aas_bench.stats.override import OUTCOMES, Override
 from aas_bench.stats.placebo import FailedImages, PlaceboOverride
@@ -24,12 +27,23 @@ from aas_bench.stats.placebo import Kind as PlaceboKind
 from aas_bench.stats.preference import Choices, Preference
 from aas_bench.stats.rescaling import Rescaling
 from aas_bench.stats.strength import StrengthCurve
+from aas_bench.tables.scores import ScoreTable
 from aas_bench.tasks.task import Kind
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Headline: TypeAlias = Literal["accuracy", "chosen"]
 Figures: TypeAlias = Mapping[str, tuple[Placed, ...]]
 """What was computed, by the name of its row in `MEASURES`."""
 _MOST_LINES = 5
+_LATEX: Final = ("tied", "understood", "override_rate")
+"""The columns of a table for a paper, behind the headline."""
+_CITE: Final = "Cite: Reversed alignment, arXiv:2512.11883"
+# What draws stands above what measures, and is named, not imported.
+_DRAW: Final = "aas_bench.pages.figures:draw"
+_HTML: Final = "aas_bench.pages.notebook:summary_html"
+_COMPARE: Final = "aas_bench.measure.compare:compare_summaries"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,6 +190,38 @@ class ByName(dict[str, RewardSummary]):
         raise UnknownNameError("reward model in this summary", str(name), self, hint=hint)
 
 
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Match(Result):
+    """Two reward models on the same pairs.
+
+    Attributes:
+        measure: "accuracy" against labels, or "chosen" without them.
+        comparison: Differences are the first less the second.
+    """
+
+    measure: Headline
+    comparison: RewardComparison
+
+    def __str__(self) -> str:
+        """Both rates, their difference and its test."""
+        found, spelling = self.comparison, MEASURES[self.measure].spelling
+        shares = {
+            "first": found.accuracy_a,
+            "second": found.accuracy_b,
+            "first less second": found.accuracy_difference,
+        }
+        told = "; ".join(f"{name} {spelling.whole(share)}" for name, share in shares.items())
+        test = found.accuracy_test
+        said = test.reason if test.p_value is None else words.p_value(test.p_value)
+        return (
+            f"{MEASURES[self.measure].label.lower()}, {words.count(found.n, 'pair')}: {told}\n"
+            f"only the first right in {found.n_only_a}, only the second in {found.n_only_b}; "
+            f"{test_name(found)}: {said}"
+        )
+
+    __repr__ = __str__
+
+
 @dataclass(frozen=True, kw_only=True)
 class Summary:
     """All reward models on one score table.
@@ -189,6 +235,10 @@ class Summary:
         (0.5, 2)
         >>> [found.value for found in summary.measurements() if found.measure == "accuracy"]
         [0.5]
+        >>> summary.to_pandas().query("measure == 'accuracy'")[["reward", "value", "n"]].values
+        array([['r', 0.5, 2]], dtype=object)
+        >>> "toprule" in summary.to_latex()
+        True
 
     Attributes:
         rewards: Results by reward model, in the order asked for.
@@ -206,6 +256,8 @@ class Summary:
         doctor: What is odd about rows of the table, with its effect on the headlines.
         analysis: How the table was analysed.
         provenance: Versions, options, source and command.
+        table: The scores that all of it is of.
+        pairs: The pairs with their images, for a notebook; None where they were not given.
     """
 
     rewards: Mapping[str, RewardSummary]
@@ -222,6 +274,8 @@ class Summary:
     doctor: tuple[RowFinding, ...]
     analysis: Analysis
     provenance: Mapping[str, Any]
+    table: ScoreTable = field(compare=False)
+    pairs: Any = field(default=None, compare=False)
 
     def __str__(self) -> str:
         """What a terminal has room for: the pairs, and a line a reward model."""
@@ -241,9 +295,90 @@ class Summary:
             lines.append(f"{name}: {'; '.join(figures)}")
         if len(self.rewards) > _MOST_LINES:
             lines.append(f"and {len(self.rewards) - _MOST_LINES} more reward models")
-        return "\n".join([*lines, "all numbers: .to_dict(), .measurements()"])
+        return "\n".join(
+            [*lines, "all numbers: .to_pandas(), .to_latex(), .plot(FILE), .to_dict()"]
+        )
 
     __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        """The headline table, and three pairs of images where the pairs are at hand."""
+        html: str = import_object(_HTML)(self)
+        return html
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Every number, a row each: the fields of Measurement are the columns."""
+        import pandas as pd
+
+        tidy: pd.DataFrame = pd.DataFrame([found.to_dict() for found in self.measurements()])
+        return tidy
+
+    def to_latex(self, *, caption: str | None = None, label: str = "tab:aas-bench") -> str:
+        """A table for a paper, a row per reward model; a figure that none has is left out.
+
+        Args:
+            caption: Plain text; None: what the figures rest on.
+            label: What a reference calls the table.
+        """
+        names = (self.measure, *_LATEX)
+        found = {
+            (each.measure, each.reward): each
+            for each in self.measurements()
+            if each.group is None and each.at is None and each.by is None
+        }
+        rows = [
+            [
+                words.latex(reward),
+                *(self._latex_cell(found.get((name, reward))) for name in names),
+            ]
+            for reward in self.rewards
+        ]
+        return words.latex_table(
+            ["Reward model", *(MEASURES[name].label for name in names)],
+            rows,
+            numeric=[False, *(True for _ in names)],
+            caption=caption or f"{str(self).splitlines()[0]} over base prompts.",
+            label=label,
+            comments=[_CITE],
+        )
+
+    @staticmethod
+    def _latex_cell(found: Measurement | None) -> str:
+        if found is None or found.value is None or (found.measure, found.value) == ("tied", 0):
+            return ""
+        return words.latex(MEASURES[found.measure].spelling.whole(found))
+
+    def plot(self, path: str | Path, *, name: str | None = None) -> Path:
+        """Draw a figure of the report to a file: .svg, .pdf or .png.
+
+        Args:
+            path: Its suffix says what is written. PDF and PNG need the extra `plot`.
+            name: Which figure; None: the first that the summary has. An unknown name is answered
+                with those that there are.
+
+        Raises:
+            InputError: The suffix is another, or the summary has no figure.
+            UnknownNameError: It has no figure of this name.
+            MissingExtraError: The extra `plot` is not installed.
+        """
+        drawn: Path = import_object(_DRAW)(self, Path(path), name)
+        return drawn
+
+    def compare(self, other: Summary, a: str | None = None, b: str | None = None) -> Match:
+        """A reward model of this summary against one of another, on the pairs that both hold.
+
+        Args:
+            other: May be this one.
+            a: The reward model of this summary; None: the only one.
+            b: The reward model of the other; None: the only one.
+
+        Raises:
+            InputError: A name is left out where there are several, or no pair is shared.
+            UnknownNameError: A summary has no reward model of this name.
+            MissingScoresError: A score is missing where the analysis forbids it.
+        """
+        match: Match = import_object(_COMPARE)(self, other, a, b)
+        return match
 
     @property
     def paired(self) -> bool:
@@ -316,6 +451,16 @@ class Summary:
     def to_json(self) -> str:
         """One JSON document; undefined numbers are null, never NaN."""
         return json.dumps(self.to_dict(), allow_nan=False, ensure_ascii=False, indent=2)
+
+
+def test_name(comparison: RewardComparison) -> str:
+    """What the test of the two accuracies is called."""
+    single = comparison.accuracy_difference.n_clusters in (None, comparison.n)
+    return (
+        "McNemar's exact test"
+        if single and comparison.accuracy_test.method == "binomial"
+        else "sign flips by prompt"
+    )
 
 
 def outcome_shares(override: Override) -> dict[str, Estimate]:

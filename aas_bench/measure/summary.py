@@ -64,6 +64,7 @@ def summarise(
     command: str | None = None,
     created: str | None = None,
     run: Mapping[str, Any] | None = None,
+    pairs: Any = None,
 ) -> Summary:
     """Compute all statistics of all reward models on one score table.
 
@@ -95,6 +96,7 @@ def summarise(
         command: Command line that asked for this, for the provenance.
         created: Time stamp for the provenance; without it the result depends on its inputs only.
         run: What is known about how the scores were made (models, revisions, dtypes).
+        pairs: The scored pairs with their images, of which a notebook shows a few.
 
     Returns:
         Summary; `to_dict()` is valid JSON.
@@ -135,6 +137,7 @@ def summarise(
         command=command,
         created=created,
         run=run,
+        pairs=pairs,
     )
 
 
@@ -175,6 +178,7 @@ def measure_scores(
     command: str | None = None,
     created: str | None = None,
     run: Mapping[str, Any] | None = None,
+    pairs: Any = None,
 ) -> Summary:
     """`summarise` with its options as one value, and the report of a task apart from its facts.
 
@@ -191,6 +195,7 @@ def measure_scores(
         command: As in `summarise`.
         created: As in `summarise`.
         run: As in `summarise`.
+        pairs: As in `summarise`.
     """
     names = _rewards(table, rewards)
     facts = task or report
@@ -220,6 +225,8 @@ def measure_scores(
             run=run,
             options=asdict(analysis),
         ),
+        table=table,
+        pairs=pairs,
     )
 
 

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar
 
 from aas_bench.checks.probes import Finding, ScoredCell, quick_check, refuse_unsound
 from aas_bench.errors import BackendError, InputError
-from aas_bench.files import json_bytes
+from aas_bench.files import bars_hidden, json_bytes
 from aas_bench.placebos import NEEDED, Choice, choose_placebos
 from aas_bench.rewards.base import RewardModel, Term, weighted_sum
 from aas_bench.rewards.catalog import RewardSpec, load_reward
@@ -160,7 +160,7 @@ def score(
         >>> table.cells("darkness").oidp, table.cells("darkness").didp
         (array([-128.]), array([127.]))
     """
-    opened = _open_pairs(pairs)
+    opened = _open_pairs(pairs, shown=progress)
     models = _load_models(reward_models, device, dtype)
     beside = choose_placebos(
         opened,
@@ -289,14 +289,15 @@ def _without_lacking_placebos(table: pa.Table, parts: PartScorer) -> pa.Table:
     return table
 
 
-def _open_pairs(pairs: Any) -> Dataset | IterableDataset:
+def _open_pairs(pairs: Any, *, shown: bool) -> Dataset | IterableDataset:
     from datasets import Dataset, IterableDataset
 
     if isinstance(pairs, (Dataset, IterableDataset)):
         return pairs
     from aas_bench.tables.pairs import load_pairs
 
-    return load_pairs(pairs)
+    with bars_hidden(hidden=not shown):
+        return load_pairs(pairs)
 
 
 def _load_models(

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from aas_bench.errors import InputError, SchemaError, raise_faults
+from aas_bench.files import bars_hidden
 from aas_bench.tables import authors
 from aas_bench.tables.forms import Form, absent_image, known_columns, match_form
 from aas_bench.tables.images import TrustedPaths, column_faults, is_image
@@ -34,6 +35,7 @@ from aas_bench.tables.schema import (
 if TYPE_CHECKING:
     from datasets import Dataset, Features, IterableDataset
 
+    from aas_bench.tables.sample import Sample
     from aas_bench.tables.user_images import OnMissing, UserImages
 
 _NESTED: Final = "images"
@@ -52,6 +54,10 @@ def load_pairs(
     images: str | os.PathLike[str] | None = None,
     on_missing: OnMissing = "raise",
     columns: Mapping[str, str] | None = None,
+    sample: int | None = None,
+    effect: str | Sequence[str] | None = None,
+    dimension: str | Sequence[str] | None = None,
+    seed: int = 0,
 ) -> Dataset | IterableDataset:
     """Load a pair table in the canonical schema (`schema.pair_features`), further columns kept.
 
@@ -80,7 +86,8 @@ def load_pairs(
         streaming: Return an IterableDataset that reads as it goes. Faults then show when their
             row is reached.
         revision: Branch, tag or commit on the Hub.
-        limit: At most so many pairs, the first.
+        limit: At most so many pairs, the first of the table, which may be of one scene: see
+            `sample`.
         label: The column that the label is taken from, or "majority" of the LLM judges. Default:
             `label`, else how the pair was built, else the first of `llm_selected`,
             `sec_llm_selected`, `third_llm_selected`, `blip_selected`, else -1.
@@ -92,6 +99,11 @@ def load_pairs(
             them, or "drop" them with a warning that says how many are left.
         columns: Their column -> ours, e.g. {"caption": "prompt_distorted"}, for what cannot be
             guessed; case and padding of names do not matter anyway.
+        sample: At most so many pairs, spread over scenes (or base prompts) and effects, first
+            wordings first. A smaller sample is part of a larger one of the same seed.
+        effect: Only pairs of this effect, or of these.
+        dimension: Only pairs that ask for this dimension, or for one of these.
+        seed: Another one draws another sample.
 
     Raises:
         InputError: The source does not exist, is gated, or cannot be read; it holds no images and
@@ -117,17 +129,41 @@ def load_pairs(
     if on_missing not in ("raise", "drop"):
         msg = f"on_missing is {on_missing!r}. Give 'raise' or 'drop'."
         raise InputError(msg)
+    chosen = _chosen(sample, effect, dimension, seed)
+    if chosen is not None and (streaming or limit is not None):
+        other = "a stream" if streaming else "limit"
+        msg = f"{other} and a sample do not go together. Leave out one of the two."
+        raise InputError(msg)
     options = Options(config=config, split=split, streaming=streaming, revision=revision)
-    opened = open_source(source, options)
+    with bars_hidden():
+        opened = open_source(source, options)
     user_images = None
     if images is not None:
         from aas_bench.tables.user_images import UserImages
 
         user_images = UserImages(images, on_missing=on_missing, name=opened.name)
     table = _recognised(opened, label=label, user_images=user_images, asked=columns)
-    pairs = table.stream(limit) if table.is_streamed else table.collect(limit)
+    with bars_hidden():
+        pairs = table.stream(limit) if table.is_streamed else table.collect(limit, chosen)
     pairs.info.download_checksums = opened.data.info.download_checksums  # see `commit_of`
     return pairs
+
+
+def _chosen(
+    n: int | None,
+    effect: str | Sequence[str] | None,
+    dimension: str | Sequence[str] | None,
+    seed: int,
+) -> Sample | None:
+    """The sample that is asked for; None where all pairs are."""
+    if n is None and not effect and not dimension:
+        return None
+    from aas_bench.tables.sample import Sample
+
+    effects, dimensions = (
+        (given,) if isinstance(given, str) else tuple(given or ()) for given in (effect, dimension)
+    )
+    return Sample(n=n, effects=effects, dimensions=dimensions, seed=seed)
 
 
 class RowPairs:
@@ -235,7 +271,7 @@ class _PairTable:
         types = {**first.features, **dict.fromkeys(shown, _image(decode=True))}
         return Features({name: types[name] for name in ordered(types)})
 
-    def collect(self, limit: int | None) -> Dataset:
+    def collect(self, limit: int | None, sample: Sample | None = None) -> Dataset:
         """The pairs of a table in memory or on disk."""
         from datasets import interleave_datasets
 
@@ -247,6 +283,8 @@ class _PairTable:
             )
         if limit is not None:
             whole = whole.select(range(min(limit, len(whole))))
+        if sample is not None:
+            whole = sample.of(whole)
         if self.user_images is not None:
             whole = self.user_images.join(whole)
         return whole.select_columns(ordered(whole.column_names))

@@ -141,6 +141,22 @@ def test_latex_is_escaped(site):
     assert r"\textless{}script\textgreater{}" in text
     assert r"82.0\,\% [78.0 to 86.0]" in text
     body = [line for line in text.splitlines() if line.endswith(r"\\")]
-    columns = len(site.tables["reward-models"].columns)
+    said = [
+        {entry.text for entry in column} - {"", "–"}
+        for column in zip(*(row.entries for row in site.tables["reward-models"].rows), strict=True)
+    ]
+    columns = 1 + sum(map(bool, said[1:]))
     assert all(line.replace(r"\&", "").count("&") == columns - 1 for line in body)
     assert r"\dagger" in text
+
+
+def test_latex_is_a_whole_table_without_the_columns_that_say_nothing():
+    page = table([("one", 0.5, "a"), ("two", None, "b")])
+    lines = export(page, "tex").decode().splitlines()
+    assert lines.count(r"\toprule") == lines.count(r"\midrule") == lines.count(r"\bottomrule") == 1
+    assert any(line.startswith(rf"\caption{{{page.caption}") for line in lines)
+    opened = [line for line in lines if line.startswith(r"\begin")]
+    assert [line.split("{")[1] for line in opened] == ["table}", "tabular}"]
+    assert sum(line.startswith(r"\end") for line in lines) == 2
+    (head,) = (line for at, line in enumerate(lines) if lines[at - 1] == r"\toprule")
+    assert head.removesuffix(r" \\").split(" & ") == ["Name", "X", "Kind", "Spare"]

@@ -1,0 +1,80 @@
+"""The figures of a report as files of their own: SVG always, PDF and PNG with the extra `plot`."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from aas_bench.errors import InputError, UnknownNameError
+from aas_bench.files import write_atomically
+from aas_bench.measure.results import Summary
+from aas_bench.pages.render import tokens
+from aas_bench.pages.summary_charts import dose_charts, knob_chart, override_chart
+from aas_bench.pages.task_charts import ladder_charts, task_panels
+from aas_bench.registry import import_object
+
+if TYPE_CHECKING:
+    from aas_bench.pages.chart import Chart
+
+_CONVERTERS: Final = {".pdf": "cairosvg:svg2pdf", ".png": "cairosvg:svg2png"}
+_ENDS: Final = (".svg", *_CONVERTERS)
+_TOKEN: Final = re.compile(r"--([\w-]+):\s*([^;]+);")
+_SIZE: Final = re.compile(r'viewBox="0 0 (\S+) (\S+)"')
+_FONT: Final = "Helvetica, Arial, sans-serif"
+
+
+def charts(summary: Summary) -> dict[str, Chart]:
+    """Every figure that the report of a summary shows, by its name, in the report's order."""
+    first = [override_chart(summary), knob_chart(summary)]
+    panels = [
+        chart
+        for panel in task_panels(summary)
+        for each in (panel.first, *panel.further.values())
+        for chart in each
+    ]
+    found = [chart for chart in first if chart is not None]
+    named = {chart.name: chart for chart in found}
+    named |= {f"dose-{chart.heading.replace(' ', '-')}": chart for chart in dose_charts(summary)}
+    return named | {chart.name: chart for chart in (*panels, *ladder_charts(summary))}
+
+
+def standalone(chart: Chart) -> str:
+    """A chart as an SVG document: on white, in the light colours, at its own size."""
+    colours = dict(_TOKEN.findall(tokens()[0]))
+    drawn = re.sub(r"var\(--([\w-]+)\)", lambda found: colours[found[1]], str(chart.svg))
+    size = _SIZE.search(drawn)
+    assert size is not None
+    wide, high = size.groups()
+    frame = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{wide}" height="{high}" '
+        f'font-family="{_FONT}" '
+    )
+    paper = f'<rect width="{wide}" height="{high}" fill="{colours["paper"]}"/>'
+    head, end, rest = drawn.removeprefix("<svg ").partition("</desc>")
+    return f"{frame}{head}{end}{paper}{rest}\n"
+
+
+def draw(summary: Summary, path: Path, name: str | None) -> Path:
+    """`Summary.plot`."""
+    suffix = path.suffix.lower()
+    if suffix not in _ENDS:
+        msg = (
+            f"{path} ends in {suffix or 'nothing'!r}. Give a file that ends in .svg, .pdf or .png."
+        )
+        raise InputError(msg)
+    known = charts(summary)
+    if not known:
+        msg = (
+            "the summary has no figure: it lacks the scores under the original prompts, and doses."
+        )
+        raise InputError(f"{msg} Score both prompts.")
+    if name is not None and name not in known:
+        raise UnknownNameError("figure", name, known, hint=f"The summary has: {', '.join(known)}.")
+    text = standalone(known[name or next(iter(known))]).encode()
+    if suffix in _CONVERTERS:
+        convert = import_object(
+            _CONVERTERS[suffix], extra="plot", feature=f"a figure in {suffix[1:].upper()}"
+        )
+        text = convert(bytestring=text, scale=1 if suffix == ".pdf" else 2)
+    return write_atomically(path, text)
