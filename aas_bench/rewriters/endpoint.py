@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from aas_bench.errors import InputError
+from aas_bench.files import json_object
 from aas_bench.rewriters.base import RewriteError, Rewriter, RewriteRequest
 from aas_bench.rewriters.instructions import SCHEMA, VERSION, correction, messages
 from aas_bench.rewriters.prompt_checks import prompt_faults
 from aas_bench.service.access import ServiceOptions
 from aas_bench.service.cache import AnswerCache, cache_folder
-from aas_bench.service.chat import Chat, json_object
+from aas_bench.service.chat_endpoint import Chat
 from aas_bench.service.client import Client, Trace
 from aas_bench.service.faults import RefusedError, ServiceError
 

@@ -6,7 +6,6 @@ they know structured output, and whether they are up at all.
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -133,13 +132,3 @@ class Chat:
         with self._lock:
             self._down = 0 if fault is None else self._down + 1
             self._last_fault = fault or ""
-
-
-def json_object(text: str) -> dict[str, Any] | None:
-    """The JSON object in an answer, also where words or a code fence stand around it."""
-    start, end = text.find("{"), text.rfind("}")
-    try:
-        found = json.loads(text[start : end + 1])
-    except (ValueError, RecursionError):
-        return None
-    return found if isinstance(found, dict) else None
