@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import threading
 import time
 
 import pandas as pd
@@ -56,12 +57,17 @@ def test_both_orders_are_asked_and_agree(ask):
     form = first.body["response_format"]["json_schema"]
     assert (form["name"], form["strict"]) == ("pairwise", True)
     assert form["schema"]["additionalProperties"] is False
-    assert 1 < service.most_under_way <= 4
 
 
 def test_as_many_are_under_way_as_are_allowed(ask):
     """With 16 at once, n questions of t seconds take n t / 16; see benchmarks/judges.py."""
-    said, service = ask(right, dark_pairs(24), concurrency=16, stall=0.2)
+    all_there = threading.Barrier(16, timeout=30)
+
+    def together(seen):
+        all_there.wait()  # nobody is answered before 16 ask
+        return right(seen)
+
+    said, service = ask(together, dark_pairs(24), concurrency=16, timeout=60.0)
     assert labels(said) == [1] * 24
     assert (len(service.asked), service.most_under_way) == (48, 16)
 
