@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from aas_bench.rewards.base import RewardModel as RewardModel
     from aas_bench.rewards.catalog import load_reward as load_reward
     from aas_bench.rewards.served import RemoteReward as RemoteReward
+    from aas_bench.run.judge import judge as judge
     from aas_bench.run.score import score as score
     from aas_bench.tables.pairs import load_pairs as load_pairs
     from aas_bench.tables.scores import ScoreTable as ScoreTable
@@ -37,6 +38,7 @@ _PUBLIC = {
     "Summary": "aas_bench.measure.summary",
     "check_reward": "aas_bench.checks.check_reward",
     "doctor": "aas_bench.diagnosis.examine",
+    "judge": "aas_bench.run.judge",
     "load_metric": "aas_bench.metric.in_memory",
     "load_pairs": "aas_bench.tables.pairs",
     "load_reward": "aas_bench.rewards.catalog",

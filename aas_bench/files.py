@@ -79,6 +79,16 @@ def json_bytes(value: Mapping[str, Any]) -> bytes:
     return (text + "\n").encode()
 
 
+def json_object(text: str) -> dict[str, Any] | None:
+    """The JSON object in an answer, also where words or a code fence stand around it."""
+    start, end = text.find("{"), text.rfind("}")
+    try:
+        found = json.loads(text[start : end + 1])
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
 @contextmanager
 def silence_loggers(*libraries: str) -> Iterator[None]:
     """Let no log line of these libraries out but critical ones; their errors are still raised.

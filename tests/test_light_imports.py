@@ -41,7 +41,11 @@ def test_importing_the_package_is_light():
 
 
 @pytest.mark.parametrize(
-    "arguments", ["", "'analyse', ", "'score', ", "'demo', ", "'serve', ", "'leaderboard', 'run', "]
+    "arguments",
+    [
+        *("", "'analyse', ", "'score', ", "'demo', ", "'serve', "),
+        *("'leaderboard', 'run', ", "'judge', 'pairwise', "),
+    ],
 )
 def test_help_is_light(arguments):
     assert not modules_after(HELP.format(arguments=arguments)) & HEAVY

@@ -18,6 +18,7 @@ def test_public_names_are_pinned():
         "__version__",
         "check_reward",
         "doctor",
+        "judge",
         "load_metric",
         "load_pairs",
         "load_reward",

@@ -10,6 +10,7 @@ from aas_bench.cli import (
     analyse,
     demo,
     examine_source,
+    judging,
     leaderboard,
     listing,
     people,
@@ -66,6 +67,7 @@ app.command("install-metric")(listing.install_metric)
 app.command("annotate")(people.annotate)
 app.command("agreement")(people.agreement)
 app.add_typer(people.rater)
+app.add_typer(judging.app)
 app.add_typer(leaderboard.app)
 app.add_typer(results)
 app.add_typer(publish.app)

@@ -92,6 +92,10 @@ def run(
         bool,
         typer.Option("--accept-prompt-blind", help="Go on with rewards that no prompt moves."),
     ] = False,
+    judges: Annotated[
+        list[str] | None,
+        typer.Option("--judge", "-j", help="Judge to ask of the images; repeat for several."),
+    ] = None,
     preset: Preset = "default",
     seed: Annotated[int, typer.Option(min=0, help="Fixes the starting noise.")] = 0,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Images at once.")] = None,
@@ -126,6 +130,7 @@ def run(
     disable_progress_bars()
     submissions = _runnable(files, preset)
     _check_rewards(rewards or [], seed_images=seed_images)
+    _check_judges(judges or [], seed_images=seed_images)
     asked = load_prompts(prompts or BUILT_IN, limit=limit)
     if out.exists() and not out.is_dir():
         msg = f"{out} is a file. Give a folder for the runs."
@@ -156,6 +161,8 @@ def run(
                     dtype=reward_dtype,
                     batch_size=reward_batch_size,
                     accept_prompt_blind=accept_prompt_blind,
+                    judges=judges or (),
+                    judge_options={"concurrency": concurrency, "device": device},
                     progress=not as_json,
                 )
             )
@@ -166,6 +173,7 @@ def run(
         return
     _print_results([result.record for result in results])
     _print_tax(tax)
+    _print_judged([result.record for result in results])
     for result in results:
         if result.report is not None:
             typer.echo(f"report: {result.report}")
@@ -223,6 +231,17 @@ def _check_rewards(names: Sequence[str], *, seed_images: bool) -> None:
         check_spelling(name)
 
 
+def _check_judges(names: Sequence[str], *, seed_images: bool) -> None:
+    """Find a misspelt judge before hours of images, not after."""
+    from aas_bench.judges.catalog import check_judge
+
+    if names and seed_images:
+        msg = "--seed-images measures the images against their seeds. Leave --judge out."
+        raise InputError(msg)
+    for name in names:
+        check_judge(name)
+
+
 def _pending(submission: Submission) -> list[str]:
     from aas_bench.generators.spec import require_runnable
 
@@ -257,6 +276,23 @@ def _print_results(records: Sequence[Mapping[str, Any]]) -> None:
         for measure, mean in record.get("clean_up", {}).get("means", {}).items():
             grid.add_row(name, measure, _number(mean), complete)
     console.print(grid)
+
+
+def _print_judged(records: Sequence[Mapping[str, Any]]) -> None:
+    """One row for each submission, judge and measure."""
+    from rich.table import Table
+
+    from aas_bench.measure.measures import MEASURES
+
+    grid = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("submission", "judge", "measure", "value"):
+        grid.add_column(name, no_wrap=True)
+    for record in records:
+        for each in record.get("judged", {}).get("measurements", ()):
+            label = MEASURES[each["measure"]].label
+            grid.add_row(record["submission"]["id"], each["reward"], label, _number(each))
+    if grid.row_count:
+        _console().print(grid)
 
 
 def _print_tax(tax: Mapping[str, Any]) -> None:

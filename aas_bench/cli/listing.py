@@ -14,15 +14,21 @@ COLUMNS = 80
 
 
 def list_names(
-    kind: Annotated[Literal["rewards", "tasks"], typer.Argument(help="What to list.")],
+    kind: Annotated[Literal["rewards", "tasks", "judges"], typer.Argument(help="What to list.")],
     *,
     as_json: Json = False,
 ) -> None:
-    """List the reward models or the tasks by name."""
+    """List the reward models, the tasks or the judges by name."""
     if kind == "rewards":
         from aas_bench.rewards.catalog import REWARDS
 
         rows = [asdict(row) for row in REWARDS.values()]
+    elif kind == "judges":
+        from aas_bench.judges.catalog import JUDGES
+
+        rows = [
+            {"name": f"{row.name}:{row.rest}", "summary": row.summary} for row in JUDGES.values()
+        ]
     else:
         from aas_bench.tasks.catalog import TASKS
 

@@ -694,6 +694,20 @@ MEASURES: Final = Registry(
             digits=2,
         ),
         Measure(
+            name="effects_present_diff",
+            label="Effects found, judged",
+            formula="share of the requested effects that a judge finds, distorted minus original",
+            higher_is_better=True,
+            unit="net share",
+        ),
+        Measure(
+            name="effects_strong_diff",
+            label="Strong effects, judged",
+            formula="share of them that a judge calls strong, distorted minus original image",
+            higher_is_better=True,
+            unit="net share",
+        ),
+        Measure(
             name="gap",
             label="Clean minus photograph",
             formula="mean(oidp - didp): clean image minus photograph, under the latter's caption",

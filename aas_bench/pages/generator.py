@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -13,11 +13,13 @@ from aas_bench.files import json_bytes, write_atomically
 from aas_bench.measure.analyses.recognise import recognised
 from aas_bench.measure.clean_up import clean_up
 from aas_bench.measure.compare import Made
+from aas_bench.measure.judged import summarise_judgements
 from aas_bench.measure.results import Summary
 from aas_bench.measure.summary import STANDARD, standard
 from aas_bench.pages.report import write_report
 from aas_bench.records.make_records import RESULT, SCORES
 from aas_bench.run.generate import Generated
+from aas_bench.run.judge import RUBRICS, judge
 from aas_bench.run.made_images import MEASURED
 from aas_bench.run.provenance import provenance, versions
 from aas_bench.run.score import score
@@ -65,9 +67,11 @@ def measure_generator(
     dtype: str | None = None,
     batch_size: int | None = None,
     accept_prompt_blind: bool = False,
+    judges: Sequence[str] = (),
+    judge_options: Mapping[str, Any] | None = None,
     progress: bool = True,
 ) -> GeneratorResult:
-    """Score what was made and measure it.
+    """Score what was made, ask judges about it where some are named, and measure it.
 
     Writes `result.json` and, unless it started from seed images, `scores.parquet`, from which the
     `measurements` of the result follow, and `report/`.
@@ -82,10 +86,12 @@ def measure_generator(
         dtype: Their number format; see `load_reward`.
         batch_size: Items of one call to them; None: each model's own.
         accept_prompt_blind: Go on with one to which all prompts are one; see `score`.
+        judges: Judges to ask, in each way: the result's `judged` holds what they say.
+        judge_options: How they are reached; see `load_judge`.
         progress: Show the scoring's rate and remaining time, where stderr is a terminal.
 
     Raises:
-        InputError: A reward model is unknown.
+        InputError: A reward model or a judge is unknown.
         BackendError: A reward model failed.
         StoreError: The run directory is in use or damaged.
     """
@@ -109,6 +115,8 @@ def measure_generator(
             accept_prompt_blind=accept_prompt_blind,
         )
         table.save(generated.path / SCORES)
+        if judges:
+            record["judged"] = _judged(generated, judges, judge_options or {}, shown=progress)
         told = {name: record[name] for name in _TOLD}
         task = task_of(generated.prompts.source)
         summary = standard(table, task=task, report=recognised(table), run=told)
@@ -144,6 +152,22 @@ def _facts(generated: Generated) -> dict[str, Any]:
         "coverage": generated.coverage(),
         MEASURED: generated.measured(),
     }
+
+
+def _judged(
+    generated: Generated, judges: Sequence[str], options: Mapping[str, Any], *, shown: bool
+) -> dict[str, Any]:
+    """What judges say of the images: the measures by judge, and what is missing of each."""
+    pairs, key = generated.pairs(), _scores_key(generated, judges)
+    found: dict[str, Any] = {"measurements": [], "missing": {}}
+    for by in RUBRICS:
+        out = generated.path / "judged" / key / by
+        said = judge(pairs, list(judges), by=by, out=out, progress=shown, **options)  # type: ignore[arg-type]
+        summary = summarise_judgements(said)
+        found["measurements"] += [each.to_dict() for each in summary.measurements()]
+        found["missing"][by] = {name: each.n_missing for name, each in summary.judges.items()}
+        write_atomically(out / "summary.json", json_bytes(summary.to_dict()))
+    return found
 
 
 def _scores_key(generated: Generated, rewards: Sequence[str]) -> str:

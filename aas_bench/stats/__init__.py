@@ -32,6 +32,7 @@ from aas_bench.stats.placebo import (
     placebo_override,
     placebo_override_by_group,
 )
+from aas_bench.stats.position_bias import position_bias
 from aas_bench.stats.preference import (
     Choices,
     Preference,
@@ -97,6 +98,7 @@ __all__ = [
     "placebo_from_four",
     "placebo_override",
     "placebo_override_by_group",
+    "position_bias",
     "preference",
     "preference_by_group",
     "quadratic_kappa",

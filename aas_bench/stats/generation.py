@@ -36,6 +36,7 @@ def generator_shift(
     diop: ArrayLike,
     *,
     clusters: ArrayLike | None = None,
+    score_range: tuple[float, float] | None = None,
     on_missing: OnMissing = "raise",
     confidence_level: float = 0.95,
 ) -> GeneratorShift:
@@ -49,6 +50,8 @@ def generator_shift(
         oiop: Score of the original image under the original prompt, shape (n,), float.
         diop: Score of the distorted image under the original prompt, shape (n,).
         clusters: Shape (n,): the base prompt of each pair. None counts pairs as independent.
+        score_range: The least and the most that a score can be, where there are such, as of marks
+            and shares: no interval passes them, and none lacks a width where nothing varies.
         on_missing: "raise", or "drop" the pairs without both and lower the coverage.
         confidence_level: Nominal coverage of the intervals, in (0, 1).
 
@@ -72,7 +75,9 @@ def generator_shift(
     sample = read_sample(columns, clusters=clusters, on_missing=on_missing).complete()
     after, before = sample.scores["diop"], sample.scores["oiop"]
     intervals = Intervals(sample, analysis)
+    width = None if score_range is None else score_range[1] - score_range[0]
+    differences = None if width is None else (-width, width)
     return GeneratorShift(
-        delta=intervals.mean(after - before, undefined=NO_PAIR),
-        after=intervals.mean(after, undefined=NO_PAIR),
+        delta=intervals.mean(after - before, undefined=NO_PAIR, bounds=differences),
+        after=intervals.mean(after, undefined=NO_PAIR, bounds=score_range),
     )

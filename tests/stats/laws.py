@@ -369,6 +369,10 @@ LAWS: dict[str, Law] = {
         read=lambda c: flat(stats.preference_by_group(c.margin, c.label, _group(c))),
         swapped=without("f1"),
     ),
+    "position_bias": Law(
+        read=lambda c: {"bias": stats.position_bias(c.margin > 0, c.other > 0).value},
+        swapped=negated,
+    ),
     "quadratic_kappa": Law(
         read=lambda c: {"kappa": stats.quadratic_kappa(c.margin, c.other).value}
     ),

@@ -22,3 +22,17 @@ def test_a_pair_counts_only_with_both_scores():
     assert shift.after.coverage == pytest.approx(2 / 3)
     nothing = generator_shift([np.nan], [1.0], on_missing="drop")
     assert nothing.delta.reason == nothing.after.reason == "no pair has both scores"
+
+
+def test_marks_within_a_range_have_intervals_within_it():
+    """Where nothing varies, a t interval has no width; one that knows the range has."""
+    full = generator_shift([0.0] * 10, [100.0] * 10, score_range=(0, 100))
+    assert (full.delta.value, full.delta.high, full.after.high) == (100, 100, 100)
+    assert full.delta.low < 90
+    assert full.after.low < 90
+    bare = generator_shift([0.0] * 10, [100.0] * 10)
+    assert bare.delta.low == 100
+    rng = np.random.default_rng(0)
+    before, after = rng.uniform(40, 60, (2, 200))
+    bounded = generator_shift(before, after, score_range=(0, 100)).delta
+    assert bounded == generator_shift(before, after).delta

@@ -1,0 +1,261 @@
+"""What judges' answers come to: labels and their doubt, bias, agreement, grades, cost."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from aas_bench.judges.graded import SCORES
+from aas_bench.measure.measurement import Measurement
+from aas_bench.run.judge import Judgements, label_column
+from aas_bench.stats.agreement import quadratic_kappa
+from aas_bench.stats.estimate import Estimate, Result, Scores
+from aas_bench.stats.generation import generator_shift
+from aas_bench.stats.position_bias import position_bias
+from aas_bench.stats.preference import chosen, preference
+from aas_bench.tables.schema import INDEX, LABEL, PAIR_ID
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+IMAGES: Final = ("original", "distorted")
+_DIFFERENCES: Final = {"main_concepts_diff": SCORES[0], "special_effects_diff": SCORES[1]}
+_CHECKLIST: Final = {
+    "effects_present_diff": "effects_present",
+    "effects_strong_diff": "effects_strong",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgeSummary(Result):
+    """One judge.
+
+    Attributes:
+        statuses: How many questions were answered, refused or failed.
+        reasons: The commonest reasons of the others, with their numbers: words of the service.
+        n_pairs: Pairs asked about.
+        n_missing: Pairs without what was asked for.
+        measures: Figures by the name of their measure.
+        ties: Share of the labelled pairs that are ties (pairwise).
+        contradicted: Share of them whose two orders name different images (pairwise).
+        bias: How much more often the first image is named than the second (pairwise).
+        error: Share of wrong labels where the data knows better; None where it does not, or for
+            other ways of asking. A tie of either is left out.
+        effects: Share of images in which an effect is there, by key and image (checklist).
+        cost: US dollars; None where no service said.
+        latency: Mean seconds of an answer, waits included.
+        tokens: Tokens in and out, where they were told.
+    """
+
+    statuses: Mapping[str, int]
+    reasons: Mapping[str, int]
+    n_pairs: int
+    n_missing: int
+    measures: Mapping[str, Estimate]
+    ties: Estimate | None = None
+    contradicted: Estimate | None = None
+    bias: Estimate | None = None
+    error: Estimate | None = None
+    effects: Mapping[str, Mapping[str, Estimate]] | None = None
+    cost: float | None
+    latency: float | None
+    tokens: Mapping[str, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgedSummary(Result):
+    """Several judges on the same pairs.
+
+    Attributes:
+        by: How they were asked.
+        judges: By name.
+        agreement: Cohen's kappa of each two judges' labels, a tie lying between (pairwise).
+        majority: Pairs labelled 1, 0 and -1 by the majority, and without a label (pairwise).
+    """
+
+    by: str
+    judges: Mapping[str, JudgeSummary]
+    agreement: Mapping[str, Mapping[str, Estimate]]
+    majority: Mapping[str, int]
+
+    def measurements(self) -> tuple[Measurement, ...]:
+        """The measures of a generator, each named with the judge in place of a reward model."""
+        return tuple(
+            Measurement(measure=measure, reward=name, **estimate.to_dict())
+            for name, judge in self.judges.items()
+            for measure, estimate in judge.measures.items()
+        )
+
+
+def summarise_judgements(said: Judgements, *, confidence_level: float = 0.95) -> JudgedSummary:
+    """Everything that answers come to; missing answers lower the coverage and are never filled in.
+
+    Args:
+        said: What `judge` returned.
+        confidence_level: Nominal coverage of the intervals, in (0, 1).
+    """
+    room = _Room(said, {"confidence_level": confidence_level, "on_missing": "drop"})
+    return JudgedSummary(
+        by=said.by,
+        judges={name: room.summary(name) for name in said.judges},
+        agreement=room.agreement() if said.by == "pairwise" else {},
+        majority=room.majority() if said.by == "pairwise" else {},
+    )
+
+
+class _Room:
+    """The answers, with what the statistics take besides."""
+
+    def __init__(self, said: Judgements, options: dict[str, Any]) -> None:
+        self.said, self._options = said, options
+        self._clusters = said.frame[INDEX].to_numpy(np.int64)
+        self._keywords = options | {"clusters": self._clusters}
+
+    def summary(self, name: str) -> JudgeSummary:
+        answers = self.said.answers[self.said.answers["judge"] == name]
+        of: Mapping[str, Any] = {
+            "pairwise": self._pairwise,
+            "graded": self._graded,
+            "checklist": self._checklist,
+        }[self.said.by](name, answers)
+        costs = answers["cost_usd"].dropna()
+        asked = answers[answers["attempts"] > 0]
+        return JudgeSummary(
+            statuses=_counts(answers["status"]),
+            reasons=_counts(answers["reason"].dropna()),
+            n_pairs=len(self.said.frame),
+            cost=float(costs.sum()) if len(costs) else None,
+            latency=float(asked["latency_seconds"].mean()) if len(asked) else None,
+            tokens=_tokens(answers["told"]),
+            **of,
+        )
+
+    def agreement(self) -> dict[str, dict[str, Estimate]]:
+        found: dict[str, dict[str, Estimate]] = {name: {} for name in self.said.judges}
+        for a, b in combinations(self.said.judges, 2):
+            both = [_halved(self._column(label_column(name))) for name in (a, b)]
+            found[a][b] = found[b][a] = quadratic_kappa(*both, **self._keywords)
+        return found
+
+    def majority(self) -> dict[str, int]:
+        label = self._column(label_column("majority"))
+        counts = {str(value): int(np.sum(label == value)) for value in (1, 0, -1)}
+        return counts | {"missing": int(np.isnan(label).sum())}
+
+    def _column(self, name: str) -> Scores:
+        return self.said.frame[name].to_numpy(np.float64, na_value=np.nan)
+
+    def _pairwise(self, name: str, answers: pd.DataFrame) -> dict[str, Any]:
+        label = self._column(label_column(name))
+        tied = np.where(np.isnan(label), np.nan, (label == -1).astype(float))
+        votes = [self._votes(answers, order) for order in ("original_first", "distorted_first")]
+        apart = np.abs(votes[0] - votes[1])
+        contradicted = np.where(np.isnan(apart), np.nan, (apart == 1).astype(float))
+        margin = 2 * _halved(label) - 1
+        return {
+            "n_missing": int(np.isnan(label).sum()),
+            "measures": {"llm_win": chosen(margin, **self._keywords)},
+            "ties": self._share(tied),
+            "contradicted": self._share(contradicted),
+            "bias": position_bias(*votes, **self._keywords),
+            "error": self._error(margin),
+        }
+
+    def _error(self, margin: Scores) -> Estimate | None:
+        """1 - accuracy of the labels that are no ties, against those of the data."""
+        if LABEL not in self.said.frame:
+            return None
+        known = self.said.frame[LABEL].to_numpy(np.int8)
+        if not np.any(known >= 0):
+            return None
+        sure = np.where(margin == 0, -1, known)
+        return _complement(preference(margin, sure, **self._keywords).accuracy)
+
+    def _votes(self, answers: pd.DataFrame, order: str) -> Scores:
+        """Votes for the distorted image under the distorted prompt, in one order."""
+        part = answers[(answers["prompt"] == "distorted") & (answers["shown"] == order)]
+        distorted = "second" if order == "original_first" else "first"
+        worth = {"neither": 0.5, distorted: 1.0}
+        votes = {
+            row[PAIR_ID]: worth.get(json.loads(row["answer"])["choice"], 0.0)
+            for row in part.to_dict("records")
+            if row["status"] == "ok"
+        }
+        ids = self.said.frame[PAIR_ID]
+        return np.array([votes.get(pair_id, np.nan) for pair_id in ids], dtype=np.float64)
+
+    def _graded(self, name: str, _: pd.DataFrame) -> dict[str, Any]:
+        return self._differences(name, _DIFFERENCES, most=100.0)
+
+    def _checklist(self, name: str, _: pd.DataFrame) -> dict[str, Any]:
+        return self._differences(name, _CHECKLIST, most=1.0) | {
+            "effects": dict(self._effects(name))
+        }
+
+    def _differences(
+        self, name: str, measures: Mapping[str, str], *, most: float
+    ) -> dict[str, Any]:
+        columns = {
+            measure: [
+                self._column(f"{name}_{score}_{image}") for image in ("original", "distorted")
+            ]
+            for measure, score in measures.items()
+        }
+        missing = [np.isnan(column) for both in columns.values() for column in both]
+        return {
+            "n_missing": int(np.any(missing, axis=0).sum()),
+            "measures": {
+                measure: generator_shift(*both, score_range=(0.0, most), **self._keywords).delta
+                for measure, both in columns.items()
+            },
+        }
+
+    def _effects(self, name: str) -> Iterator[tuple[str, dict[str, Estimate]]]:
+        """How often each question was answered with yes, of the images that it was asked of."""
+        items = self.said.items
+        assert items is not None
+        mine = items[items["judge"] == name]
+        for key in dict.fromkeys(mine["key"]):
+            found = {}
+            for image in IMAGES:
+                rows = mine[(mine["key"] == key) & (mine["image"] == image)]
+                # What does not apply does not hold; what is missing is not known.
+                holds = [
+                    None if said is None else float(value is True)
+                    for said, value in zip(rows["said"], rows["holds"], strict=True)
+                ]
+                clusters = rows[INDEX].to_numpy(np.int64)
+                found[image] = self._share(np.array(holds, dtype=np.float64), clusters)
+            yield key, found
+
+    def _share(self, holds: Scores, clusters: Any = None) -> Estimate:
+        keywords = self._options | {"clusters": self._clusters if clusters is None else clusters}
+        return chosen(2 * holds - 1, **keywords)
+
+
+def _halved(label: Scores) -> Scores:
+    """Labels with a tie between both: 1, 0.5, 0."""
+    return np.where(label == -1, 0.5, label)
+
+
+def _complement(share: Estimate) -> Estimate:
+    value, low, high = (None if x is None else 1 - x for x in (share.value, share.high, share.low))
+    return replace(share, value=value, low=low, high=high)
+
+
+def _counts(column: pd.Series[Any]) -> dict[str, int]:
+    return {str(name): int(count) for name, count in column.value_counts().head(10).items()}
+
+
+def _tokens(told: pd.Series[Any]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for each in map(json.loads, told):
+        for name in ("prompt_tokens", "completion_tokens"):
+            if name in each:
+                found[name] = found.get(name, 0) + int(each[name])
+    return found
