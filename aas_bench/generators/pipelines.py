@@ -106,6 +106,28 @@ PIPELINES: Final = Registry(
             batch_size=8,
             load=MappingProxyType({"add_watermarker": False}),
         ),
+        # Stable Diffusion 1.x and 2.x. Where the weights bring a safety checker it stays in place.
+        Pipeline(
+            name="StableDiffusionPipeline",
+            denoiser="unet",
+            arguments=frozenset({"guidance_scale", "guidance_rescale", "negative_prompt"}),
+            required=frozenset({"guidance_scale"}),
+            image_to_image="StableDiffusionImg2ImgPipeline",
+            sized_images=False,
+            token_limit=77,
+            size_multiple=8,
+            batch_size=8,
+        ),
+        # Binning would draw another size than asked and scale it; cleaning rewrites the prompt.
+        Pipeline(
+            name="PixArtSigmaPipeline",
+            arguments=frozenset({"guidance_scale", "negative_prompt", "max_sequence_length"}),
+            required=frozenset({"guidance_scale"}),
+            token_limit=300,
+            batch_size=8,
+            call=MappingProxyType({"use_resolution_binning": False, "clean_caption": False}),
+            regional_compile=False,
+        ),
         Pipeline(
             name="StableDiffusion3Pipeline",
             arguments=frozenset({"guidance_scale", "negative_prompt", "max_sequence_length"}),

@@ -74,6 +74,8 @@ def test_noise_is_shared_by_variants_and_differs_by_index_and_seed(
     ("name", "shape"),
     [
         ("StableDiffusionXLPipeline", (4, 16, 16)),
+        ("StableDiffusionPipeline", (4, 16, 16)),
+        ("PixArtSigmaPipeline", (4, 16, 16)),
         ("FluxPipeline", (64, 64)),
         ("Flux2KleinPipeline", (16, 8, 8)),
         ("ZImagePipeline", (16, 16, 16)),
@@ -93,6 +95,7 @@ def test_the_image_is_that_of_a_plain_call_with_our_noise(
         width=32,
         latents=latents,
         **SETTINGS[name],
+        **PIPELINES[name].call,
     ).images[0]
     np.testing.assert_array_equal(ours, np.asarray(plain))
 

@@ -142,6 +142,59 @@ def stable_diffusion_xl():
     return _xl(EulerDiscreteScheduler(beta_schedule="scaled_linear"))
 
 
+def stable_diffusion():
+    from diffusers import DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
+
+    tokenizer, text_encoder = _clip(projection=False)
+    unet = UNet2DConditionModel(
+        sample_size=16,
+        in_channels=4,
+        out_channels=4,
+        layers_per_block=1,
+        block_out_channels=(8, 16),
+        norm_num_groups=4,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        attention_head_dim=2,
+        cross_attention_dim=32,
+    )
+    return StableDiffusionPipeline(
+        vae=_vae(4),
+        text_encoder=text_encoder,
+        tokenizer=tokenizer,
+        unet=unet,
+        scheduler=DDIMScheduler(beta_schedule="scaled_linear", clip_sample=False, steps_offset=1),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+
+
+def pixart_sigma():
+    from diffusers import DDIMScheduler, PixArtSigmaPipeline, PixArtTransformer2DModel
+
+    tokenizer = tiny_tokenizers.t5()
+    transformer = PixArtTransformer2DModel(
+        sample_size=16,
+        patch_size=2,
+        in_channels=4,
+        out_channels=8,
+        num_layers=2,
+        attention_head_dim=8,
+        num_attention_heads=2,
+        cross_attention_dim=16,
+        caption_channels=32,
+        use_additional_conditions=False,
+    )
+    return PixArtSigmaPipeline(
+        tokenizer=tokenizer,
+        text_encoder=_t5(32, len(tokenizer)),
+        vae=_vae(4),
+        transformer=transformer,
+        scheduler=DDIMScheduler(),
+    )
+
+
 def playground():
     from diffusers import EDMDPMSolverMultistepScheduler
 
@@ -422,6 +475,8 @@ def longcat_image():
 BUILDERS = {
     "FluxPipeline": flux,
     "StableDiffusionXLPipeline": stable_diffusion_xl,
+    "StableDiffusionPipeline": stable_diffusion,
+    "PixArtSigmaPipeline": pixart_sigma,
     "StableDiffusion3Pipeline": stable_diffusion_3,
     "QwenImagePipeline": qwen_image,
     "Flux2KleinPipeline": flux2_klein,
@@ -447,6 +502,8 @@ def save(builder, folder) -> None:
 SETTINGS = {
     "FluxPipeline": {"guidance_scale": 3.5, "max_sequence_length": 48},
     "StableDiffusionXLPipeline": {"guidance_scale": 5.0},
+    "StableDiffusionPipeline": {"guidance_scale": 5.0},
+    "PixArtSigmaPipeline": {"guidance_scale": 4.5, "max_sequence_length": 48},
     "StableDiffusion3Pipeline": {"guidance_scale": 4.0, "max_sequence_length": 48},
     "QwenImagePipeline": {"true_cfg_scale": 4.0, "negative_prompt": " "},
     "Flux2KleinPipeline": {"guidance_scale": 4.0},
