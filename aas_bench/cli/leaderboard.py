@@ -43,6 +43,7 @@ def check(
 ) -> None:
     """Validate submissions without weights and tell what a run of each would cost."""
     from aas_bench.generators.cost import cost
+    from aas_bench.generators.model_index import check_held_class
     from aas_bench.run.prompts import N_PUBLISHED
 
     submissions, faults = _read(files)
@@ -50,6 +51,7 @@ def check(
     for file, submission in submissions.items():
         try:
             price = cost(submission, limit or N_PUBLISHED, preset=preset)
+            check_held_class(submission)
         except InputError as error:
             faults.append(f"{file}: {error}")
             continue

@@ -21,6 +21,7 @@ from huggingface_hub.errors import LocalEntryNotFoundError
 
 from aas_bench.errors import BackendError, SpecError
 from aas_bench.files import silence_loggers
+from aas_bench.generators.model_index import check_class
 from aas_bench.generators.pipelines import PIPELINES
 from aas_bench.generators.rules import is_local
 from aas_bench.generators.spec import Submission
@@ -119,13 +120,7 @@ def _load_pipeline(submission: Submission, preset: str) -> Any:
 
 def _check_index(submission: Submission, index: dict[str, Any]) -> None:
     """Refuse what diffusers would load in silence: another class's parts, modules of elsewhere."""
-    named = index.get("_class_name")
-    if named != submission.pipeline and named in PIPELINES:
-        msg = (
-            f"{submission.id}: pipeline {submission.pipeline}, but {submission.repo} holds a "
-            f"{named}. It would load and draw something else. Correct the pipeline."
-        )
-        raise SpecError(msg)
+    check_class(submission, index)
     for name, entry in index.items():
         if not isinstance(entry, list) or entry[:1] == [None]:
             continue

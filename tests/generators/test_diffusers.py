@@ -18,6 +18,7 @@ from support.tiny_pipelines import BUILDERS, BUILDS, SETTINGS
 from aas_bench.errors import BackendError, SpecError
 from aas_bench.generators.cost import cost
 from aas_bench.generators.load import load_generator
+from aas_bench.generators.model_index import check_held_class
 from aas_bench.generators.noise import noise_seed
 from aas_bench.generators.pipelines import PIPELINES
 
@@ -288,6 +289,9 @@ def test_another_class_in_the_folder_is_refused(tiny_submission, tiny_folder):
     submission = tiny_submission("ZImagePipeline", repo=str(tiny_folder("Flux2KleinPipeline")))
     with pytest.raises(SpecError, match=r"holds a Flux2KleinPipeline.*Correct the pipeline\."):
         load(submission)
+    with pytest.raises(SpecError, match=r"holds a Flux2KleinPipeline.*Correct the pipeline\."):
+        check_held_class(submission)
+    check_held_class(tiny_submission("Flux2KleinPipeline"))
 
 
 def copied(folder: Path, to: Path) -> Path:
