@@ -46,6 +46,19 @@ def implied(found: Sequence[Lookup]) -> list[Implied]:
     return sorted(read, key=lambda each: (each.high, each.name))
 
 
+def baselines(found: Sequence[Lookup]) -> tuple[float, float] | None:
+    """Accuracies of "always the distorted image" and "always the original" that a row implies.
+
+    Of the row that implies most positive labels, at their least: what a rule that looks at nothing
+    reaches if that row's labels hold. None where no row has accuracy and F1.
+    """
+    read = implied(found)
+    if not read:
+        return None
+    share = max(each.low for each in read)
+    return share, 1 - share
+
+
 def doubts(found: Sequence[Lookup]) -> tuple[str, ...]:
     """The sentences under a table of published accuracies; none where there is no such row."""
     read = implied(found)
@@ -77,5 +90,5 @@ def _baselines(lowest: Implied, highest: Implied, found: Sequence[Lookup]) -> st
         f"image” is right in at least {high}, more often than {below} "
         f"of the published rows, and “always the original"
         f"” in at most {low}; if {lowest.name}'s hold, in at most "
-        f"{most} and at least {least}."
+        f"{most} and at least {least}. Dotted lines in the column of accuracies: the first two."
     )

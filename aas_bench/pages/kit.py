@@ -21,11 +21,13 @@ class Axis:
         low: Value at its left end.
         high: Value at its right end.
         mark: Where its line stands: chance, or zero; None for no line.
+        others: Where two dotted lines stand: rules that always answer the same; () for none.
     """
 
     low: float
     high: float
     mark: float | None = None
+    others: tuple[float, ...] = ()
 
     def place(self, value: float) -> float:
         """Where a value lies, in percent of the axis, cut at its ends."""
@@ -77,7 +79,8 @@ class Entry:
         """Where its drawing lies, as style properties in percent of the axis."""
         if self.axis is None or self.value is None:
             return ""
-        places = {"v": self.value, "l": self.low, "h": self.high, "c": self.axis.mark}
+        others = dict(zip(("d", "e"), self.axis.others, strict=False))
+        places = {"v": self.value, "l": self.low, "h": self.high, "c": self.axis.mark} | others
         return ";".join(f"--{k}:{self.axis.place(v)}" for k, v in places.items() if v is not None)
 
 

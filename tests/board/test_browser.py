@@ -619,6 +619,12 @@ def test_plain_files_read_without_scripts(browser, files):
     page.goto(f"{files}index.html")
     assert page.locator("table.board tbody tr", has_text="Gamma").first.is_visible()
     assert page.locator("form.controls").is_hidden()
+    page.goto(f"{files}compare-two.html")
+    assert page.locator(".result table.two").first.is_visible()
+    other = page.locator("details[data-pair]").nth(1)
+    assert not other.locator("table.two").first.is_visible()
+    other.locator("summary").first.click()
+    assert other.locator("table.two").first.is_visible()
     context.close()
 
 

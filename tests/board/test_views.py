@@ -148,6 +148,14 @@ def test_two_published_rows_that_cannot_share_their_labels_are_named(shipped):
     assert "more often than 7 of the published rows" in baselines
 
 
+def test_rules_that_always_answer_the_same_stand_beside_chance(shipped):
+    table = reward_models(shipped).table
+    axis = cell(table, "wide_spectrum/pickscore/published", "accuracy").axis
+    assert axis.mark == 0.5
+    assert axis.others == (pytest.approx(0.8869, abs=1e-4), pytest.approx(0.1131, abs=1e-4))
+    assert ";--d:88.7;--e:11.3" in cell(table, "wide_spectrum/pickscore/published", "accuracy").bar
+
+
 def test_a_figure_given_roughly_is_told_roughly(shipped):
     table = real_images(shipped).table
     told = {

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final, get_args
 
-from aas_bench.board.doubts import doubts
+from aas_bench.board.doubts import baselines, doubts
 from aas_bench.board.entries import (
     Lookup,
     count_entry,
@@ -30,6 +31,7 @@ from aas_bench.pages.kit import (
     CHANCE_ENDS,
     SHARE_ENDS,
     SHARES,
+    Axis,
     Column,
     Entry,
     Figure,
@@ -126,13 +128,17 @@ COLUMNS: Final = (
 def pair_rows(found: Sequence[Lookup]) -> tuple[Row, ...]:
     """A row for each result, as `COLUMNS` has them."""
     ranks = _ranks(found)
+    ruled = {task: _accuracy_axis(found, task) for task in {each.record.task for each in found}}
     return tuple(
         Row(
             id=each.record.id,
             entries=(
                 name_entry(each),
                 rank_entry(ranks.get(each.record.id)),
-                measured(each.get("accuracy"), axis=CHANCE),
+                measured(
+                    each.get("accuracy"),
+                    axis=ruled[each.record.task] if each.record.status == "published" else CHANCE,
+                ),
                 measured(each.get("override_rate"), axis=SHARES),
                 outcome_entry(each),
                 measured(each.get("auroc")),
@@ -148,6 +154,12 @@ def pair_rows(found: Sequence[Lookup]) -> tuple[Row, ...]:
         )
         for each in found
     )
+
+
+def _accuracy_axis(found: Sequence[Lookup], task: str) -> Axis:
+    """Chance, and beside it what rules reach that always answer the same, where that is known."""
+    rules = baselines([each for each in found if each.record.task == task])
+    return CHANCE if rules is None else replace(CHANCE, others=rules)
 
 
 def _ranks(found: Sequence[Lookup]) -> dict[str, int]:
