@@ -297,3 +297,19 @@ def test_the_authors_samples_through_a_snapshot(
         pairs["prompt_distorted"][:]
         == frame.filter(regex="prompt_distorted|anti_aesthetic_caption").iloc[:, 0].tolist()
     )
+
+
+DOCTOR = """
+import json
+import aas_bench
+print(json.dumps(aas_bench.doctor("weathon/scored@v1").to_dict()))
+"""
+
+
+@pytest.mark.slow
+def test_the_doctor_looks_at_an_id_of_the_hub(on_the_hub):
+    found = json.loads(on_the_hub.run_python(DOCTOR))
+    probes = {each["probe"]: each for each in found["findings"]}
+    assert "4 pairs" in json.dumps(found)
+    assert "small_image" in probes, "toy images have a few pixels"
+    assert all(each["of"] <= 8 for each in found["findings"] if each["of"])
