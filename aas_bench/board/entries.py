@@ -90,13 +90,25 @@ def on_shelf(results: Results, shelf: Shelf, *, built_in: bool = False) -> list[
     return [each for each in found if TASKS[each.record.task].shelf == shelf]
 
 
-def measured(found: Measurement | None, *, axis: Axis | None = None) -> Entry:
-    """The entry of a measurement; a dash with the reason where it is undefined or absent."""
+def measured(
+    found: Measurement | None, *, axis: Axis | None = None, of: Lookup | None = None
+) -> Entry:
+    """The entry of a measurement; a dash with the reason where it is undefined or absent.
+
+    Args:
+        found: None where the record has none.
+        axis: What it is drawn on.
+        of: Its record: the entry leads to the pairs that it rests on, or else to its figures.
+    """
     if found is None:
         return Entry(text=UNDEFINED)
     entry = estimate_entry(found, MEASURES[found.measure].spelling, axis=axis)
     about = (found.reason or "").partition(",")[0]
-    return replace(entry, text=about) if about.startswith(ABOUT) else entry
+    entry = replace(entry, text=about) if about.startswith(ABOUT) else entry
+    if of is None or found.value is None:
+        return entry
+    pairs = "#pairs" if of.record.scores is not None else ""
+    return replace(entry, href=f"{address(of.record)}{pairs}")
 
 
 def measured_column(

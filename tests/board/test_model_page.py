@@ -103,6 +103,17 @@ def test_every_name_in_a_table_leads_to_a_page(shipped):
     assert len({address(r) for r in shipped.results.records}) == len(shipped.results.records)
 
 
+def test_every_figure_in_a_table_of_results_leads_to_its_pairs(shipped):
+    scored = {record.id: record.scores is not None for record in shipped.results.records}
+    for name in ("reward-models", "generators", "self-test"):
+        table = shipped.tables[name]
+        for row in table.rows:
+            for column, entry in zip(table.columns, row.entries, strict=True):
+                if column.kind == "estimate" and entry.value is not None:
+                    pairs = "#pairs" if scored[row.id] else ""
+                    assert entry.href == f"model/{row.id}.html{pairs}"
+
+
 def test_it_says_how_to_cite_both(shipped):
     text = shipped.model(f"{HPSV3}.html")[1].decode()
     (cited,) = re.findall(r"<pre[^>]*>(.*?)</pre>", text, re.S)

@@ -180,8 +180,10 @@ def generator_rows(found: Sequence[Lookup]) -> tuple[Row, ...]:
             by_reward[reward].append(each)
     rows: list[Row] = []
     for reward, group in by_reward.items():
-        deltas = on_axis([measured(each.get("delta", reward=reward)) for each in group], mark=0)
-        afters = on_axis([measured(each.get("after", reward=reward)) for each in group])
+        deltas = on_axis(
+            [measured(each.get("delta", reward=reward), of=each) for each in group], mark=0
+        )
+        afters = on_axis([measured(each.get("after", reward=reward), of=each) for each in group])
         ranks = _ranks(group, reward)
         rows += [
             _row(each, reward, ranks.get(each.record.id), delta, after)
@@ -201,9 +203,9 @@ def _row(of: Lookup, reward: str, rank: int | None, delta: Entry, after: Entry) 
             rank_entry(rank),
             delta,
             after,
-            measured(of.get("llm_win"), axis=SHARES),
-            measured(of.get("chosen", reward=reward), axis=CHANCE),
-            *(measured(of.get(measure)) for measure in _JUDGED),
+            measured(of.get("llm_win"), axis=SHARES, of=of),
+            measured(of.get("chosen", reward=reward), axis=CHANCE, of=of),
+            *(measured(of.get(measure), of=of) for measure in _JUDGED),
             outcome_entry(of, reward=reward),
             measured(made) if made else coverage_entry(of.get("delta", reward=reward), of.record),
             count_entry(of.get("delta", reward=reward)),
