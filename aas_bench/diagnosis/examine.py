@@ -30,6 +30,7 @@ from aas_bench.measure.row_findings import (
     shared_prompts,
     table_findings,
     text_findings,
+    told_of_shared,
     with_effects,
 )
 from aas_bench.measure.view import Views
@@ -44,7 +45,6 @@ from aas_bench.tables.schema import (
     IMAGE_COLUMNS,
     IMAGE_DISTORTED,
     IMAGE_ORIGINAL,
-    INDEX,
     PAIR_ID,
     PROMPT_DISTORTED,
     PROMPT_ORIGINAL,
@@ -322,9 +322,7 @@ def _shared(frame: pd.DataFrame) -> list[RowFinding]:
     if shared is None:
         return []
     mask, index = shared
-    n_prompts, n_taken = index[mask].nunique(), frame.loc[mask, INDEX].nunique()
-    text = f"{n_prompts:,} shared prompts taken for {n_taken:,} independent ones ({{n}})"
-    mend = f"Give pairs of one base prompt one {INDEX}: intervals are too narrow."
+    text, mend = told_of_shared(frame, mask, index)
     return [found_in(frame, mask, probe="index", text=text, mend=mend)]
 
 

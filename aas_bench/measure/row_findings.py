@@ -192,6 +192,19 @@ def shared_prompts(frame: pd.DataFrame) -> tuple[Mask, pd.Series[Any]] | None:
     return mask, frame.groupby(texts)[INDEX].transform("min")
 
 
+def told_of_shared(frame: pd.DataFrame, mask: Mask, index: pd.Series[Any]) -> tuple[str, str]:
+    """What to say of the rows that `shared_prompts` found, and how to mend it."""
+    n_prompts = index[mask].nunique()
+    if frame[INDEX].is_unique:
+        text = (
+            f"{n_prompts:,} shared prompts, and no {INDEX} says so ({{n}}): equal ones count as one"
+        )
+        return text, f"Give pairs of one base prompt one {INDEX}, to be sure."
+    n_taken = frame.loc[mask, INDEX].nunique()
+    text = f"{n_prompts:,} shared prompts taken for {n_taken:,} independent ones ({{n}})"
+    return text, f"Give pairs of one base prompt one {INDEX}: intervals are too narrow."
+
+
 def table_findings(views: Views, rewards: Sequence[str] | None = None) -> tuple[RowFinding, ...]:
     """What is odd about a score table, each with its effect on the headlines.
 
@@ -250,7 +263,7 @@ def _clusters(views: Views) -> Iterator[RowFinding]:
     there, index = shared
     mask = np.zeros(len(frame), dtype=bool)
     mask[views.rows] = there
-    n_taken, n_prompts = frame.loc[mask, INDEX].nunique(), index[there].nunique()
+    text, mend = told_of_shared(frame[views.rows], there, index)
     mended = frame.assign(**{INDEX: frame[INDEX].where(~views.rows, index)})
     table = ScoreTable(frame=mended, rewards=views.table.rewards)
     again = Views.of(table, views.analysis, paired=views.paired)
@@ -259,8 +272,8 @@ def _clusters(views: Views) -> Iterator[RowFinding]:
         frame,
         mask,
         probe="index",
-        text=f"{n_prompts:,} shared prompts taken for {n_taken:,} independent ones ({{n}})",
-        mend=f"Give pairs of one base prompt one {INDEX}: intervals are too narrow.",
+        text=text,
+        mend=mend,
     )
     yield replace(found, effects=tuple(each for each in effects if each is not None))
 

@@ -166,6 +166,7 @@ def test_every_tab_is_drawn_and_nothing_scrolls_sideways(visit, width, scheme):
 @pytest.mark.parametrize("width", [1280, 800, 400])
 def test_the_first_screen_shows_the_finding_and_its_chart(visit, width):
     page = visit(width=width)
+    page.wait_for_load_state("networkidle")
     line = page.locator("header .lede")
     assert "Gamma chose the image that was asked for in 40\u202f% (35 to 45)" in line.inner_text()
     assert line.bounding_box()["y"] < 300
@@ -265,7 +266,7 @@ def test_downloads_hold_what_is_shown(visit, tmp_path):
     with files["CSV"].open(newline="", encoding="utf-8") as stream:
         assert [row["name"] for row in csv.DictReader(stream)] == wanted
     assert pq.read_table(files["Parquet"]).column("name").to_pylist() == wanted
-    assert files["LaTeX"].read_text().startswith("% Generators")
+    assert files["LaTeX"].read_text().startswith("% needs \\usepackage{booktabs}")
 
 
 def test_columns_without_a_figure_are_left_out(visit):

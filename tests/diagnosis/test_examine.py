@@ -156,8 +156,16 @@ def test_40_shared_prompts_are_not_80_independent_ones():
     table["prompt_distorted"] = [f"an ugly thing {i // 2}" for i in range(80)]
     told = found(table)["index"]
     [effect] = told.effects
-    assert "40 shared prompts taken for 80 independent ones" in told.text
-    assert (effect.before.n_clusters, effect.after.n_clusters) == (80, 40)
+    assert "40 shared prompts, and no index says so" in told.text
+    assert (effect.before.n_clusters, effect.after.n_clusters) == (40, 40)
+
+    # An index that joins some pairs is believed; what it tears apart is told.
+    table["index"] = [*range(78), 78, 78]
+    table["pair_id"] = [f"p/{i}" for i in range(80)]
+    told = found(table)["index"]
+    [effect] = told.effects
+    assert "39 shared prompts taken for 78 independent ones" in told.text
+    assert (effect.before.n_clusters, effect.after.n_clusters) == (79, 40)
     assert effect.before.value == effect.after.value
 
 

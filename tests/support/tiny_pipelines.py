@@ -503,7 +503,7 @@ SETTINGS = {
     "FluxPipeline": {"guidance_scale": 3.5, "max_sequence_length": 48},
     "StableDiffusionXLPipeline": {"guidance_scale": 5.0},
     "StableDiffusionPipeline": {"guidance_scale": 5.0},
-    "PixArtSigmaPipeline": {"guidance_scale": 4.5, "max_sequence_length": 48},
+    "PixArtSigmaPipeline": {"guidance_scale": 4.5, "max_sequence_length": 120},
     "StableDiffusion3Pipeline": {"guidance_scale": 4.0, "max_sequence_length": 48},
     "QwenImagePipeline": {"true_cfg_scale": 4.0, "negative_prompt": " "},
     "Flux2KleinPipeline": {"guidance_scale": 4.0},
