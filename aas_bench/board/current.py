@@ -26,7 +26,7 @@ class Current:
 
     def __init__(self, site: Site, *, every: float = EVERY) -> None:
         self._site = site
-        self._stamp = stamp(site.folder)
+        self._stamp = self._seen = stamp(site.folder)
         self._every = every
         self._looked = time.monotonic()
         self._lock = threading.Lock()
@@ -41,7 +41,9 @@ class Current:
     def _look(self) -> None:
         try:
             found = stamp(self._site.folder)
-            if found != self._stamp:
+            # A folder in which something is under way is looked at again, until it keeps still.
+            still, self._seen = found == self._seen, found
+            if still and found != self._stamp:
                 self._site = self._site.renewed()
                 self._stamp = found
         except (OSError, AasBenchError):

@@ -421,7 +421,10 @@ def test_a_long_table_is_filtered_sorted_and_continued_by_the_server(visit, long
     )
     assert query_of(page)["q"] == "model 00"
     again = visit(page.url.removeprefix(long_address), base=long_address)
-    assert names(board(again, "reward-models"))[0] == "Model 000"
+    board(again, "reward-models")
+    again.wait_for_function(
+        "document.querySelector('table[data-main] tbody .nm').textContent === 'Model 000'"
+    )
     root.get_by_label("Search").fill("nothing of this name")
     page.wait_for_function("!document.querySelector('table[data-main] tbody tr')")
     assert count.inner_text() == "Nothing matches: 0 of 350 rows"
