@@ -101,6 +101,7 @@ class Site:
         self.images = Path(self._images.name)
         self._compared = lru_cache(maxsize=256)(self._compare)
         self.model = lru_cache(maxsize=256)(self._model)
+        self._rows = lru_cache(maxsize=64)(self._render_rows)
 
     @cached_property
     def revision(self) -> str:
@@ -294,10 +295,15 @@ class Site:
         Raises:
             KeyError: There is no such table.
         """
+        with self._lock:  # what many readers type at once is rendered once
+            return self._rows(name, tuple(sorted(query.items())))
+
+    def _render_rows(self, name: str, asked: tuple[tuple[str, str], ...]) -> Page:
+        query = dict(asked)
         table = self.tables[name]
-        wanted = query.get("n", "")
-        most = min(int(wanted), MOST_ROWS) if wanted.isdigit() else WINDOW
-        state = State.read({key: value for key, value in query.items() if key != "n"})
+        wanted = query.pop("n", "")
+        most = min(int(wanted), MOST_ROWS) if wanted.isdecimal() and len(wanted) < 7 else WINDOW
+        state = State.read(query)
         found = apply(table, replace(state, columns=tuple(c.key for c in table.columns)))
         shown = replace(found, rows=found.rows[:most])
         return Page.of(render("board/rows.html.j2", t=shown, matching=len(found.rows)))
