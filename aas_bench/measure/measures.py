@@ -96,6 +96,7 @@ class Measure:
 NO_FOUR: Final = Estimate(value=None, n=0, coverage=0.0, reason="no pair has all four scores")
 
 
+NO_LATENT_ENDS: Final = "resampled clusters give it no interval that holds"
 NO_LATENT: Final = "the original prompt has fewer than four wordings: noise under it is not known"
 
 
@@ -225,7 +226,11 @@ def _latent(name: str) -> Compute:
     def compute(view: View) -> Iterator[Placed]:
         found = view.wordings
         if view.latent is not None:
-            yield Placed(estimate=getattr(view.latent, name))
+            estimate = getattr(view.latent, name)
+            if name == "understood" and estimate.value is not None:
+                # Resampled clusters end below 1 where the truth is 1: no interval that holds.
+                estimate = replace(estimate, low=None, high=None, reason=NO_LATENT_ENDS)
+            yield Placed(estimate=estimate)
         elif found is not None and found.n_wordings >= LEAST_WORDINGS:
             none = replace(
                 found.average.response, value=None, low=None, high=None, reason=NO_LATENT
