@@ -36,6 +36,14 @@ _CELL_MEANING: Final = {
     "didp": "Image asked for, the prompt that asked.",
 }
 _HEADLINES: Final = ("chosen", "accuracy", "override_rate", "delta", "gap", "art_mean", "llm_win")
+PAPER: Final = """\
+@inproceedings{guo2026universal,
+  title     = {Position: Universal Aesthetic Alignment Narrows Artistic Expression},
+  author    = {Guo, Wenqi Marshall and Qian, Qingyun and Hasan, Khalad and Du, Shan},
+  booktitle = {Forty-third International Conference on Machine Learning},
+  year      = {2026},
+  url       = {https://openreview.net/forum?id=1gQ4zc1Q8I}
+}"""
 _BADGE: Final = """\
 <svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="20" role="img" \
 aria-label="{whole}"><title>{whole}</title>\
@@ -136,13 +144,7 @@ def bibtex(record: Record) -> str:
     year = "2026" if record.created is None else str(record.created.year)
     name = "".join(mark for mark in record.subject.name if mark not in "{}\\$&#%_^~")
     return (
-        "@inproceedings{guo2026universal,\n"
-        "  title     = {Position: Universal Aesthetic Alignment Narrows Artistic Expression},\n"
-        "  author    = {Guo, Wenqi Marshall and Qian, Qingyun and Hasan, Khalad and Du, Shan},\n"
-        "  booktitle = {Forty-third International Conference on Machine Learning},\n"
-        "  year      = {2026},\n"
-        "  url       = {https://openreview.net/forum?id=1gQ4zc1Q8I}\n"
-        "}\n"
+        f"{PAPER}\n"
         f"@misc{{aasbench-{record.id.replace('/', '-').replace('_', '-')},\n"
         f"  title        = {{aas-bench: {name} on {TASKS[record.task].title}}},\n"
         f"  howpublished = {{aas-bench leaderboard, record {{\\tt {_tex(record.id)}}}}},\n"

@@ -15,7 +15,7 @@ from typing import Any, Final, Literal
 from aas_bench.board.entries import Lookup, on_shelf
 from aas_bench.board.export import export
 from aas_bench.board.lead import marks
-from aas_bench.board.model_page import badge, model_page, preview, preview_of
+from aas_bench.board.model_page import PAPER, badge, model_page, preview, preview_of
 from aas_bench.board.paired import ScoreFiles
 from aas_bench.board.showcase import make_showcase, one_prompt
 from aas_bench.board.side_by_side import Comparison, choices, compare, default_pair
@@ -335,4 +335,4 @@ def first_rows(table: Table) -> Table:
 
 def about() -> str:
     """The fragment about the method."""
-    return render("board/about.html.j2", measures=MEASURES.values())
+    return render("board/about.html.j2", measures=MEASURES.values(), paper=PAPER)

@@ -188,14 +188,11 @@ def over_wordings(reward: RewardSummary) -> str:
         if signal is not None and signal.value is not None:
             ratio = f", signal to noise {NUMBER.value(signal.value)}"
         said.append(f"noise between wordings {NUMBER.value(noise.value)}{ratio}")
-    latent = {
-        label: percent_in(found[f"latent_{name}", None])
+    told = [
+        f"{label} {percent_in(rate)}"
         for name, label in _RATES.items()
-        if (f"latent_{name}", None) in found
-    }
-    told = [f"{label} {rate}" for label, rate in latent.items()]
-    if len(latent) > len(set(latent.values())):
-        told = [*set(latent.values())]
+        if (rate := found.get((f"latent_{name}", None))) is not None and rate.value is not None
+    ]
     under = f" Under the noise: {'; '.join(told)}." if told else ""
     return f"over all wordings of {count(whole.n, 'pair')}: {'; '.join(said)}.{under}"
 

@@ -17,17 +17,21 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from transformers import AutoProcessor
+from transformers import AutoModelForImageTextToText, AutoProcessor
 from transformers.cache_utils import DynamicLayer
 
 from aas_bench.errors import InputError
 from aas_bench.rewards.base import RewardModel, Scores
+from aas_bench.rewards.facts import RewardRow
+from aas_bench.rewards.fetch import obtain_folder
 from aas_bench.rewards.pixels import without_far_ends
 from aas_bench.rewards.prefix import Prefix, continue_from, split
 from aas_bench.rewards.tokens import Ids
+from aas_bench.rewards.weights import by_library, torch_dtype
 
 Positions: TypeAlias = Literal["own", "plain"]
 
+FILES = ("*.json", "*.safetensors", "*.txt", "*.jinja", "*.model")
 MOST_PIXELS = 1024 * 1024
 _HERE = "@prompt@"
 
@@ -216,3 +220,45 @@ def rendered(
         msg = f"{origin}: the chat template drops the question. Choose another model."
         raise InputError(msg)
     return head, tail
+
+
+def whole_chat(
+    row: RewardRow, *, device: str, dtype: str, weights: str | Path | None
+) -> dict[str, Any]:
+    """A row's model with its own language head, as the settings that a chat reward takes.
+
+    Args:
+        row: The row of the catalogue.
+        device: Where it runs.
+        dtype: Of the weights in use.
+        weights: A folder with config, weights (safetensors), tokenizer and processor files of an
+            image-text-to-text model; None: the row's repository.
+
+    Raises:
+        InputError: A weight is missing or superfluous, or the model cannot be used this way.
+    """
+    assert row.weights is not None
+    assert row.weights.repo is not None
+    files = obtain_folder(
+        row.weights.repo,
+        revision=row.weights.revision,
+        patterns=FILES,
+        local=weights,
+        name=row.name,
+    )
+    model = by_library(
+        AutoModelForImageTextToText,
+        files.path,
+        origin=files.path,
+        dtype=torch_dtype(dtype),
+        use_safetensors=True,
+        trust_remote_code=False,
+        local_files_only=True,
+    )
+    return {
+        "name": row.name,
+        "model": model.to(device),
+        "processor": processor_of(files.path),
+        "device": device,
+        "identity": files.identity,
+    }

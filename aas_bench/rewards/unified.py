@@ -13,17 +13,13 @@ from typing import Any, Final
 
 import numpy as np
 import torch
-from transformers import AutoModelForImageTextToText
 
 from aas_bench.errors import InputError
 from aas_bench.rewards.base import Scores
-from aas_bench.rewards.chat import ChatReward, processor_of, rendered
+from aas_bench.rewards.chat import ChatReward, rendered, whole_chat
 from aas_bench.rewards.facts import RewardRow
-from aas_bench.rewards.fetch import obtain_folder
 from aas_bench.rewards.prefix import Prefix, continue_from
 from aas_bench.rewards.tokens import Ids
-from aas_bench.rewards.vlm_yes import FILES
-from aas_bench.rewards.weights import by_library, torch_dtype
 
 AXES: Final = {
     "Alignment": "How well the image matches the caption in terms of content.",
@@ -158,28 +154,4 @@ def load(row: RewardRow, *, device: str, dtype: str, weights: str | Path | None)
     Raises:
         InputError: A weight is missing or superfluous, or the model cannot be used this way.
     """
-    assert row.weights is not None
-    assert row.weights.repo is not None
-    files = obtain_folder(
-        row.weights.repo,
-        revision=row.weights.revision,
-        patterns=FILES,
-        local=weights,
-        name=row.name,
-    )
-    model = by_library(
-        AutoModelForImageTextToText,
-        files.path,
-        origin=files.path,
-        dtype=torch_dtype(dtype),
-        use_safetensors=True,
-        trust_remote_code=False,
-        local_files_only=True,
-    )
-    return WrittenRatings(
-        name=row.name,
-        model=model.to(device),
-        processor=processor_of(files.path),
-        device=device,
-        identity=files.identity,
-    )
+    return WrittenRatings(**whole_chat(row, device=device, dtype=dtype, weights=weights))

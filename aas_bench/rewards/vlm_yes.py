@@ -10,19 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForImageTextToText
 
 from aas_bench.errors import InputError
-from aas_bench.rewards.chat import ChatReward, processor_of, rendered
+from aas_bench.rewards.chat import ChatReward, rendered, whole_chat
 from aas_bench.rewards.facts import RewardRow
-from aas_bench.rewards.fetch import obtain_folder
-from aas_bench.rewards.weights import by_library, torch_dtype
 
 BEFORE = "Compare the picture with this description: "
 AFTER = "\nDoes the picture show what the description says? Answer yes or no."
 YES = ("Yes", "yes", " Yes", " yes", "YES")
-
-FILES = ("*.json", "*.safetensors", "*.txt", "*.jinja", "*.model")
 
 
 class SaysYes(ChatReward):
@@ -67,28 +62,4 @@ def load(row: RewardRow, *, device: str, dtype: str, weights: str | Path | None)
     Raises:
         InputError: A weight is missing or superfluous, or the model cannot be used this way.
     """
-    assert row.weights is not None
-    assert row.weights.repo is not None
-    files = obtain_folder(
-        row.weights.repo,
-        revision=row.weights.revision,
-        patterns=FILES,
-        local=weights,
-        name=row.name,
-    )
-    model = by_library(
-        AutoModelForImageTextToText,
-        files.path,
-        origin=files.path,
-        dtype=torch_dtype(dtype),
-        use_safetensors=True,
-        trust_remote_code=False,
-        local_files_only=True,
-    )
-    return SaysYes(
-        name=row.name,
-        model=model.to(device),
-        processor=processor_of(files.path),
-        device=device,
-        identity=files.identity,
-    )
+    return SaysYes(**whole_chat(row, device=device, dtype=dtype, weights=weights))
