@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias
 
 from aas_bench.errors import InputError, StoreError
 from aas_bench.files import ASIDE, json_bytes, write_atomically
@@ -84,6 +84,7 @@ class RunDirectory:
         content = parquet_bytes(table)
         file = self._part_file(number)
         checksum = f"{hashlib.sha256(content).hexdigest()}  {file.name}\n"
+        file.parent.mkdir(exist_ok=True)
         write_atomically(file, content)
         write_atomically(file.with_suffix(".sha256"), checksum.encode("ascii"))
 
@@ -223,16 +224,10 @@ def _continued(root: Path, manifest: dict[str, Any], grow: Grow | None) -> RunDi
     if stored["spec"] == manifest["spec"]:
         return RunDirectory(root, parts=rounds[-1].parts.name, earlier=rounds[:-1])
     if grow is None:
-        msg = (
-            f"{root} was made by another configuration: "
-            f"{differences(stored['spec'], manifest['spec'])}. "
-            "Repeat the first command to continue it, or give another directory."
-        )
-        raise StoreError(msg)
+        refuse_other(root, stored["spec"], manifest["spec"])
     grow(root, rounds)
     parts = f"{PARTS}-{len(rounds) + 1}"
     earlier = [{"parts": each.parts.name, "spec": each.spec} for each in rounds]
-    (root / parts).mkdir(exist_ok=True)
     run = RunDirectory(root, parts=parts, earlier=rounds)
     run.write_json(MANIFEST, manifest | {"parts": parts, "earlier": earlier})
     return run
@@ -258,6 +253,15 @@ def _read_part(file: Path) -> pa.Table | None:
     if checksum[:1] != [hashlib.sha256(content).hexdigest()]:
         return None
     return pq.read_table(pa.BufferReader(content))
+
+
+def refuse_other(root: Path, there: Any, now: Any) -> NoReturn:
+    """Raise the StoreError of a run that was made by another specification."""
+    msg = (
+        f"{root} was made by another configuration: {differences(there, now)}. "
+        "Repeat the first command to continue it, or give another directory."
+    )
+    raise StoreError(msg)
 
 
 def differences(there: Any, now: Any) -> str:

@@ -22,7 +22,7 @@ from aas_bench.generators.catalog import BACKENDS
 from aas_bench.generators.load import load_generator
 from aas_bench.generators.settings import VARIANTS, Variant
 from aas_bench.generators.spec import Submission, require_runnable
-from aas_bench.run.directory import RunDirectory, open_run
+from aas_bench.run.directory import RunDirectory, open_run, refuse_other
 from aas_bench.run.made_images import MEASURED, ImageStore
 from aas_bench.run.progress import progress_bar
 from aas_bench.run.prompts import Prompt, Prompts
@@ -160,7 +160,8 @@ def generate(
 ) -> Generated:
     """Make the images of one submission, or go on where an earlier call stopped.
 
-    The generator is loaded only where an image is missing.
+    The generator is loaded only where an image is missing. With more prompts a run grows: no
+    image is made or paid for twice, but weights compute a batch whole of which some are missing.
 
     Args:
         submission: A runnable submission.
@@ -182,8 +183,8 @@ def generate(
         InputError: `out` is in the way, or seed images are wanted for prompts without any.
         SpecError: A revision of the submission is pending.
         UnknownNameError: It has no such preset.
-        StoreError: `out` is in use, or was made by another submission, preset, seed, generator or
-            other prompts.
+        StoreError: `out` is in use, or was made by another submission, preset, seed or generator,
+            or holds images of prompts that are not given or have changed.
         BackendError: The weights cannot be loaded.
     """
     require_runnable(submission)
@@ -194,11 +195,21 @@ def generate(
         require_seeds(prompts)
     spec = {
         "submission": submission.identity(preset),
-        "prompts": {"n": len(prompts.prompts), "sha256": prompts.sha256},
+        "prompts": {
+            "n": len(prompts.prompts),
+            "sha256": prompts.sha256,
+            "by_index": prompts.by_index,
+        },
         "seed": seed,
         "seed_images": describe_seeds() if seed_images else None,
     }
-    with open_run(out, kind="images", spec=spec) as run:
+    spec = json.loads(json_bytes(spec))
+    with open_run(
+        out,
+        kind="images",
+        spec=spec,
+        grow=lambda root, rounds: _check_growth(root, rounds[-1].spec, spec, prompts),
+    ) as run:
         work = _Work(
             run=run,
             store=ImageStore(run.path),
@@ -229,6 +240,39 @@ def generate(
         records=records,
         generator=generator,
     )
+
+
+def _check_growth(
+    root: Path, there: Mapping[str, Any], now: Mapping[str, Any], prompts: Prompts
+) -> None:
+    """Let a run go on with more prompts; of those it has images of, none may have changed."""
+    if {**there, "prompts": None} != {**now, "prompts": None}:
+        refuse_other(root, {**there, "prompts": None}, {**now, "prompts": None})
+    before, after = there["prompts"].get("by_index"), now["prompts"]["by_index"]
+    store = ImageStore(root)
+    made = store.indices()
+    if lost := [index for index in made if str(index) not in after]:
+        msg = (
+            f"{root} holds images of {len(made):,} prompts, of which {len(lost):,} are not among "
+            f"those given (first {lost[0]}). Give them too, or give another directory."
+        )
+        raise StoreError(msg)
+    if before is None:  # an older run, which told of its prompts in the records alone
+        asked = {(p.index, v): p.asked(v) for p in prompts.prompts for v in VARIANTS}
+        changed = [
+            index
+            for index in made
+            for v in VARIANTS
+            if (prompt := store.prompt(index, v)) is not None and prompt != asked[index, v]
+        ]
+    else:
+        changed = [index for index in made if before.get(str(index)) != after[str(index)]]
+    if changed:
+        msg = (
+            f"{root} holds images of prompts that have changed since: {len(changed):,}, first "
+            f"index {changed[0]}. Give them another index, or give another directory."
+        )
+        raise StoreError(msg)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -337,7 +381,7 @@ class _Work:
         return Request(
             index=prompt.index,
             variant=variant,
-            prompt=prompt.original if variant == "original" else prompt.distorted,
+            prompt=prompt.asked(variant),
             seed=self.seed,
             settings=settings,
             negative_prompt=prompt.negative,

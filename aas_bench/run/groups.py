@@ -43,6 +43,10 @@ _IDENTITY: Final = [PAIR_ID, PROMPT_ORIGINAL, PROMPT_DISTORTED]
 _MEDIA: Final = ("Image", "Audio", "Video", "Pdf")
 _NONE: Final = "null"
 
+KEY_ORIGINAL: Final = "_image_original"
+KEY_DISTORTED: Final = "_image_distorted"
+"""Columns of a stored part that name the images of a pair; no columns of the finished table."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class UndecodedImage:
@@ -301,6 +305,16 @@ def _checked_features(pairs: Dataset | IterableDataset) -> dict[str, Any]:
         msg = "there are no pairs. Check the split, the filter or the limit."
         raise InputError(msg)
     return dict(features)
+
+
+def stored_row(values: dict[str, Any]) -> PairRow:
+    """A row of a stored part as it was read; its images have their keys alone."""
+    original, distorted = values[KEY_ORIGINAL], values[KEY_DISTORTED]
+    return PairRow(
+        original=UndecodedImage.known_by(original),
+        distorted=UndecodedImage.known_by(distorted),
+        values=values,
+    )
 
 
 def prefetch(items: Iterator[T], *, depth: int) -> Generator[T]:

@@ -8,13 +8,13 @@ and a run may grow as long as none of them has become another under the same nam
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from aas_bench.errors import StoreError
-from aas_bench.run.directory import Grow, Round, differences
-from aas_bench.run.groups import PairRow, UndecodedImage, UndecodedPairs
+from aas_bench.run.directory import Round, differences
+from aas_bench.run.groups import KEY_DISTORTED, KEY_ORIGINAL, UndecodedImage, UndecodedPairs
 from aas_bench.tables.schema import (
     CUT_DISTORTED,
     CUT_ORIGINAL,
@@ -32,10 +32,6 @@ from aas_bench.tables.schema import (
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-KEY_ORIGINAL: Final = "_image_original"
-KEY_DISTORTED: Final = "_image_distorted"
-"""Columns of a stored part that name the images of a pair; no columns of the finished table."""
 
 _CELLS: Final = {
     OIOP: (KEY_ORIGINAL, PROMPT_ORIGINAL),
@@ -124,30 +120,23 @@ class KnownScores:
                     of_model.setdefault((image, kept, original), value)
 
 
-def stored_row(values: dict[str, Any]) -> PairRow:
-    """A row of a stored part as it was read; its images have their keys alone."""
-    original, distorted = values[KEY_ORIGINAL], values[KEY_DISTORTED]
-    return PairRow(
-        original=UndecodedImage.known_by(original),
-        distorted=UndecodedImage.known_by(distorted),
-        values=values,
-    )
-
-
-def growing(spec: Mapping[str, Any], source: UndecodedPairs) -> Grow:
-    """Whether a scoring run may go on with more pairs, reward models or prompts.
+def check_growth(
+    root: Path, rounds: Sequence[Round], spec: Mapping[str, Any], source: UndecodedPairs
+) -> None:
+    """Let a scoring run go on with more pairs, reward models or prompts, and with nothing else.
 
     Args:
-        spec: What the run would depend on.
+        root: The run directory.
+        rounds: What it holds.
+        spec: What it would depend on, as JSON values.
         source: The pairs that it would score.
+
+    Raises:
+        StoreError: Something that is there is not asked for, or has changed since.
     """
-
-    def check(root: Path, rounds: tuple[Round, ...]) -> None:
-        _check_options(root, rounds[-1].spec, spec)
-        _check_rewards(root, rounds[-1].spec["rewards"], spec["rewards"])
-        _check_rows(root, rounds, source)
-
-    return check
+    _check_options(root, rounds[-1].spec, spec)
+    _check_rewards(root, rounds[-1].spec["rewards"], spec["rewards"])
+    _check_rows(root, rounds, source)
 
 
 def _check_options(root: Path, there: Mapping[str, Any], now: Mapping[str, Any]) -> None:

@@ -14,6 +14,7 @@ from typing import Any, Final
 from aas_bench.counterfactual.effects import EFFECTS
 from aas_bench.counterfactual.scenes import SCENES
 from aas_bench.errors import InputError, SchemaError, raise_faults
+from aas_bench.generators.settings import Variant
 from aas_bench.tables.authors import parse_dimensions, renames
 from aas_bench.tables.open import Options, commit_of, open_source, without_revision
 from aas_bench.tables.reader import cell, class_labels
@@ -25,6 +26,8 @@ PUBLISHED: Final = PROMPTS.hub_id
 N_PUBLISHED: Final = PROMPTS.n
 
 _NEGATIVE: Final = "negative_prompt"
+_SHOWN: Final = ("original", "distorted", "negative", "scene", "effect")
+_SHORT: Final = 16
 _CONFIG: Final = "prompts"
 _MEND: Final = "Mend these rows, or leave them out."
 
@@ -53,6 +56,10 @@ class Prompt:
     scene: str | None = None
     effect: str | None = None
 
+    def asked(self, variant: Variant) -> str:
+        """What one of the two images is asked for."""
+        return self.original if variant == "original" else self.distorted
+
 
 @dataclass(frozen=True)
 class Prompts:
@@ -67,6 +74,17 @@ class Prompts:
     source: str
     prompts: tuple[Prompt, ...]
     revision: str | None = None
+
+    @cached_property
+    def by_index(self) -> dict[str, str]:
+        """By index, a hash of what an image of the prompt hangs on, as JSON has it."""
+        asked = {
+            prompt.index: [getattr(prompt, name) for name in _SHOWN] for prompt in self.prompts
+        }
+        return {
+            str(index): hashlib.sha256(json.dumps(each).encode()).hexdigest()[:_SHORT]
+            for index, each in asked.items()
+        }
 
     @cached_property
     def sha256(self) -> str:

@@ -29,13 +29,14 @@ from aas_bench.placebos import NEEDED, Choice, choose_placebos
 from aas_bench.rewards.base import RewardModel, Term, weighted_sum
 from aas_bench.rewards.catalog import RewardSpec, load_reward
 from aas_bench.run.directory import RunDirectory, open_run, parquet_bytes, rounds_of
-from aas_bench.run.groups import PairRow, RowGroup, UndecodedPairs, prefetch, row_groups
-from aas_bench.run.growth import (
+from aas_bench.run.groups import (
     KEY_DISTORTED,
     KEY_ORIGINAL,
-    Asked,
-    KnownScores,
-    growing,
+    PairRow,
+    RowGroup,
+    UndecodedPairs,
+    prefetch,
+    row_groups,
     stored_row,
 )
 from aas_bench.run.model import BadImage, ModelRun, call, prepare
@@ -65,6 +66,9 @@ from aas_bench.tables.scores import ScoreTable
 if TYPE_CHECKING:
     import pyarrow as pa
     from datasets import Dataset, IterableDataset
+
+    from aas_bench.run.directory import Round
+    from aas_bench.run.growth import Asked, KnownScores
 
 T = TypeVar("T")
 Prompts: TypeAlias = Literal["both", "distorted"]
@@ -216,15 +220,33 @@ def score(
         "rewards": [_described(model) for model in models],
         "versions": versions(),
     }
+    spec = json.loads(json_bytes(spec))
     with ExitStack() as stack:
         root = out if out is not None else stack.enter_context(tempfile.TemporaryDirectory())
-        grow = growing(json.loads(json_bytes(spec)), source)
-        run = stack.enter_context(open_run(root, kind=_KIND, spec=spec, version=_LAYOUT, grow=grow))
+        run = stack.enter_context(
+            open_run(
+                root,
+                kind=_KIND,
+                spec=spec,
+                version=_LAYOUT,
+                grow=lambda root, rounds: _check_growth(root, rounds, spec, source),
+            )
+        )
         others = (r for path in known for r in rounds_of(Path(path), kind=_KIND, version=_LAYOUT))
         if rounds := (*run.earlier, *others):
-            parts.known = KnownScores.of(rounds, json.loads(json_bytes(spec)))
+            from aas_bench.run.growth import KnownScores
+
+            parts.known = KnownScores.of(rounds, spec)
         say(beside.cost(), shown=progress)
         return _run(parts, run, source=_told(pairs, opened), shown=progress)
+
+
+def _check_growth(
+    root: Path, rounds: Sequence[Round], spec: Mapping[str, Any], source: UndecodedPairs
+) -> None:
+    from aas_bench.run.growth import check_growth
+
+    check_growth(root, rounds, spec, source)
 
 
 def _told(pairs: Source, opened: Dataset | IterableDataset) -> dict[str, str | None]:

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 from PIL import Image
@@ -19,6 +20,8 @@ PROMPTS = Prompts(
         for i in range(7)
     ),
 )
+
+CHANGED = replace(PROMPTS.prompts[6], negative="a lovely cat")
 
 
 def submission(**changes):
@@ -226,11 +229,18 @@ def other_preset():
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"seed": 1}, "spec.seed was 0, is 1"),
-        ({"prompts": Prompts("test", PROMPTS.prompts[:6])}, "spec.prompts.n was 7, is 6"),
+        ({"seed": 1}, "seed was 0, is 1"),
+        (
+            {"prompts": Prompts("test", PROMPTS.prompts[:6])},
+            "images of 7 prompts, of which 1 are not among those given (first 6)",
+        ),
+        (
+            {"prompts": Prompts("test", (*PROMPTS.prompts[:6], CHANGED))},
+            "prompts that have changed since: 1, first index 6. Give them another index",
+        ),
         (
             {"of": submission(dtype="bfloat16")},
-            "spec.submission.dtype was 'float32', is 'bfloat16'",
+            "submission.dtype was 'float32', is 'bfloat16'",
         ),
         (
             {"of": submission(**other_preset()), "preset": "paper"},
@@ -264,6 +274,49 @@ def test_another_version_of_the_generator_does_not_go_on(made_by, tmp_path):
         made_by(newer, tmp_path)
     assert newer.calls == []
     assert newer.closed
+
+
+@pytest.mark.parametrize("old", [False, True])
+def test_more_prompts_are_asked_for_and_no_other(old, made_by, tmp_path):
+    """Each image by itself, as a service makes it: equal to those made at once."""
+    few = Prompts("test", (PROMPTS.prompts[4], PROMPTS.prompts[1]))
+    service = submission(**REMOTE)
+    made_by(FakeGenerator(), tmp_path / "grown", of=service, prompts=few)
+    if old:
+        manifest = json.loads((tmp_path / "grown/manifest.json").read_bytes())
+        del manifest["spec"]["prompts"]["by_index"]
+        (tmp_path / "grown/manifest.json").write_text(json.dumps(manifest))
+    more = FakeGenerator()
+    grown = made_by(more, tmp_path / "grown", of=service)
+    once = made_by(FakeGenerator(), tmp_path / "once", of=service)
+    assert len(more.calls) == 2 * 5
+    assert not {key for call in more.calls for key in call} & {
+        (index, variant) for index in (1, 4) for variant in ("original", "distorted")
+    }
+    assert contents(tmp_path / "grown") == contents(tmp_path / "once")
+    assert grown.coverage() == once.coverage()
+    other = Prompts("test", (replace(PROMPTS.prompts[1], distorted="a cat"),))
+    with pytest.raises(StoreError, match="give another directory"):
+        made_by(FakeGenerator(), tmp_path / "grown", of=service, prompts=other)
+
+
+@pytest.mark.parametrize("stop_at", [1, 4])
+def test_a_growth_that_was_interrupted_ends_as_one_that_was_not(stop_at, made_by, tmp_path):
+    few = Prompts("test", PROMPTS.prompts[:2])
+    for name in ("whole", "broken"):
+        made_by(FakeGenerator(batch_size=3), tmp_path / name, prompts=few)
+    made_by(FakeGenerator(batch_size=3), tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        made_by(FakeGenerator(batch_size=3, stop_at=stop_at), tmp_path / "broken")
+    made_by(FakeGenerator(batch_size=3), tmp_path / "broken")
+    assert contents(tmp_path / "broken") == contents(tmp_path / "whole")
+
+
+def test_an_error_before_the_first_image_leaves_no_directory(tmp_path, monkeypatch):
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    with pytest.raises(InputError, match="Set the environment variable OPENAI_API_KEY"):
+        generate(submission(**REMOTE), PROMPTS, out=tmp_path / "run", progress=False)
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_cannot_run_is_refused_before_anything_is_written(made_by, tmp_path):
