@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 import typer
 
 from aas_bench.cli.options import Json, emit, resumable
+from aas_bench.cli.scoring import Dimension, Effect, sampled
 from aas_bench.errors import InputError, SpecError
 
 if TYPE_CHECKING:
@@ -80,6 +81,11 @@ def run(
         typer.Option(help="A Parquet, JSONL, JSON or CSV file, or a Hub id; else built-in ones."),
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="First prompts only.")] = None,
+    sample: Annotated[
+        int | None, typer.Option(min=1, help="So many prompts over all scenes and effects.")
+    ] = None,
+    effect: Effect = None,
+    dimension: Dimension = None,
     rewards: Annotated[
         list[str] | None, typer.Option("--rewards", "-r", help="Reward model; repeat for several.")
     ] = None,
@@ -99,7 +105,7 @@ def run(
         typer.Option("--judge", "-j", help="Judge to ask of the images; repeat for several."),
     ] = None,
     preset: Preset = "default",
-    seed: Annotated[int, typer.Option(min=0, help="Fixes the starting noise.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Fixes the starting noise, and the sample.")] = 0,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Images at once.")] = None,
     device: Annotated[str | None, typer.Option(help="Where weights run, e.g. cuda:1.")] = None,
     compile: Annotated[
@@ -133,7 +139,9 @@ def run(
     submissions = _runnable(files, preset)
     _check_rewards(rewards or [], seed_images=seed_images)
     _check_judges(judges or [], seed_images=seed_images)
-    asked = load_prompts(prompts or BUILT_IN, limit=limit)
+    asked = load_prompts(
+        prompts or BUILT_IN, limit=limit, **sampled(sample, effect, dimension, seed)
+    )
     if out.exists() and not out.is_dir():
         msg = f"{out} is a file. Give a folder for the runs."
         raise InputError(msg)

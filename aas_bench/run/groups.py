@@ -145,6 +145,11 @@ class UndecodedPairs:
             found["placebos"] = self._digest(self._placebos).hexdigest()
         return found
 
+    def names(self) -> list[str]:
+        """The `pair_id` of each pair; not of a stream."""
+        names: list[str] = self._pairs.select_columns([PAIR_ID]).to_dict()[PAIR_ID]
+        return names
+
     def _digest(self, columns: list[str]) -> hashlib._Hash:
         digest = hashlib.sha256()
         texts = self._pairs.select_columns(columns).with_format("arrow")
