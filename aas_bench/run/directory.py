@@ -18,8 +18,8 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias
@@ -129,7 +129,7 @@ def open_run(
     """
     root = Path(path)
     _check_free_or_run(root)
-    is_new = not root.exists()
+    new = [folder for folder in (root, *root.parents) if not folder.exists()]
     (root / PARTS).mkdir(parents=True, exist_ok=True)
     with _locked(root):
         for stale in (*root.glob(f"{ASIDE}*"), *root.glob(f"*/{ASIDE}*")):
@@ -143,8 +143,9 @@ def open_run(
         try:
             yield run
         except Exception:
-            if is_new and _holds_nothing(root):
+            if new and _holds_nothing(root):
                 shutil.rmtree(root)
+                _remove_empty(new[1:])
             raise
 
 
@@ -199,6 +200,13 @@ def _check_free_or_run(root: Path) -> None:
     if foreign:
         msg = f"{root} holds {sorted(foreign)[0]!r} and no run. Give a new or empty directory."
         raise InputError(msg)
+
+
+def _remove_empty(folders: Iterable[Path]) -> None:
+    """Take away folders, the innermost first, up to one that is not empty."""
+    with suppress(OSError):
+        for folder in folders:
+            folder.rmdir()
 
 
 def _holds_nothing(root: Path) -> bool:

@@ -15,6 +15,8 @@ import re
 from pathlib import Path
 from typing import Any, Final
 
+from PIL import Image
+
 from aas_bench.files import json_bytes, write_atomically
 from aas_bench.generators.base import Outcome, Request
 from aas_bench.generators.settings import VARIANTS, Variant
@@ -75,10 +77,9 @@ class ImageStore:
         """
         sha256 = None
         if outcome.image is not None:
-            buffer = io.BytesIO()
-            outcome.image.save(buffer, "PNG")
-            sha256 = hashlib.sha256(buffer.getvalue()).hexdigest()
-            write_atomically(self.image_path(request.index, request.variant), buffer.getvalue())
+            content = png(outcome.image)
+            sha256 = hashlib.sha256(content).hexdigest()
+            write_atomically(self.image_path(request.index, request.variant), content)
         record = {
             "index": request.index,
             "variant": request.variant,
@@ -97,6 +98,13 @@ class ImageStore:
 
     def _record_path(self, index: int, variant: Variant) -> Path:
         return self.path / RECORDS / f"{_stem(index, variant)}.json"
+
+
+def png(image: Image.Image) -> bytes:
+    """An image as it is stored."""
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 def _stem(index: int, variant: Variant) -> str:

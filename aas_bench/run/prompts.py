@@ -120,8 +120,11 @@ def load_prompts(
             `dimensions` and `negative_prompt` are read where present.
         limit: At most so many, the first; None for all.
         revision: Branch, tag or commit on the Hub.
-        sample, effect, dimension, seed: Which of them, as for `load_pairs`; a prompt keeps its
-            index, so that a run of a smaller sample grows to a larger one.
+        sample: At most so many, spread over scenes (or base prompts) and effects. A prompt keeps
+            its index, so that a run of a smaller sample grows to a larger one.
+        effect: Only prompts for this built-in effect, or for these.
+        dimension: Only prompts for this dimension, or for one of these.
+        seed: Another one draws another sample.
 
     Raises:
         InputError: The source does not exist or cannot be read.
