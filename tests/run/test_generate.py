@@ -9,7 +9,7 @@ from aas_bench.counterfactual.scenes import SCENES, photograph
 from aas_bench.errors import InputError, SpecError, StoreError, UnknownNameError
 from aas_bench.generators.settings import Settings
 from aas_bench.generators.spec import Submission
-from aas_bench.run.generate import generate
+from aas_bench.run.generate import generate, remake
 from aas_bench.run.prompts import Prompt, Prompts, load_prompts
 from aas_bench.run.seeds import seed_pair, seed_settings
 
@@ -310,6 +310,54 @@ def test_a_growth_that_was_interrupted_ends_as_one_that_was_not(stop_at, made_by
         made_by(FakeGenerator(batch_size=3, stop_at=stop_at), tmp_path / "broken")
     made_by(FakeGenerator(batch_size=3), tmp_path / "broken")
     assert contents(tmp_path / "broken") == contents(tmp_path / "whole")
+
+
+class TestRemake:
+    @pytest.fixture
+    def made_again(self, monkeypatch):
+        def run(generator, out, index, *, of=None, **options):
+            monkeypatch.setattr("aas_bench.run.generate.load_generator", lambda *_, **__: generator)
+            return remake(of or submission(), PROMPTS, index, out=out, **options)
+
+        return run
+
+    def test_the_same_image_is_equal_and_its_batch_is_that_of_the_run(
+        self, made_by, made_again, tmp_path
+    ):
+        made_by(FakeGenerator(batch_size=3), tmp_path)
+        before = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
+        again = FakeGenerator(batch_size=3)
+        found = made_again(again, tmp_path, 4)
+        assert [str(each) for each in found] == ["4 original: equal", "4 distorted: equal"]
+        assert again.calls == [[(i, v) for i in (3, 4, 5)] for v in ("original", "distorted")]
+        assert again.closed
+        assert before == {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
+
+    def test_what_differs_is_said_and_replaced_only_if_told(self, made_by, made_again, tmp_path):
+        service = submission(**REMOTE)
+        made_by(FakeGenerator(verdicts=VERDICTS), tmp_path, of=service)
+        before = contents(tmp_path)
+        again = FakeGenerator()
+        found = made_again(again, tmp_path, 2, of=service)
+        kept = "2 original: differs (failed before, ok now); the old one is kept"
+        assert [str(each) for each in found] == [kept, "2 distorted: equal"]
+        assert again.calls == [[(2, "original")], [(2, "distorted")]]
+        assert contents(tmp_path) == before
+        found = made_again(FakeGenerator(), tmp_path, 2, of=service, replace=True)
+        assert [each.replaced for each in found] == [True, False]
+        assert (tmp_path / "images/0002_original.png").exists()
+        idle = FakeGenerator()
+        assert all(each.equal for each in made_again(idle, tmp_path, 2, of=service))
+
+    def test_what_cannot_be_made_again(self, made_by, made_again, tmp_path):
+        with pytest.raises(InputError, match=r"holds no run. Make one first"):
+            made_again(None, tmp_path / "none", 0)
+        assert not (tmp_path / "none").exists()
+        made_by(FakeGenerator(), tmp_path / "run")
+        with pytest.raises(InputError, match=r"no prompt has the index 9. The 7 given have 0 to 6"):
+            made_again(None, tmp_path / "run", 9)
+        with pytest.raises(StoreError, match=r"seed was 0, is 5"):
+            made_again(None, tmp_path / "run", 0, seed=5)
 
 
 def test_an_error_before_the_first_image_leaves_no_directory(tmp_path, monkeypatch):
