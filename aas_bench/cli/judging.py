@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from aas_bench.cli.options import Config, Json, Out, Revision, Split, emit, resumable
-from aas_bench.cli.scoring import PAIRS, Data, Device, Dtype, Limit
+from aas_bench.cli.scoring import (
+    PAIRS,
+    Data,
+    Device,
+    Dimension,
+    Dtype,
+    Effect,
+    Limit,
+    Sample,
+    SampleSeed,
+    sampled,
+)
 
 if TYPE_CHECKING:
     from aas_bench.measure.judged import JudgedSummary
@@ -50,6 +61,10 @@ def pairwise(
     split: Split = None,
     revision: Revision = None,
     limit: Limit = None,
+    sample: Sample = None,
+    effect: Effect = None,
+    dimension: Dimension = None,
+    seed: SampleSeed = 0,
     cache: Cache = None,
     concurrency: Concurrency = None,
     base_url: BaseUrl = None,
@@ -74,6 +89,10 @@ def graded(
     split: Split = None,
     revision: Revision = None,
     limit: Limit = None,
+    sample: Sample = None,
+    effect: Effect = None,
+    dimension: Dimension = None,
+    seed: SampleSeed = 0,
     cache: Cache = None,
     concurrency: Concurrency = None,
     base_url: BaseUrl = None,
@@ -98,6 +117,10 @@ def checklist(
     split: Split = None,
     revision: Revision = None,
     limit: Limit = None,
+    sample: Sample = None,
+    effect: Effect = None,
+    dimension: Dimension = None,
+    seed: SampleSeed = 0,
     cache: Cache = None,
     concurrency: Concurrency = None,
     base_url: BaseUrl = None,
@@ -122,6 +145,10 @@ def _judge(
     split: str | None,
     revision: str | None,
     limit: int | None,
+    sample: int | None,
+    effect: list[str] | None,
+    dimension: list[str] | None,
+    seed: int,
     cache: Path | None,
     as_json: bool,
     prompts: Literal["distorted", "both"] = "distorted",
@@ -137,8 +164,9 @@ def _judge(
     from aas_bench.tables.pairs import load_pairs
 
     disable_progress_bars()
-    where = {"config": config, "split": split, "revision": revision, "limit": limit}
-    pairs = load_pairs(data, **where)  # type: ignore[arg-type]
+    where: dict[str, Any] = {"config": config, "split": split, "revision": revision}
+    where |= {"limit": limit} | sampled(sample, effect, dimension, seed)
+    pairs = load_pairs(data, **where)
     with resumable():
         said = ask(
             pairs,

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 import typer
 
 from aas_bench.cli.options import Json, emit, resumable
+from aas_bench.cli.scoring import Dimension, Effect, sampled
 from aas_bench.errors import InputError, SpecError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from aas_bench.generators.spec import Submission
+    from aas_bench.run.prompts import Prompts
 
 FAMILIES: Final = "families.json"
 SHOWN: Final = ("delta", "after", "chosen", "override_rate")
@@ -80,6 +82,11 @@ def run(
         typer.Option(help="A Parquet, JSONL, JSON or CSV file, or a Hub id; else built-in ones."),
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="First prompts only.")] = None,
+    sample: Annotated[
+        int | None, typer.Option(min=1, help="So many prompts over all scenes and effects.")
+    ] = None,
+    effect: Effect = None,
+    dimension: Dimension = None,
     rewards: Annotated[
         list[str] | None, typer.Option("--rewards", "-r", help="Reward model; repeat for several.")
     ] = None,
@@ -99,7 +106,7 @@ def run(
         typer.Option("--judge", "-j", help="Judge to ask of the images; repeat for several."),
     ] = None,
     preset: Preset = "default",
-    seed: Annotated[int, typer.Option(min=0, help="Fixes the starting noise.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Fixes the starting noise, and the sample.")] = 0,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Images at once.")] = None,
     device: Annotated[str | None, typer.Option(help="Where weights run, e.g. cuda:1.")] = None,
     compile: Annotated[
@@ -117,12 +124,22 @@ def run(
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Ask again for images that failed.")
     ] = False,
+    only: Annotated[
+        int | None,
+        typer.Option(
+            min=0, help="Make one prompt's images again and say if they equal the run's; its index."
+        ),
+    ] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="With --only: store what differs.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Make, score and report; the same command goes on after an interruption."""
+    """Make, score and report; the same command goes on, one for more prompts grows the run."""
     from datasets import disable_progress_bars
 
     from aas_bench.files import json_bytes, write_atomically
+    from aas_bench.generators.load import check_key
     from aas_bench.measure.compare import alignment_tax
     from aas_bench.measure.summary import STANDARD
     from aas_bench.pages.generator import REWARDS, measure_generator
@@ -133,10 +150,24 @@ def run(
     submissions = _runnable(files, preset)
     _check_rewards(rewards or [], seed_images=seed_images)
     _check_judges(judges or [], seed_images=seed_images)
-    asked = load_prompts(prompts or BUILT_IN, limit=limit)
+    asked = load_prompts(
+        prompts or BUILT_IN, limit=limit, **sampled(sample, effect, dimension, seed)
+    )
     if out.exists() and not out.is_dir():
         msg = f"{out} is a file. Give a folder for the runs."
         raise InputError(msg)
+    if only is not None:
+        how = {"batch_size": batch_size, "device": device, "compile": compile or None}
+        how |= {"offload": offload or None, "concurrency": concurrency}
+        which = {"preset": preset, "seed": seed, "seed_images": seed_images, "replace": replace}
+        _remake(submissions, asked, only, out, as_json=as_json, **which, **how)
+        return
+    if replace:
+        msg = "--replace is for one image. Say which: --only INDEX."
+        raise InputError(msg)
+    for submission in submissions:
+        if not (out / submission.id).exists():  # one that is whole needs no key
+            check_key(submission)
     results = []
     with resumable():
         for submission in submissions:
@@ -179,6 +210,32 @@ def run(
     for result in results:
         if result.report is not None:
             typer.echo(f"report: {result.report}")
+
+
+def _remake(
+    submissions: Sequence[Submission],
+    prompts: Prompts,
+    index: int,
+    out: Path,
+    *,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Make one prompt's images again; leaves with 1 where one differs and is not replaced."""
+    from dataclasses import asdict
+
+    from aas_bench.run.generate import remake
+
+    found = {
+        each.id: remake(each, prompts, index, out=out / each.id, **options) for each in submissions
+    }
+    if as_json:
+        emit({"remade": {name: [asdict(image) for image in made] for name, made in found.items()}})
+    for name, made in () if as_json else found.items():
+        for image in made:
+            typer.echo(f"{name} {image}")
+    if any(not (image.equal or image.replaced) for made in found.values() for image in made):
+        raise typer.Exit(1)
 
 
 def _read(files: Sequence[Path]) -> tuple[dict[Path, Submission], list[str]]:

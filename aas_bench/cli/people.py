@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from aas_bench.cli.options import Confidence, Config, Json, Split, emit, now
-from aas_bench.cli.scoring import Data, Limit
+from aas_bench.cli.scoring import Data, Dimension, Effect, Limit, Sample, SampleSeed, sampled
 from aas_bench.errors import InputError
 
 if TYPE_CHECKING:
@@ -35,10 +35,15 @@ def annotate(
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port on this machine; 0 takes a free one.")
     ] = 0,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of order and sides.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Seed of order and sides, and of the sample.")
+    ] = 0,
     config: Config = None,
     split: Split = None,
     limit: Limit = None,
+    sample: Sample = None,
+    effect: Effect = None,
+    dimension: Dimension = None,
 ) -> None:
     """Serve a page, to this machine only, on which people choose the image that was asked for."""
     from aas_bench.people.ballot import Ballot
@@ -46,7 +51,8 @@ def annotate(
     from aas_bench.tables.pairs import load_pairs
     from aas_bench.tables.votes import VotesFile
 
-    pairs: Any = load_pairs(data, config=config, split=split, limit=limit)
+    part = sampled(sample, effect, dimension, seed)
+    pairs: Any = load_pairs(data, config=config, split=split, limit=limit, **part)
     file = VotesFile(out)
     server = VotingServer(Ballot(pairs, file, seed=seed, now=now), port=port, rater=name)
     try:
@@ -108,6 +114,10 @@ def rate(
     config: Config = None,
     split: Split = None,
     limit: Limit = None,
+    sample: Sample = None,
+    effect: Effect = None,
+    dimension: Dimension = None,
+    seed: SampleSeed = 0,
     device: Annotated[str, typer.Option(help="Where the model runs.")] = "cpu",
     dtype: Annotated[
         Literal["float32", "bfloat16", "float16"], typer.Option(help="Number format.")
@@ -125,7 +135,8 @@ def rate(
     if not out.parent.is_dir():
         msg = f"there is no folder {str(out.parent)!r}. Make it first."
         raise InputError(msg)
-    pairs: Any = load_pairs(data, config=config, split=split, limit=limit)
+    part = sampled(sample, effect, dimension, seed)
+    pairs: Any = load_pairs(data, config=config, split=split, limit=limit, **part)
     load = import_object("aas_bench.judges.dimension_rater:load_rater")
     found = load(model, revision=revision, device=device, dtype=dtype)
     rows = list(_rated(found, pairs, batch_size))

@@ -295,7 +295,7 @@ def _evaluated(
     from aas_bench.measure.summary import summarise
     from aas_bench.pages.report import write_report
 
-    table, pairs = _score(data, options, reward, out, dict(run))
+    table, pairs = _score(data, options, reward, out, dict(run), by=analysis["by"])
     about = stored_run(out)
     summary = summarise(
         table,
@@ -436,8 +436,10 @@ def _score(
     reward: list[str],
     out: Path,
     run: dict[str, Any],
+    *,
+    by: str | None = None,
 ) -> tuple[ScoreTable, Dataset | IterableDataset]:
-    """The scores, and the pairs that they are of."""
+    """The scores, and the pairs that they are of; by what they are grouped is looked at first."""
     from aas_bench.files import json_bytes, write_atomically
     from aas_bench.rewards.catalog import load_reward
     from aas_bench.run.score import score as score_pairs
@@ -448,6 +450,11 @@ def _score(
         # The models first: a wrong name must not cost the loading of the pairs.
         models = [load_reward(name, device=device, dtype=dtype) for name in reward]
         pairs = open_pairs(data, options)
+        if by is not None:
+            from aas_bench.measure.rows import check_groups
+            from aas_bench.tables.schema import IMAGE_COLUMNS
+
+            check_groups((name for name in pairs.features if name not in IMAGE_COLUMNS), by)
         table = score_pairs(pairs, models, out=out, **run)
     if not Path(data).exists():  # the very commit, of which a later report shows the images
         options = {**options, "revision": commit_of(pairs)}

@@ -8,6 +8,7 @@ from typing import Any, Final, TypeAlias
 from aas_bench.errors import InputError
 from aas_bench.judges.base import FunctionJudge, Judge, JudgeFunction
 from aas_bench.registry import Registry, import_object
+from aas_bench.service.access import SERVICES, Service, ServiceOptions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,13 +89,15 @@ def load_judge(spec: JudgeSpec, **options: Any) -> Judge:
 
 
 def check_judge(spec: str) -> None:
-    """Refuse a name that no judge has, without loading anything.
+    """Refuse a name that no judge has, or a service without a key, without loading anything.
 
     Raises:
         UnknownNameError: No judge is called so.
-        InputError: The name is incomplete.
+        InputError: The name is incomplete, or there is no usable key.
     """
-    _parsed(spec)
+    _, row, _ = _parsed(spec)
+    if row.name in SERVICES:
+        Service.find(row.name, ServiceOptions())
 
 
 def _parsed(spec: str) -> tuple[str, JudgeRow, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -209,17 +210,30 @@ def members(value: Any) -> list[str]:
     return [] if pd.isna(value) else [str(value)]
 
 
+def check_groups(columns: Iterable[str], by: str) -> None:
+    """Refuse a column that a table of these columns cannot be grouped by.
+
+    Raises:
+        SchemaError: There is no such column; says the near ones. Or it holds scores.
+    """
+    known = [str(name) for name in columns]
+    if by not in known:
+        near = difflib.get_close_matches(by, known, n=2)
+        meant = f"Did you mean {' or '.join(near)}? " if near else ""
+        names = ", ".join(name for name in known if not is_cell(name.removesuffix("_sigma")))
+        msg = f"the table has no column {by!r}. {meant}Group by one of: {names}."
+        raise SchemaError(msg)
+    if is_cell(by.removesuffix("_sigma")):
+        raise _no_groups(by, "holds scores")
+
+
 def read_groups(frame: pd.DataFrame, by: str) -> Memberships:
     """The groups of the column `by`.
 
     Raises:
         SchemaError: The table has no column `by`, or it holds scores or objects.
     """
-    if by not in frame:
-        msg = f"the table has no column {by!r}. Group by one of: {', '.join(frame.columns)}."
-        raise SchemaError(msg)
-    if is_cell(by.removesuffix("_sigma")):
-        raise _no_groups(by, "holds scores")
+    check_groups(frame.columns, by)
     return memberships(frame[by])
 
 

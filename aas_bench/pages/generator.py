@@ -108,6 +108,8 @@ def measure_generator(
             list(rewards),
             placebos="none",
             out=out,
+            # A run of fewer prompts, or of other reward models, has scored some of it already.
+            known=sorted(out.parent.glob("*")),
             progress=progress,
             device=device,
             dtype=dtype,

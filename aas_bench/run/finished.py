@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 
 SCORED: Final = "scores"
 _RESULT: Final = "result.json"
-_RECORD: Final = re.compile(rf"(?P<index>\d+)_({'|'.join(VARIANTS)})\.json")
 
 
 class NotMadeError(StoreError):
@@ -53,9 +51,8 @@ class FinishedRun:
         self.id = str((spec.get("submission") or {}).get("id") or self.path.name)
         result = _read(self.path / _RESULT)
         self.name = str((result.get("submission") or {}).get("name") or self.id)
-        records = (_RECORD.fullmatch(file.name) for file in (self.path / RECORDS).iterdir())
-        self.indices = tuple(sorted({int(match["index"]) for match in records if match}))
         self._images = ImageStore(self.path)
+        self.indices = self._images.indices()
 
     def pair_id(self, index: int) -> str:
         """What the run's own pair table calls the pair."""

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from aas_bench.counterfactual.effects import EFFECTS
 from aas_bench.counterfactual.reading import requested_effects
-from aas_bench.errors import InputError
+from aas_bench.errors import InputError, StoreError
+from aas_bench.files import json_bytes
 from aas_bench.judges.base import MAX_SIDE, Answer, Judge, Question, Rubric
 from aas_bench.judges.catalog import JudgeSpec, load_judge
 from aas_bench.judges.checklist import RUBRIC as CHECKLIST
@@ -27,7 +28,7 @@ from aas_bench.judges.graded import RUBRIC as GRADED
 from aas_bench.judges.graded import SCORES, graded_question
 from aas_bench.judges.pairwise import RUBRIC as PAIRWISE
 from aas_bench.judges.pairwise import decision, pairwise_question, vote
-from aas_bench.run.directory import open_run, parquet_bytes
+from aas_bench.run.directory import open_run, parquet_bytes, refuse_other
 from aas_bench.run.groups import PairRow, UndecodedPairs
 from aas_bench.run.progress import progress_bar
 from aas_bench.run.provenance import provenance
@@ -141,7 +142,8 @@ def judge(
 
     Raises:
         InputError: Unusable pairs, judges or options.
-        StoreError: `out` is in use, or was made by another configuration.
+        StoreError: `out` is in use, or holds pairs or judges that are not asked for, or was made
+            by another configuration. With more pairs or judges it grows.
 
     Example:
         >>> from datasets import Dataset
@@ -177,7 +179,15 @@ def judge(
         }
         if prompts == "both":
             spec["rewards"] = [each | {"score": _SHARE} for each in spec["judges"]]
-        run = stack.enter_context(open_run(root, kind="judgements", spec=spec))
+        spec = json.loads(json_bytes(spec))
+        run = stack.enter_context(
+            open_run(
+                root,
+                kind="judgements",
+                spec=spec,
+                grow=lambda root, rounds: _check_growth(root, rounds[-1].spec, spec, source),
+            )
+        )
         total = None if source.total is None else source.total * len(asked)
         with progress_bar("judging", unit="pairs", total=total, shown=progress) as advance:
             found = list(_ask(source, asked, _PLANS[by](prompts), store, advance))
@@ -196,6 +206,36 @@ def judge(
             about["rewards"] = {each["name"]: each for each in spec["rewards"]}
         run.write_json(RUN, about | provenance())
     return Judgements(**(vars(said) | {"path": None if out is None else Path(out)}))
+
+
+def _check_growth(
+    root: Path, there: Mapping[str, Any], now: Mapping[str, Any], source: UndecodedPairs
+) -> None:
+    """Let a run go on with more pairs and judges: its tables are made of the answers alone."""
+    grows = {"pairs": None, "judges": None, "prompts": None, "rewards": None}
+    if {**there, **grows} != {**now, **grows}:
+        refuse_other(root, there, now)
+    told = {each["name"]: each for each in now["judges"]}
+    for each in there["judges"]:
+        if each["name"] not in told:
+            msg = f"{root} also holds what {each['name']!r} said. Name it too (--judge), or give "
+            raise StoreError(f"{msg}another directory.")
+        if told[each["name"]] != each:
+            refuse_other(root, each, told[each["name"]])
+    if (there["prompts"], now["prompts"]) == ("both", "distorted"):
+        refuse_other(root, {"prompts": "both"}, {"prompts": "distorted"})
+    if source.total is None or not (root / JUDGED).exists():
+        return
+    import pyarrow.parquet as pq
+
+    given = {*source.names()}
+    judged = pq.read_table(root / JUDGED, columns=[PAIR_ID])[PAIR_ID].to_pylist()
+    if lost := [name for name in judged if name not in given]:
+        msg = (
+            f"{root} holds {len(judged):,} pairs, of which {len(lost):,} are not among those "
+            f"given (first {lost[0]!r}). Give them too, or give another directory."
+        )
+        raise StoreError(msg)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,16 +11,20 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any, Final
 
+from PIL import Image
+
 from aas_bench.files import json_bytes, write_atomically
 from aas_bench.generators.base import Outcome, Request
-from aas_bench.generators.settings import Variant
+from aas_bench.generators.settings import VARIANTS, Variant
 
 IMAGES: Final = "images"
 RECORDS: Final = "records"
 MEASURED: Final = "measured"
+_RECORD: Final = re.compile(rf"(?P<index>\d+)_({'|'.join(VARIANTS)})\.json")
 
 
 class ImageStore:
@@ -34,6 +38,11 @@ class ImageStore:
         self.path = path
         for folder in (IMAGES, RECORDS):
             (path / folder).mkdir(exist_ok=True)
+
+    def indices(self) -> tuple[int, ...]:
+        """The prompts of which there is any record, in order."""
+        records = (_RECORD.fullmatch(file.name) for file in (self.path / RECORDS).iterdir())
+        return tuple(sorted({int(match["index"]) for match in records if match}))
 
     def image_path(self, index: int, variant: Variant) -> Path:
         """Where an image is, if it was made."""
@@ -53,6 +62,11 @@ class ImageStore:
             return None
         return record
 
+    def prompt(self, index: int, variant: Variant) -> str | None:
+        """What an image was asked for; None where there is no record of it."""
+        record = self.record(index, variant)
+        return None if record is None else str(record["prompt"])
+
     def put(self, request: Request, outcome: Outcome, *, earlier: dict[str, Any] | None) -> None:
         """Store what became of a request: the image first, so that a record never lies.
 
@@ -63,10 +77,9 @@ class ImageStore:
         """
         sha256 = None
         if outcome.image is not None:
-            buffer = io.BytesIO()
-            outcome.image.save(buffer, "PNG")
-            sha256 = hashlib.sha256(buffer.getvalue()).hexdigest()
-            write_atomically(self.image_path(request.index, request.variant), buffer.getvalue())
+            content = png(outcome.image)
+            sha256 = hashlib.sha256(content).hexdigest()
+            write_atomically(self.image_path(request.index, request.variant), content)
         record = {
             "index": request.index,
             "variant": request.variant,
@@ -85,6 +98,13 @@ class ImageStore:
 
     def _record_path(self, index: int, variant: Variant) -> Path:
         return self.path / RECORDS / f"{_stem(index, variant)}.json"
+
+
+def png(image: Image.Image) -> bytes:
+    """An image as it is stored."""
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 def _stem(index: int, variant: Variant) -> str:

@@ -129,7 +129,11 @@ def load_pairs(
     if on_missing not in ("raise", "drop"):
         msg = f"on_missing is {on_missing!r}. Give 'raise' or 'drop'."
         raise InputError(msg)
-    chosen = _chosen(sample, effect, dimension, seed)
+    chosen = None
+    if sample is not None or effect or dimension:
+        from aas_bench.tables.sample import Sample
+
+        chosen = Sample.chosen(sample, effect, dimension, seed)
     if chosen is not None and (streaming or limit is not None):
         other = "a stream" if streaming else "limit"
         msg = f"{other} and a sample do not go together. Leave out one of the two."
@@ -147,23 +151,6 @@ def load_pairs(
         pairs = table.stream(limit) if table.is_streamed else table.collect(limit, chosen)
     pairs.info.download_checksums = opened.data.info.download_checksums  # see `commit_of`
     return pairs
-
-
-def _chosen(
-    n: int | None,
-    effect: str | Sequence[str] | None,
-    dimension: str | Sequence[str] | None,
-    seed: int,
-) -> Sample | None:
-    """The sample that is asked for; None where all pairs are."""
-    if n is None and not effect and not dimension:
-        return None
-    from aas_bench.tables.sample import Sample
-
-    effects, dimensions = (
-        (given,) if isinstance(given, str) else tuple(given or ()) for given in (effect, dimension)
-    )
-    return Sample(n=n, effects=effects, dimensions=dimensions, seed=seed)
 
 
 class RowPairs:
