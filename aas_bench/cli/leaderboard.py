@@ -44,6 +44,8 @@ def check(
     as_json: Json = False,
 ) -> None:
     """Validate submissions without weights and tell what a run of each would cost."""
+    from textwrap import wrap
+
     from aas_bench.generators.cost import cost
     from aas_bench.generators.model_index import check_held_class
     from aas_bench.run.prompts import N_PUBLISHED
@@ -58,7 +60,8 @@ def check(
             faults.append(f"{file}: {error}")
             continue
         facts = {"file": str(file), "id": submission.id, "backend": submission.backend}
-        rows.append({**facts, **price.to_dict(), "pending": _pending(submission)})
+        limits = _limits(submission)
+        rows.append({**facts, **price.to_dict(), "pending": _pending(submission), "limits": limits})
     if as_json:
         emit({"submissions": rows, "faults": faults})
     for row in () if as_json else rows:
@@ -69,6 +72,8 @@ def check(
         typer.echo(f"{row['file']}: {row['id']}: {row['images']:,} images{steps}{memory}")
         for line in row["pending"]:
             typer.echo(f"  not runnable yet: {line}")
+        for line in wrap(row["limits"] or "", width=76):
+            typer.echo(f"  {line}")
     _refuse(faults)
 
 
@@ -309,6 +314,18 @@ def _pending(submission: Submission) -> list[str]:
     except SpecError as error:
         return str(error).splitlines()
     return []
+
+
+def _limits(submission: Submission) -> str | None:
+    """What a class without a row made by hand cannot do; None where it has one."""
+    from aas_bench.generators.class_source import installed
+    from aas_bench.generators.pipelines import LIMITS, pipeline_row
+
+    if submission.pipeline is None or not pipeline_row(submission.pipeline).general:
+        return None
+    if installed():
+        return f"{submission.pipeline}: {LIMITS}"
+    return f'{submission.pipeline} was not looked up: pip install "aas-bench[generate]"'
 
 
 def _print_results(records: Sequence[Mapping[str, Any]]) -> None:

@@ -22,7 +22,7 @@ from huggingface_hub.errors import LocalEntryNotFoundError
 from aas_bench.errors import BackendError, SpecError
 from aas_bench.files import silence_loggers
 from aas_bench.generators.model_index import check_class
-from aas_bench.generators.pipelines import PIPELINES
+from aas_bench.generators.pipelines import pipeline_row
 from aas_bench.generators.rules import is_local
 from aas_bench.generators.spec import Submission
 
@@ -41,7 +41,7 @@ def load_pipeline(submission: Submission, preset: str) -> Any:
             return _load_pipeline(submission, preset)
     except SpecError:
         raise
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
         msg = f"{submission.id}: {submission.repo} cannot be loaded ({_reason(error)})."
         if not is_local(str(submission.repo)):
             msg += (
@@ -91,7 +91,7 @@ def image_to_image(pipe: Any, name: str | None) -> Any:
 
 def _load_pipeline(submission: Submission, preset: str) -> Any:
     assert submission.pipeline is not None  # the rules of a submission say so
-    row = PIPELINES[submission.pipeline]
+    row = pipeline_row(submission.pipeline)
     kind = getattr(diffusers, row.name)
     source = {"revision": submission.revision}
     index = kind.load_config(submission.repo, **source)

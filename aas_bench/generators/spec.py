@@ -27,7 +27,7 @@ from pydantic_core import ErrorDetails
 
 from aas_bench.errors import SpecError, UnknownNameError
 from aas_bench.generators.catalog import BACKENDS
-from aas_bench.generators.pipelines import PIPELINES
+from aas_bench.generators.pipelines import PIPELINES, pipeline_row
 from aas_bench.generators.rules import is_local, rule_faults
 from aas_bench.generators.settings import (
     VARIANTS,
@@ -50,8 +50,8 @@ BackendName: TypeAlias = Annotated[
 ]
 PipelineName: TypeAlias = Annotated[
     str,
-    AfterValidator(lambda name: PIPELINES[name].name),
-    WithJsonSchema({"enum": list(PIPELINES)}),
+    AfterValidator(lambda name: pipeline_row(name).name),
+    WithJsonSchema({"type": "string", "pattern": "Pipeline$", "examples": list(PIPELINES)}),
 ]
 Dtype: TypeAlias = Literal["bfloat16", "float16", "float32"]
 Name: TypeAlias = Annotated[
@@ -138,7 +138,7 @@ class Submission(Checked):
     pending: Line | None = None
     """Why the revision is not known yet (the paper's rows only); such a row cannot run."""
     pipeline: PipelineName | None = None
-    """The pipeline class: one of the listed words."""
+    """A class of diffusers that makes images from a prompt."""
     weights_variant: Literal["fp16", "bf16"] | None = None
     """Which files to load where the repository holds several precisions: fp16 or bf16."""
     dtype: Dtype | None = None
