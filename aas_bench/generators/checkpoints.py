@@ -29,8 +29,13 @@ from aas_bench.generators.spec import Submission
 _LIBRARIES: Final = frozenset({"diffusers", "transformers"})
 
 
-def load_pipeline(submission: Submission, preset: str) -> Any:
-    """The pipeline on the CPU, in the preset's precision, its transformer replaced if asked.
+def load_pipeline(submission: Submission, preset: str, transformer: Path | None) -> Any:
+    """The pipeline on the CPU, in the preset's precision.
+
+    Args:
+        submission: What to load.
+        preset: Whose precision.
+        transformer: The file that replaces its transformer; None: its own stays.
 
     Raises:
         SpecError: The repository holds another pipeline or component than the submission says.
@@ -38,7 +43,7 @@ def load_pipeline(submission: Submission, preset: str) -> Any:
     """
     try:
         with silence_loggers("diffusers", "transformers", "huggingface_hub"), _bars_on_a_terminal():
-            return _load_pipeline(submission, preset)
+            return _load_pipeline(submission, preset, transformer)
     except SpecError:
         raise
     except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
@@ -89,7 +94,7 @@ def image_to_image(pipe: Any, name: str | None) -> Any:
     return other
 
 
-def _load_pipeline(submission: Submission, preset: str) -> Any:
+def _load_pipeline(submission: Submission, preset: str, transformer: Path | None) -> Any:
     assert submission.pipeline is not None  # the rules of a submission say so
     row = pipeline_row(submission.pipeline)
     kind = getattr(diffusers, row.name)
@@ -98,10 +103,10 @@ def _load_pipeline(submission: Submission, preset: str) -> Any:
     _check_index(submission, index)
     dtype = getattr(torch, submission.dtype_for(preset) or "float32")
     parts: dict[str, Any] = {}
-    if submission.transformer is not None:
+    if transformer is not None:
         model = getattr(diffusers, index["transformer"][1])
         parts["transformer"] = model.from_single_file(
-            str(_fetch_file(submission)),
+            str(transformer),
             config=submission.repo,
             subfolder="transformer",
             dtype=dtype,
@@ -131,13 +136,3 @@ def _check_index(submission: Submission, index: dict[str, Any]) -> None:
                 "Only classes of diffusers and transformers are loaded."
             )
             raise SpecError(msg)
-
-
-def _fetch_file(submission: Submission) -> Path:
-    part = submission.transformer
-    assert part is not None  # asked for only then
-    if is_local(part.repo):
-        return Path(part.repo) / part.file
-    from huggingface_hub import hf_hub_download
-
-    return Path(hf_hub_download(part.repo, part.file, revision=part.revision))

@@ -22,6 +22,7 @@ from aas_bench.generators.low_rank import merge_adapters
 from aas_bench.generators.noise import draw_noise, noise_generator, noise_seed
 from aas_bench.generators.pipelines import Pipeline, latent_shape, pipeline_row
 from aas_bench.generators.spec import Submission
+from aas_bench.generators.weights_file import obtain_files
 
 _VERSIONED: Final = ("torch", "diffusers", "transformers", "peft")
 
@@ -34,7 +35,8 @@ class DiffusersGenerator(Generator):
         pipe: The pipeline, already where it computes.
         preset: Name of the preset in use.
         batch_size: Images at once; None for the class's own start value.
-        execution: How it runs (device, compile, offload), for the provenance.
+        execution: How it runs (device, compile, offload) and the hashes of its single weights
+            files, for the provenance.
     """
 
     def __init__(
@@ -271,16 +273,22 @@ def load(
         BackendError: Something cannot be fetched or loaded, or the device cannot hold it.
     """
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    pipe = load_pipeline(submission, preset)
+    files = obtain_files(submission)  # all are checked before any is loaded
+    replaced = files.get("transformer")
+    pipe = load_pipeline(submission, preset, replaced.path if replaced else None)
     assert submission.pipeline is not None  # load_pipeline looked it up
     row = pipeline_row(submission.pipeline)
     if row.denoiser is not None:
-        merge_adapters(pipe, row.denoiser, submission.adapters)
+        adapters = submission.adapters
+        low_rank = [files[f"adapters.{i}"].path for i in range(len(adapters))]
+        merge_adapters(pipe, row.denoiser, adapters, low_rank)
     if compile:
         _compile(pipe, row)
     _place(submission, pipe, device, offload=offload)
     pipe.set_progress_bar_config(disable=True)
-    execution = {"device": device, "compile": compile, "offload": offload}
+    execution: dict[str, Any] = {"device": device, "compile": compile, "offload": offload}
+    if files:
+        execution["sha256"] = {name: file.sha256 for name, file in files.items()}
     return DiffusersGenerator(
         submission, pipe, preset=preset, batch_size=batch_size, execution=execution
     )

@@ -74,6 +74,9 @@ SafetensorsFile: TypeAlias = Annotated[
 ]
 
 
+Sha256: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
 class Weights(Checked):
     """Weights at a fixed commit of a Hub repository, or in a local folder."""
 
@@ -90,6 +93,8 @@ class Transformer(Weights):
 
     file: SafetensorsFile
     """The .safetensors file inside the repository, without any `..`."""
+    sha256: Sha256 | None = None
+    """SHA-256 of that file; left out, the one that the Hub records."""
 
 
 class Adapter(Weights):
@@ -101,6 +106,8 @@ class Adapter(Weights):
     """The .safetensors file inside the repository, without any `..` (format lora)."""
     scale: float = Field(default=1.0, gt=0, le=4)
     """Weight of the adapter, above 0 to 4 (format lora)."""
+    sha256: Sha256 | None = None
+    """SHA-256 of its .safetensors file; left out, the one that the Hub records."""
 
 
 class Preset(Checked):
@@ -208,7 +215,10 @@ class Submission(Checked):
             "weights_variant": self.weights_variant,
             "dtype": self.dtype_for(preset),
             "sources": {
-                name: {**each.model_dump(mode="json"), "local": is_local(each.repo)}
+                name: {
+                    **each.model_dump(mode="json", exclude={"sha256"}),  # a check, no setting
+                    "local": is_local(each.repo),
+                }
                 for name, each in self.sources().items()
             },
             "settings": {
