@@ -47,7 +47,7 @@ def check(
     from textwrap import wrap
 
     from aas_bench.generators.cost import cost
-    from aas_bench.generators.model_index import check_held_class
+    from aas_bench.generators.model_index import check_held
     from aas_bench.run.prompts import N_PUBLISHED
 
     submissions, faults = _read(files)
@@ -55,7 +55,7 @@ def check(
     for file, submission in submissions.items():
         try:
             price = cost(submission, limit or N_PUBLISHED, preset=preset)
-            check_held_class(submission)
+            check_held(submission)
         except InputError as error:
             faults.append(f"{file}: {error}")
             continue
@@ -273,11 +273,14 @@ def _refuse(faults: Sequence[str]) -> None:
 
 def _runnable(files: Sequence[Path], preset: str) -> list[Submission]:
     """The submissions, if all of them can run."""
+    from aas_bench.generators.model_index import check_held
+
     submissions, faults = _read(files)
     for file, submission in submissions.items():
         faults += _pending(submission)
         try:
             submission.preset(preset)
+            check_held(submission)
         except InputError as error:
             faults.append(f"{file}: {error}")
     _refuse(faults)

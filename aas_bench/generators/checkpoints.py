@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from inspect import signature
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import diffusers
 import torch
@@ -21,12 +21,10 @@ from huggingface_hub.errors import LocalEntryNotFoundError
 
 from aas_bench.errors import BackendError, SpecError
 from aas_bench.files import silence_loggers
-from aas_bench.generators.model_index import check_class
+from aas_bench.generators.model_index import check_held, check_index
 from aas_bench.generators.pipelines import pipeline_row
 from aas_bench.generators.rules import is_local
 from aas_bench.generators.spec import Submission
-
-_LIBRARIES: Final = frozenset({"diffusers", "transformers"})
 
 
 def load_pipeline(submission: Submission, preset: str, transformer: Path | None) -> Any:
@@ -41,6 +39,7 @@ def load_pipeline(submission: Submission, preset: str, transformer: Path | None)
         SpecError: The repository holds another pipeline or component than the submission says.
         BackendError: Something cannot be fetched or loaded.
     """
+    check_held(submission)
     try:
         with silence_loggers("diffusers", "transformers", "huggingface_hub"), _bars_on_a_terminal():
             return _load_pipeline(submission, preset, transformer)
@@ -100,7 +99,7 @@ def _load_pipeline(submission: Submission, preset: str, transformer: Path | None
     kind = getattr(diffusers, row.name)
     source = {"revision": submission.revision}
     index = kind.load_config(submission.repo, **source)
-    _check_index(submission, index)
+    check_index(submission, index)
     dtype = getattr(torch, submission.dtype_for(preset) or "float32")
     parts: dict[str, Any] = {}
     if transformer is not None:
@@ -121,18 +120,3 @@ def _load_pipeline(submission: Submission, preset: str, transformer: Path | None
         **parts,
         **row.load,
     )
-
-
-def _check_index(submission: Submission, index: dict[str, Any]) -> None:
-    """Refuse what diffusers would load in silence: another class's parts, modules of elsewhere."""
-    check_class(submission, index)
-    for name, entry in index.items():
-        if not isinstance(entry, list) or entry[:1] == [None]:
-            continue
-        library = str(entry[0])
-        if library not in _LIBRARIES and not hasattr(diffusers.pipelines, library):
-            msg = (
-                f"{submission.id}: component {name} of {submission.repo} comes from {library!r}. "
-                "Only classes of diffusers and transformers are loaded."
-            )
-            raise SpecError(msg)

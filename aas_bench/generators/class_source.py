@@ -45,6 +45,7 @@ class ClassSource:
             no plain value.
         required: Those of them without a default.
         parts: What its constructor takes: denoiser, VAE, tokenizer, ...
+        needed: Those of them without a default.
         output: The field of its result that holds the images; None where it returns none.
         exported: Whether `diffusers.NAME` is the class.
         deprecated: Whether diffusers keeps it among its deprecated ones.
@@ -55,6 +56,7 @@ class ClassSource:
     arguments: Mapping[str, Any]
     required: tuple[str, ...]
     parts: frozenset[str]
+    needed: frozenset[str]
     output: str | None
     exported: bool
     deprecated: bool
@@ -90,6 +92,17 @@ def installed() -> bool:
     return _root() is not None
 
 
+def is_family(name: str) -> bool:
+    """Whether diffusers itself has a folder of pipelines of this name, as for Kolors' own parts.
+
+    Where diffusers is not installed, any plain name may be one: it is looked up before a run.
+    """
+    if not name.isidentifier():
+        return False
+    root = _root()
+    return root is None or (root / "pipelines" / name / "__init__.py").is_file()
+
+
 @lru_cache(maxsize=64)
 def find_class(name: str) -> ClassSource | None:
     """The class of this name in the installed diffusers; None where it has none.
@@ -105,12 +118,14 @@ def find_class(name: str) -> ClassSource | None:
     kind = next(n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == name)
     call, make = (_method(kind, each) for each in ("__call__", "__init__"))
     arguments = {} if call is None else _arguments(call)
+    parts = {} if make is None else _arguments(make)
     listed = name in _listed()
     return ClassSource(
         name=name,
         arguments={key: each for key, (each, _) in arguments.items()},
         required=tuple(key for key, (_, needed) in arguments.items() if needed),
-        parts=frozenset({} if make is None else _arguments(make)),
+        parts=frozenset(parts),
+        needed=frozenset(key for key, (_, needed) in parts.items() if needed),
         output=None if call is None else _output(call, listed=listed),
         exported=f'"{name}"' in (root / "__init__.py").read_text(encoding="utf-8"),
         deprecated="deprecated" in file.relative_to(root).parts,
