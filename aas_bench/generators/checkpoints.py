@@ -72,6 +72,7 @@ def _bars_on_a_terminal() -> Iterator[None]:
     shown = [each.is_progress_bar_enabled() for each in libraries]
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*local_dir_use_symlinks")
+        warnings.filterwarnings("ignore", category=FutureWarning)
         try:
             if not sys.stderr.isatty():
                 for each in libraries:
