@@ -84,6 +84,21 @@ def lookups(results: Results, *, built_in: bool = False, **wanted: Any) -> list[
     return [each for each in found if each.self_test == built_in]
 
 
+def generators_of(
+    results: Results, *, built_in: bool = False, edited: bool = False
+) -> list[Lookup]:
+    """The generators' records: from prompts alone, or those that were given seed images.
+
+    Args:
+        results: The records.
+        built_in: As `lookups` takes it.
+        edited: Whether image-to-image results are wanted, or all the others; they have no measure
+            in common.
+    """
+    found = lookups(results, built_in=built_in, kind="generator")
+    return [each for each in found if (each.get("way_back") is not None) == edited]
+
+
 def on_shelf(results: Results, shelf: Shelf, *, built_in: bool = False) -> list[Lookup]:
     """The reward models' records on tasks that one of our tables shows; see `lookups`."""
     found = lookups(results, built_in=built_in, kind="reward_model")

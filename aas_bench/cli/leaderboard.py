@@ -44,8 +44,10 @@ def check(
     as_json: Json = False,
 ) -> None:
     """Validate submissions without weights and tell what a run of each would cost."""
+    from textwrap import wrap
+
     from aas_bench.generators.cost import cost
-    from aas_bench.generators.model_index import check_held_class
+    from aas_bench.generators.model_index import check_held
     from aas_bench.run.prompts import N_PUBLISHED
 
     submissions, faults = _read(files)
@@ -53,12 +55,13 @@ def check(
     for file, submission in submissions.items():
         try:
             price = cost(submission, limit or N_PUBLISHED, preset=preset)
-            check_held_class(submission)
+            check_held(submission)
         except InputError as error:
             faults.append(f"{file}: {error}")
             continue
         facts = {"file": str(file), "id": submission.id, "backend": submission.backend}
-        rows.append({**facts, **price.to_dict(), "pending": _pending(submission)})
+        limits = _limits(submission)
+        rows.append({**facts, **price.to_dict(), "pending": _pending(submission), "limits": limits})
     if as_json:
         emit({"submissions": rows, "faults": faults})
     for row in () if as_json else rows:
@@ -69,6 +72,8 @@ def check(
         typer.echo(f"{row['file']}: {row['id']}: {row['images']:,} images{steps}{memory}")
         for line in row["pending"]:
             typer.echo(f"  not runnable yet: {line}")
+        for line in wrap(row["limits"] or "", width=76):
+            typer.echo(f"  {line}")
     _refuse(faults)
 
 
@@ -268,11 +273,14 @@ def _refuse(faults: Sequence[str]) -> None:
 
 def _runnable(files: Sequence[Path], preset: str) -> list[Submission]:
     """The submissions, if all of them can run."""
+    from aas_bench.generators.model_index import check_held
+
     submissions, faults = _read(files)
     for file, submission in submissions.items():
         faults += _pending(submission)
         try:
             submission.preset(preset)
+            check_held(submission)
         except InputError as error:
             faults.append(f"{file}: {error}")
     _refuse(faults)
@@ -309,6 +317,18 @@ def _pending(submission: Submission) -> list[str]:
     except SpecError as error:
         return str(error).splitlines()
     return []
+
+
+def _limits(submission: Submission) -> str | None:
+    """What a class without a row made by hand cannot do; None where it has one."""
+    from aas_bench.generators.class_source import installed
+    from aas_bench.generators.pipelines import LIMITS, pipeline_row
+
+    if submission.pipeline is None or not pipeline_row(submission.pipeline).general:
+        return None
+    if installed():
+        return f"{submission.pipeline}: {LIMITS}"
+    return f'{submission.pipeline} was not looked up: pip install "aas-bench[generate]"'
 
 
 def _print_results(records: Sequence[Mapping[str, Any]]) -> None:

@@ -25,6 +25,7 @@ RANGES: Final[Mapping[str, tuple[float | None, float | None]]] = {
     "correlation": (-1.0, 1.0),
     "points": (-100.0, 100.0),
     "rank": (1.0, None),
+    "levels": (0.0, 255.0),
     "ratio": (None, None),
     "score": (None, None),
 }
@@ -722,6 +723,53 @@ MEASURES: Final = Registry(
             compute=_gap,
             kinds=("reward_model",),
             own=True,
+        ),
+        Measure(
+            name="way_back",
+            label="Way back to the photograph",
+            formula="0 where the output is the seed image, 1 where it is the photograph: its step "
+            "from the seed image, projected on the difference of the two",
+            higher_is_better=False,
+            unit="ratio",
+            kinds=("generator",),
+        ),
+        Measure(
+            name="nearer_original",
+            label="Nearer to the photograph",
+            formula="share of the outputs nearer to the photograph than to the seed image, by mean "
+            "absolute difference of RGB values",
+            higher_is_better=False,
+            kinds=("generator",),
+        ),
+        *(
+            Measure(
+                name=name,
+                label=label,
+                formula=f"mean absolute difference of RGB values between {between}",
+                higher_is_better=None,
+                unit="levels",
+                digits=1,
+                kinds=("generator",),
+            )
+            for name, label, between in (
+                ("to_seed", "Output to seed image", "output and seed image"),
+                ("to_original", "Output to photograph", "output and photograph"),
+                ("seed_to_original", "Seed image to photograph", "seed image and photograph"),
+            )
+        ),
+        *(
+            Measure(
+                name=name,
+                label=label,
+                formula=f"strength of the requested effect in the {where}, 0 to 1, by effect-match",
+                higher_is_better=None,
+                unit="ratio",
+                kinds=("generator",),
+            )
+            for name, label, where in (
+                ("effect_before", "Effect in the seed image", "seed image"),
+                ("effect_after", "Effect in the output", "output"),
+            )
         ),
         Measure(
             name="art_mean",

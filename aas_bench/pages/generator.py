@@ -9,15 +9,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from aas_bench.files import json_bytes, write_atomically
+from aas_bench.files import json_bytes, whole_file, write_atomically
 from aas_bench.measure.analyses.recognise import recognised
-from aas_bench.measure.clean_up import clean_up
+from aas_bench.measure.clean_up import clean_up, clean_up_table
 from aas_bench.measure.compare import Made
 from aas_bench.measure.judged import summarise_judgements
 from aas_bench.measure.results import Summary
 from aas_bench.measure.summary import STANDARD, standard
 from aas_bench.pages.report import write_report
-from aas_bench.records.make_records import RESULT, SCORES
+from aas_bench.records.make_records import CLEAN_UP, RESULT, SCORES
 from aas_bench.run.generate import Generated
 from aas_bench.run.judge import RUBRICS, judge
 from aas_bench.run.made_images import MEASURED
@@ -74,7 +74,8 @@ def measure_generator(
     """Score what was made, ask judges about it where some are named, and measure it.
 
     Writes `result.json` and, unless it started from seed images, `scores.parquet`, from which the
-    `measurements` of the result follow, and `report/`.
+    `measurements` of the result follow, and `report/`; from seed images `clean_up.parquet`, from
+    which its `clean_up` follows.
 
     Pairs that lack an image lack scores: they lower every coverage and are never filled in.
     Apart from `measured` and `provenance`, equal images give an equal record.
@@ -98,7 +99,11 @@ def measure_generator(
     record = _facts(generated)
     summary = table = report = None
     if generated.variants == ("distorted",):
-        record["clean_up"] = clean_up(generated, STANDARD)
+        moved = clean_up_table(generated)
+        with whole_file(generated.path / CLEAN_UP) as stream:
+            moved.to_parquet(stream, index=False)
+        record["analysis"] = asdict(STANDARD)
+        record["clean_up"] = clean_up(moved, STANDARD)
     else:
         pairs = generated.pairs()
         out = generated.path / "scores" / _scores_key(generated, rewards)

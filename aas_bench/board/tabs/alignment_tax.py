@@ -10,7 +10,7 @@ from typing import Final
 from aas_bench import words
 from aas_bench.board.entries import (
     Lookup,
-    lookups,
+    generators_of,
     name_entry,
     status_entry,
 )
@@ -66,7 +66,7 @@ def alignment_tax(results: Results, scores: ScoreFiles | None = None) -> Tab:
         results: The records.
         scores: Where per-pair scores lie; None for no tests.
     """
-    found = [each for each in lookups(results, kind="generator") if each.record.measurements]
+    found = [each for each in generators_of(results) if each.record.measurements]
     pairs = list(_pairs(found, scores))
     rows = _rows(pairs)
     default = main_reward(found)

@@ -13,7 +13,7 @@ from aas_bench.board.entries import (
     address,
     count_entry,
     coverage_entry,
-    lookups,
+    generators_of,
     measured,
     measured_column,
     name_entry,
@@ -23,6 +23,7 @@ from aas_bench.board.entries import (
     status_entry,
 )
 from aas_bench.board.sentences import statuses, subjects, sure
+from aas_bench.board.tabs.edited_images import edited_table
 from aas_bench.board.tabs.tab import Tab
 from aas_bench.pages.kit import (
     CHANCE,
@@ -46,7 +47,7 @@ _JUDGED: Final = ("special_effects_diff", "main_concepts_diff")
 
 def generators(results: Results) -> Tab:
     """The view of all generators' records, one row for each reward model that measured one."""
-    found = lookups(results, kind="generator")
+    found = generators_of(results)
     rows = generator_rows(found)
     return Tab(
         name=NAME,
@@ -68,7 +69,9 @@ def generators(results: Results) -> Tab:
             sort="delta",
             empty="No generator has a result yet.",
         ),
-        more=tuple(filter(None, [heat_map(found)])),
+        more=tuple(
+            filter(None, [heat_map(found), edited_table(generators_of(results, edited=True))])
+        ),
     )
 
 
