@@ -63,6 +63,7 @@ def test_without_network_and_cache_the_way_out_is_told(name):
         "siglip2",
         "vlm-yes",
         "vqascore",
+        "visionreward",
         "unified-reward-2",
     }:  # these need several files
         assert f"{weights.file} ({weights.size / 1e9:.3g} GB)" in told

@@ -1,0 +1,348 @@
+"""VisionReward: 30 yes/no questions about an image, weighted, and VQAScore for the prompt.
+
+The questions are the same for every image and none of them holds the prompt, so they are asked
+once per image; the prompt is read by VQAScore alone, whose probability is one more summand.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from tokenizers import Tokenizer
+
+from aas_bench.errors import InputError
+from aas_bench.rewards import vqascore
+from aas_bench.rewards.base import RewardModel, Scores
+from aas_bench.rewards.cogvlm2 import NAMES, CogVlm2, Tape, sizes_of
+from aas_bench.rewards.facts import RewardRow, Weights
+from aas_bench.rewards.fetch import companion
+from aas_bench.rewards.official import OFFICIAL
+from aas_bench.rewards.pixels import ImageTransform
+from aas_bench.rewards.sat import checkpoint
+from aas_bench.rewards.tokens import Ids
+from aas_bench.rewards.weights import fill, renamed, torch_dtype, unfilled
+
+QUESTION: Final = "Question: {} Short answer:"
+YES: Final = "yes"
+BEGIN, END = "<|begin_of_text|>", "<|end_of_text|>"
+MOST_TOKENS: Final = 8
+"""Of an answer that may still become YES; the official code goes on to the end."""
+ALIGNMENT: Final = "clip-flant5-xxl"
+"""Folder beside local weights in which VQAScore's are looked for."""
+
+# the same file as in Meta's repository, which asks for a sign-in
+LLAMA_3 = Weights(
+    repo="NousResearch/Meta-Llama-3-8B-Instruct",
+    revision="53346005fb0ef11d3b6a83b12c895cca40156b6c",
+    file="tokenizer.json",
+    size=9_090_000,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checklist:
+    """What is asked about an image, and how the answers add up.
+
+    Attributes:
+        questions: As they are asked.
+        weights: Of each answer, which is +1 for yes and -1 for no.
+        only_if: The question that has to be answered yes for this one to count; None: it counts.
+        alignment: Weight of VQAScore.
+        intercept: Added to all.
+        source: Where it was published, and under which licence.
+    """
+
+    questions: tuple[str, ...]
+    weights: tuple[float, ...]
+    only_if: tuple[int | None, ...]
+    alignment: float
+    intercept: float
+    source: str
+
+    def value(self, answers: Sequence[bool]) -> float:
+        """The weighted sum of the answers.
+
+        Example:
+            >>> asked = Checklist(questions=("A hand?", "Is it well drawn?"), weights=(0.0, 0.5),
+            ...     only_if=(None, 0), alignment=2.0, intercept=0.0, source="")
+            >>> asked.value([True, False]), asked.value([False, False])
+            (-0.5, 0.0)
+        """
+        counts = [need is None or answers[need] for need in self.only_if]
+        signed = [(1.0 if yes else -1.0) * count for yes, count in zip(answers, counts, strict=True)]
+        return float(np.dot(signed, self.weights))
+
+
+def official_checklist() -> Checklist:
+    """The questions and weights that were published."""
+    file = resources.files("aas_bench.rewards") / "checklists" / "visionreward.json"
+    told = json.loads(file.read_text(encoding="utf-8"))
+    rows = told["questions"]
+    return Checklist(
+        questions=tuple(row["question"] for row in rows),
+        weights=tuple(row["weight"] for row in rows),
+        only_if=tuple(row.get("only_if") for row in rows),
+        alignment=told["alignment"],
+        intercept=told["intercept"],
+        source=told["source"],
+    )
+
+
+class Both(NamedTuple):
+    """What each of the two models is given of an image.
+
+    Attributes:
+        asked: Pixels (3, side, side) for the questions, or the weighted sum of their answers.
+        aligned: Pixels or features for VQAScore.
+    """
+
+    asked: Any
+    aligned: torch.Tensor
+
+
+class VisionReward(RewardModel):
+    """Weighted answers to a checklist, and the weighted probability that the prompt is shown.
+
+    Args:
+        name: The name of its scores.
+        model: The network that answers.
+        tokenizer: Llama 3's.
+        alignment: VQAScore.
+        checklist: Questions and weights.
+        side: Of the image that is asked about, in pixels.
+        device: Where the models are.
+        identity: Of the weights, for the description.
+
+    Raises:
+        InputError: The tokenizer is not Llama 3's.
+    """
+
+    batch_size = 8
+    n_placebos = 1
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        model: CogVlm2,
+        tokenizer: Tokenizer,
+        alignment: vqascore.VqaScore,
+        checklist: Checklist,
+        side: int,
+        device: str,
+        identity: dict[str, Any],
+    ) -> None:
+        self.name = name
+        self._model, self._tokenizer, self._alignment = model, tokenizer, alignment
+        self._checklist, self._device, self._identity = checklist, device, identity
+        self._dtype = model.word_embeddings.weight.dtype
+        self._transform = ImageTransform(size=side, fit="squash")
+        begin, end = (tokenizer.token_to_id(token) for token in (BEGIN, END))
+        asked = [QUESTION.format(question) for question in checklist.questions]
+        self._asked: list[Ids] = [tokenizer.encode(q, add_special_tokens=False).ids for q in asked]
+        most = max(id_ for ids in self._asked for id_ in ids)
+        if begin is None or end is None or max(most, begin, end) >= len(model.word_embeddings.weight):
+            msg = f"{name}: the tokenizer is not Llama 3's. Put its tokenizer.json into the folder."
+            raise InputError(msg)
+        self._begin, self._end = begin, end
+
+    def preprocess(self, image: Image.Image) -> Both:
+        """The image on a square for each of the two models."""
+        return Both(self._transform(image), self._alignment.preprocess(image))
+
+    def encode_images(self, images: Sequence[Both]) -> Sequence[Both]:
+        """The weighted answers about each image, and VQAScore's features."""
+        aligned = self._alignment.encode_images([image.aligned for image in images])
+        # one image a call: it fills the device, and no answer depends on another image
+        asked = [torch.tensor(self._value(image.asked), dtype=torch.float64) for image in images]
+        return [Both(*both) for both in zip(asked, aligned, strict=True)]
+
+    def encode_prompts(self, prompts: Sequence[str]) -> Sequence[Ids]:
+        """As VQAScore does."""
+        return self._alignment.encode_prompts(prompts)
+
+    def combine(self, images: Sequence[Both], prompts: Sequence[Ids]) -> Scores:
+        """The sum of both parts."""
+        aligned = self._alignment.combine([image.aligned for image in images], prompts)
+        asked = np.array([float(image.asked) for image in images])
+        return self._checklist.alignment * aligned + asked + self._checklist.intercept
+
+    def prompt_lengths(self, prompts: Sequence[str]) -> NDArray[np.int64]:
+        """As VQAScore has it."""
+        return self._alignment.prompt_lengths(prompts)
+
+    def truncated(self, prompts: Sequence[str]) -> NDArray[np.bool_]:
+        """As VQAScore has it."""
+        return self._alignment.truncated(prompts)
+
+    def describe(self) -> dict[str, Any]:
+        """Weights, number format, image processing, checklist, and all of VQAScore's."""
+        checklist = self._checklist
+        return {
+            "name": self.name,
+            "weights": self._identity,
+            "dtype": str(self._dtype).removeprefix("torch."),
+            "device": torch.device(self._device).type,
+            "image": self._transform.describe(),
+            "checklist": {
+                "form": QUESTION,
+                "yes": YES + END,
+                "most_tokens": MOST_TOKENS,
+                "asked": [
+                    [*row]
+                    for row in zip(
+                        checklist.questions, checklist.weights, checklist.only_if, strict=True
+                    )
+                ],
+                "alignment": checklist.alignment,
+                "intercept": checklist.intercept,
+            },
+            "alignment": self._alignment.describe(),
+        }
+
+    def answers(self, pixels: torch.Tensor) -> list[bool]:
+        """Whether each question about one image (3, side, side) is answered yes.
+
+        An answer is yes where the likeliest tokens, one after the other, are "yes" and the end.
+        """
+        written: list[Ids] = [[] for _ in self._asked]
+        verdicts: list[bool | None] = [None] * len(written)
+        with torch.inference_mode():
+            tape, position = self._looked(pixels)
+            turn = _Turn(open=list(range(len(written))), tokens=self._asked)
+            owners = torch.empty(0, dtype=torch.long, device=self._device)
+            places = [position] * len(written)
+            while turn.open:
+                states, owners = self._read(turn, tape, owners, places)
+                likeliest = self._model.lm_head(states).float().argmax(dim=-1).tolist()
+                for question, token in zip(turn.open, likeliest, strict=True):
+                    written[question].append(token)
+                    verdicts[question] = self._verdict(written[question])
+                still = [question for question in turn.open if verdicts[question] is None]
+                turn = _Turn(open=still, tokens=[written[question][-1:] for question in still])
+        return [bool(verdict) for verdict in verdicts]
+
+    def _value(self, pixels: torch.Tensor) -> float:
+        return self._checklist.value(self.answers(pixels))
+
+    def _looked(self, pixels: torch.Tensor) -> tuple[Tape, int]:
+        """What is left of beginning and image on the tape, and the position that follows."""
+        seen = self._model.picture(pixels.to(self._device, self._dtype))
+        begin = self._embedded([self._begin])
+        tokens = torch.cat((begin, seen))
+        pictured = torch.ones(len(tokens), dtype=torch.bool, device=self._device)
+        pictured[0] = pictured[-1] = False  # the end of the image is a word
+        # all tokens of the image share one position
+        positions = torch.full((len(tokens),), 2, device=self._device)
+        positions[0], positions[1], positions[-1] = 0, 1, 3
+        tape: Tape = []
+        self._model(tokens, positions, tape, pictured=pictured)
+        return tape, 4
+
+    def _read(
+        self, turn: _Turn, tape: Tape, owners: torch.Tensor, places: list[int]
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """The state at the last token of each open question, and whose each token is by now."""
+        counts = [len(ids) for ids in turn.tokens]
+        mine = torch.tensor(turn.open, device=self._device).repeat_interleave(
+            torch.tensor(counts, device=self._device)
+        )
+        positions = [p for q, n in zip(turn.open, counts, strict=True) for p in _steps(places, q, n)]
+        before = tape[0][0].shape[1] - len(owners)
+        owners = torch.cat((owners, mine))
+        own = owners == mine[:, None]
+        ahead = torch.arange(len(owners), device=self._device)
+        own &= ahead <= ahead[-len(mine) :, None]
+        mask = torch.nn.functional.pad(own, (before, 0), value=True)
+        states = self._model(
+            self._embedded([id_ for ids in turn.tokens for id_ in ids]),
+            torch.tensor(positions, device=self._device),
+            tape,
+            mask=mask,
+        )
+        return states[torch.tensor(counts, device=self._device).cumsum(0) - 1], owners
+
+    def _verdict(self, written: Ids) -> bool | None:
+        """Whether the answer is yes; None: it may still become one."""
+        ended = written[-1] == self._end
+        said = self._tokenizer.decode(written[: -1 if ended else None], skip_special_tokens=False)
+        said = said.lstrip()
+        if ended:
+            return bool(said == YES)
+        return None if YES.startswith(said) and len(written) < MOST_TOKENS else False
+
+    def _embedded(self, ids: Ids) -> torch.Tensor:
+        embedded: torch.Tensor = self._model.word_embeddings(torch.tensor(ids, device=self._device))
+        return embedded
+
+
+class _Turn(NamedTuple):
+    """Questions that are not decided yet, and the tokens that each of them is to read next."""
+
+    open: list[int]
+    tokens: list[Ids]
+
+
+def _steps(places: list[int], question: int, count: int) -> range:
+    """The next positions of a question, which is moved on."""
+    places[question] += count
+    return range(places[question] - count, places[question])
+
+
+def load(
+    row: RewardRow,
+    *,
+    device: str,
+    dtype: str,
+    weights: str | Path | None,
+    architecture: Mapping[str, Any] = vqascore.XXL,
+) -> VisionReward:
+    """VisionReward for images (Xu et al., arXiv:2412.21059).
+
+    Args:
+        row: The row of the catalogue.
+        device: Where it runs.
+        dtype: Of the weights in use.
+        weights: A local folder: the makers' archive, unpacked or in its parts. Llama 3's
+            `tokenizer.json` and VQAScore's folder `clip-flant5-xxl` may lie beside it; else they
+            come from the Hub. None: the official archive.
+        architecture: Of VQAScore, as there.
+
+    Raises:
+        InputError: Something else lies there.
+    """
+    found = checkpoint(row, local=weights)
+    sizes = sizes_of(found.settings, found.origin)
+    with unfilled():
+        model = CogVlm2(sizes)
+    state = renamed(found.state, NAMES)
+    fill(model, state, origin=found.origin, device=device, dtype=torch_dtype(dtype))
+    vocabulary = companion(LLAMA_3, local=weights)
+    of_vqascore = next(other for other in OFFICIAL if other.name == "vqascore")
+    beside = None if weights is None else Path(weights).expanduser() / ALIGNMENT
+    alignment = vqascore.load(
+        replace(of_vqascore, name=f"{row.name}'s alignment, vqascore"),
+        device=device,
+        dtype=dtype,
+        weights=beside if beside is not None and beside.is_dir() else None,
+        architecture=architecture,
+    )
+    return VisionReward(
+        name=row.name,
+        model=model,
+        tokenizer=Tokenizer.from_file(str(vocabulary.path)),
+        alignment=alignment,
+        checklist=official_checklist(),
+        side=sizes.side,
+        device=device,
+        identity={**found.identity, "tokenizer": vocabulary.identity},
+    )
