@@ -6,7 +6,7 @@ the same beginning are laid one behind the other under a mask that keeps them ap
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -268,6 +268,20 @@ class CogVlm2(nn.Module):  # type: ignore[misc]
         merged = self.conv(patches.T.reshape(1, -1, side, side))[0].flatten(1).T
         return torch.cat((self.boi[0], self.linear_proj(merged), self.eoi[0]))
 
+    def looked(self, pixels: torch.Tensor, begin: int) -> Branches:
+        """Read the token `begin` and one image (3, side, side); texts may follow."""
+        device = self.inv_freq.device
+        seen = self.picture(pixels.to(device, self.inv_freq.dtype))
+        tokens = torch.cat((self.word_embeddings.weight[begin][None], seen))
+        # all patches share one position; the end of the image is a word
+        positions = torch.full((len(tokens),), 2, device=device)
+        positions[0], positions[1], positions[-1] = 0, 1, 3
+        pictured = torch.ones(len(tokens), dtype=torch.bool, device=device)
+        pictured[0] = pictured[-1] = False
+        tape: Tape = []
+        self(tokens, positions, tape, pictured=pictured)
+        return Branches(self, tape, position=4)
+
     def forward(
         self,
         tokens: torch.Tensor,
@@ -289,12 +303,58 @@ class CogVlm2(nn.Module):  # type: ignore[misc]
         """
         angles = positions.to(self.inv_freq.dtype)[:, None] * self.inv_freq
         turns = angles.cos().to(tokens.dtype), angles.sin().to(tokens.dtype)
-        held = list(tape) or [None] * len(self.layers)
+        held = tuple(tape) or (None,) * len(self.layers)
         tape.clear()
         for layer, before in zip(self.layers, held, strict=True):
             tokens, now = layer(tokens, turns, before, pictured, mask)
             tape.append(now)
         return self.final_layernorm(tokens)
+
+
+class Branches:
+    """Texts that follow one beginning, read together; each sees the beginning and itself.
+
+    Args:
+        model: The network.
+        tape: With the beginning on it.
+        position: Of the first token of each text.
+    """
+
+    def __init__(self, model: CogVlm2, tape: Tape, *, position: int) -> None:
+        self._model, self._tape, self._position = model, tape, position
+        self._beginning = tape[0][0].shape[1]
+        self._lengths: dict[int, int] = {}
+        self._whose = torch.empty(0, dtype=torch.long, device=tape[0][0].device)
+
+    def read(self, texts: Mapping[int, Sequence[int]]) -> torch.Tensor:
+        """Go on with some texts; states (texts, width) at the last token of each.
+
+        Args:
+            texts: Which text, and the ids that come next in it; at least one.
+        """
+        device = self._whose.device
+        ids: list[int] = []
+        positions: list[int] = []
+        whose, last = [], []
+        for text, more in texts.items():
+            start = self._lengths.get(text, 0)
+            self._lengths[text] = start + len(more)
+            ids += more
+            whose += [text] * len(more)
+            positions += range(self._position + start, self._position + start + len(more))
+            last.append(len(ids) - 1)
+        mine = torch.tensor(whose, device=device)
+        held = len(self._whose)
+        self._whose = torch.cat((self._whose, mine))
+        steps = torch.arange(len(self._whose), device=device)
+        own = (self._whose == mine[:, None]) & (steps <= steps[held:, None])
+        states: torch.Tensor = self._model(
+            self._model.word_embeddings(torch.tensor(ids, device=device)),
+            torch.tensor(positions, device=device),
+            self._tape,
+            mask=torch.nn.functional.pad(own, (self._beginning, 0), value=True),
+        )
+        return states[torch.tensor(last, device=device)]
 
 
 def _by_head(states: torch.Tensor, heads: int) -> torch.Tensor:

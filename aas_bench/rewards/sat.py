@@ -27,7 +27,7 @@ SETTINGS: Final = "model_config.json"
 LATEST: Final = "latest"
 PARTS: Final = ("ckpts/split_part_*", "split_part_*", "ckpts/*.tar", "*.tar")
 INERT: Final = ("argparse", "deepspeed", "numpy", "sat")
-"""Packages whose objects a training run leaves beside the tensors; they are not made, only named."""
+"""Packages whose objects a training run leaves beside the tensors; none of them is made."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,13 +114,13 @@ def _from_folder(folder: Path) -> Checkpoint:
 def _from_archive(parts: Sequence[Path], identity: dict[str, Any]) -> Checkpoint:
     told = f"{parts[0].parent} (archive {parts[0].name}, ...)" if parts else "the repository"
     try:
-        with tarfile.open(fileobj=_opened(parts), mode="r:") as archive:
+        with _opened(parts) as whole, tarfile.open(fileobj=whole, mode="r:") as archive:
             members = [member for member in archive if member.isreg()]
             settings = _only(members, SETTINGS)
             weights = _only(members, ".pt")
-            text = cast(BinaryIO, archive.extractfile(settings)).read()
+            text = cast("BinaryIO", archive.extractfile(settings)).read()
     except (tarfile.TarError, LookupError, OSError) as error:
-        msg = f"{told} is no whole archive of one checkpoint ({error}). Download all its parts again"
+        msg = f"{told} is no whole archive of one checkpoint ({error}). Download all parts again"
         raise InputError(f"{msg}, or unpack them: cat ckpts/split_part_* | tar -x") from error
     try:
         loaded = json.loads(text)
@@ -164,16 +164,18 @@ class _Archived:
         place = self._places[name]
         first = place.storage_offset() * place.itemsize
         span = sum((n - 1) * step for n, step in zip(place.shape, place.stride(), strict=True)) + 1
+        held = bytearray(span * place.itemsize)
         self._file.seek(place.untyped_storage()._checkpoint_offset + first)
-        held = bytearray(self._file.read(span * place.itemsize if place.numel() else 0))
-        flat = torch.frombuffer(held, dtype=place.dtype) if held else torch.empty(0)
-        tensor = flat.as_strided(place.shape, place.stride())
+        if self._file.readinto(held) < len(held):  # type: ignore[attr-defined]
+            msg = f"{self.origin} ends within {name}. Download all parts of the archive again."
+            raise InputError(msg)
+        tensor = torch.frombuffer(held, dtype=place.dtype).as_strided(place.shape, place.stride())
         placed: torch.Tensor = tensor.to(device, dtype if tensor.is_floating_point() else None)
         return placed
 
 
 def _opened(parts: Sequence[Path], start: int = 0, size: int | None = None) -> BinaryIO:
-    return cast(BinaryIO, io.BufferedReader(_Joined(parts, start, size)))
+    return cast("BinaryIO", io.BufferedReader(_Joined(parts, start, size)))
 
 
 class _Joined(io.RawIOBase):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from tokenizers import Tokenizer
 
-from aas_bench.errors import InputError
+from aas_bench.errors import BackendError, InputError
 from aas_bench.rewards import vqascore
 from aas_bench.rewards.base import RewardModel, Scores
-from aas_bench.rewards.cogvlm2 import NAMES, CogVlm2, Tape, sizes_of
+from aas_bench.rewards.cogvlm2 import NAMES, CogVlm2, sizes_of
 from aas_bench.rewards.facts import RewardRow, Weights
 from aas_bench.rewards.fetch import companion
 from aas_bench.rewards.official import OFFICIAL
@@ -77,9 +77,8 @@ class Checklist:
             >>> asked.value([True, False]), asked.value([False, False])
             (-0.5, 0.0)
         """
-        counts = [need is None or answers[need] for need in self.only_if]
-        signed = [(1.0 if yes else -1.0) * count for yes, count in zip(answers, counts, strict=True)]
-        return float(np.dot(signed, self.weights))
+        counts = np.array([need is None or answers[need] for need in self.only_if])
+        return float(np.where(answers, 1.0, -1.0) * counts @ np.array(self.weights))
 
 
 def official_checklist() -> Checklist:
@@ -146,14 +145,13 @@ class VisionReward(RewardModel):
         self._checklist, self._device, self._identity = checklist, device, identity
         self._dtype = model.word_embeddings.weight.dtype
         self._transform = ImageTransform(size=side, fit="squash")
-        begin, end = (tokenizer.token_to_id(token) for token in (BEGIN, END))
         asked = [QUESTION.format(question) for question in checklist.questions]
         self._asked: list[Ids] = [tokenizer.encode(q, add_special_tokens=False).ids for q in asked]
-        most = max(id_ for ids in self._asked for id_ in ids)
-        if begin is None or end is None or max(most, begin, end) >= len(model.word_embeddings.weight):
+        self._begin, self._end = (tokenizer.token_to_id(token) or -1 for token in (BEGIN, END))
+        needed = [self._begin, self._end, *(id_ for ids in self._asked for id_ in ids)]
+        if not 0 <= min(needed) <= max(needed) < len(model.word_embeddings.weight):
             msg = f"{name}: the tokenizer is not Llama 3's. Put its tokenizer.json into the folder."
             raise InputError(msg)
-        self._begin, self._end = begin, end
 
     def preprocess(self, image: Image.Image) -> Both:
         """The image on a square for each of the two models."""
@@ -174,7 +172,8 @@ class VisionReward(RewardModel):
         """The sum of both parts."""
         aligned = self._alignment.combine([image.aligned for image in images], prompts)
         asked = np.array([float(image.asked) for image in images])
-        return self._checklist.alignment * aligned + asked + self._checklist.intercept
+        scores: Scores = self._checklist.alignment * aligned + asked + self._checklist.intercept
+        return scores
 
     def prompt_lengths(self, prompts: Sequence[str]) -> NDArray[np.int64]:
         """As VQAScore has it."""
@@ -216,60 +215,19 @@ class VisionReward(RewardModel):
         """
         written: list[Ids] = [[] for _ in self._asked]
         verdicts: list[bool | None] = [None] * len(written)
+        unread = dict(enumerate(self._asked))
         with torch.inference_mode():
-            tape, position = self._looked(pixels)
-            turn = _Turn(open=list(range(len(written))), tokens=self._asked)
-            owners = torch.empty(0, dtype=torch.long, device=self._device)
-            places = [position] * len(written)
-            while turn.open:
-                states, owners = self._read(turn, tape, owners, places)
-                likeliest = self._model.lm_head(states).float().argmax(dim=-1).tolist()
-                for question, token in zip(turn.open, likeliest, strict=True):
+            branches = self._model.looked(pixels, self._begin)
+            while unread:
+                logits = self._model.lm_head(branches.read(unread)).float()
+                for question, token in zip(unread, logits.argmax(dim=-1).tolist(), strict=True):
                     written[question].append(token)
                     verdicts[question] = self._verdict(written[question])
-                still = [question for question in turn.open if verdicts[question] is None]
-                turn = _Turn(open=still, tokens=[written[question][-1:] for question in still])
+                unread = {q: written[q][-1:] for q in unread if verdicts[q] is None}
         return [bool(verdict) for verdict in verdicts]
 
     def _value(self, pixels: torch.Tensor) -> float:
         return self._checklist.value(self.answers(pixels))
-
-    def _looked(self, pixels: torch.Tensor) -> tuple[Tape, int]:
-        """What is left of beginning and image on the tape, and the position that follows."""
-        seen = self._model.picture(pixels.to(self._device, self._dtype))
-        begin = self._embedded([self._begin])
-        tokens = torch.cat((begin, seen))
-        pictured = torch.ones(len(tokens), dtype=torch.bool, device=self._device)
-        pictured[0] = pictured[-1] = False  # the end of the image is a word
-        # all tokens of the image share one position
-        positions = torch.full((len(tokens),), 2, device=self._device)
-        positions[0], positions[1], positions[-1] = 0, 1, 3
-        tape: Tape = []
-        self._model(tokens, positions, tape, pictured=pictured)
-        return tape, 4
-
-    def _read(
-        self, turn: _Turn, tape: Tape, owners: torch.Tensor, places: list[int]
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """The state at the last token of each open question, and whose each token is by now."""
-        counts = [len(ids) for ids in turn.tokens]
-        mine = torch.tensor(turn.open, device=self._device).repeat_interleave(
-            torch.tensor(counts, device=self._device)
-        )
-        positions = [p for q, n in zip(turn.open, counts, strict=True) for p in _steps(places, q, n)]
-        before = tape[0][0].shape[1] - len(owners)
-        owners = torch.cat((owners, mine))
-        own = owners == mine[:, None]
-        ahead = torch.arange(len(owners), device=self._device)
-        own &= ahead <= ahead[-len(mine) :, None]
-        mask = torch.nn.functional.pad(own, (before, 0), value=True)
-        states = self._model(
-            self._embedded([id_ for ids in turn.tokens for id_ in ids]),
-            torch.tensor(positions, device=self._device),
-            tape,
-            mask=mask,
-        )
-        return states[torch.tensor(counts, device=self._device).cumsum(0) - 1], owners
 
     def _verdict(self, written: Ids) -> bool | None:
         """Whether the answer is yes; None: it may still become one."""
@@ -279,23 +237,6 @@ class VisionReward(RewardModel):
         if ended:
             return bool(said == YES)
         return None if YES.startswith(said) and len(written) < MOST_TOKENS else False
-
-    def _embedded(self, ids: Ids) -> torch.Tensor:
-        embedded: torch.Tensor = self._model.word_embeddings(torch.tensor(ids, device=self._device))
-        return embedded
-
-
-class _Turn(NamedTuple):
-    """Questions that are not decided yet, and the tokens that each of them is to read next."""
-
-    open: list[int]
-    tokens: list[Ids]
-
-
-def _steps(places: list[int], question: int, count: int) -> range:
-    """The next positions of a question, which is moved on."""
-    places[question] += count
-    return range(places[question] - count, places[question])
 
 
 def load(
@@ -327,15 +268,7 @@ def load(
     state = renamed(found.state, NAMES)
     fill(model, state, origin=found.origin, device=device, dtype=torch_dtype(dtype))
     vocabulary = companion(LLAMA_3, local=weights)
-    of_vqascore = next(other for other in OFFICIAL if other.name == "vqascore")
-    beside = None if weights is None else Path(weights).expanduser() / ALIGNMENT
-    alignment = vqascore.load(
-        replace(of_vqascore, name=f"{row.name}'s alignment, vqascore"),
-        device=device,
-        dtype=dtype,
-        weights=beside if beside is not None and beside.is_dir() else None,
-        architecture=architecture,
-    )
+    alignment = _alignment(weights, device=device, dtype=dtype, architecture=architecture)
     return VisionReward(
         name=row.name,
         model=model,
@@ -346,3 +279,17 @@ def load(
         device=device,
         identity={**found.identity, "tokenizer": vocabulary.identity},
     )
+
+
+def _alignment(weights: str | Path | None, **how: Any) -> vqascore.VqaScore:
+    """VQAScore, of a folder beside local weights or from the Hub."""
+    row = next(other for other in OFFICIAL if other.name == "vqascore")
+    beside = None if weights is None else Path(weights).expanduser() / ALIGNMENT
+    if beside is not None and beside.is_dir():
+        return vqascore.load(row, weights=beside, **how)
+    try:
+        return vqascore.load(row, weights=None, **how)
+    except BackendError as error:
+        told = str(error).partition("  Or name")[0]
+        msg = f"{told} Or put its files beside the weights, as folder {ALIGNMENT}."
+        raise BackendError(msg, retryable=error.retryable) from error

@@ -200,11 +200,11 @@ def unpickled(path: Path, *, inert: Sequence[str] = (), file: BinaryIO | None = 
     Raises:
         InputError: The pickle names anything else that is no tensor, or is damaged.
     """
+    named = _named_in(path, file) if inert else []
+    foreign = [name for name in named if name.partition(".")[0] not in inert]
+    if foreign:
+        raise _refusal(path, ", ".join(foreign[:3]))
     try:
-        named = _named_in(file or path) if inert else []
-        foreign = [name for name in named if name.partition(".")[0] not in inert]
-        if foreign:
-            raise _refusal(path, ", ".join(foreign[:3]))
         with torch.serialization.safe_globals([(_StandIn, name) for name in named]):
             if file is not None:
                 file.seek(0)
@@ -226,8 +226,12 @@ def _refusal(path: Path, what: str) -> InputError:
     )
 
 
-def _named_in(file: Path | BinaryIO) -> list[str]:
-    return sorted(torch.serialization.get_unsafe_globals_in_checkpoint(file))
+def _named_in(path: Path, file: BinaryIO | None) -> list[str]:
+    try:
+        return sorted(torch.serialization.get_unsafe_globals_in_checkpoint(file or str(path)))
+    except (RuntimeError, ValueError, pickle.UnpicklingError) as error:
+        msg = f"{path} is damaged or no PyTorch file ({error!s:.120}). Download it again."
+        raise InputError(msg) from error
 
 
 def tensors_only(loaded: Any, path: Path) -> Tensors:
