@@ -23,6 +23,9 @@ Tape: TypeAlias = list[tuple[torch.Tensor, torch.Tensor]]
 MERGE: Final = 2
 """Patches along a side that become one token."""
 
+ROTARY_BASE: Final = 500000.0
+"""Of Llama 3."""
+
 NAMES: Final = {
     r"mixins\.eva\.vit_model\.mixins\.patch_embedding\.": "tower.",
     r"mixins\.eva\.vit_model\.transformer\.(layers\.\d+\.)(?:attention|mlp)\.": r"tower.\1",
@@ -74,6 +77,12 @@ class Sizes:
     def side(self) -> int:
         """Of the image, in pixels."""
         return int(self.tower["image_size"][0])
+
+    def turns(self) -> torch.Tensor:
+        """Radians by which each pair of a head turns from one position to the next."""
+        each = self.width // self.heads
+        turned: torch.Tensor = ROTARY_BASE ** -(torch.arange(0, each, 2) / each)
+        return turned
 
 
 def sizes_of(told: Mapping[str, Any], origin: Path) -> Sizes:

@@ -7,6 +7,8 @@ once per image; the prompt is read by VQAScore alone, whose probability is one m
 from __future__ import annotations
 
 import json
+import logging
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -38,6 +40,8 @@ MOST_TOKENS: Final = 8
 """Of an answer that may still become YES; the official code goes on to the end."""
 ALIGNMENT: Final = "clip-flant5-xxl"
 """Folder beside local weights in which VQAScore's are looked for."""
+
+_log = logging.getLogger(__name__)
 
 # the same file as in Meta's repository, which asks for a sign-in
 LLAMA_3 = Weights(
@@ -266,7 +270,19 @@ def load(
     with unfilled():
         model = CogVlm2(sizes)
     state = renamed(found.state, NAMES)
-    fill(model, state, origin=found.origin, device=device, dtype=torch_dtype(dtype))
+    state.setdefault("inv_freq", sizes.turns())
+    # the official loader leaves them out, too; a layer too many is another matter
+    besides = [n for n in state if n not in model.state_dict() and "layers." not in n]
+    if besides:
+        _log.warning("%s: left out what is not of the network: %s", row.name, ", ".join(besides))
+    fill(
+        model,
+        state,
+        origin=found.origin,
+        device=device,
+        dtype=torch_dtype(dtype),
+        ignore=[re.escape(name) for name in besides],
+    )
     vocabulary = companion(LLAMA_3, local=weights)
     alignment = _alignment(weights, device=device, dtype=dtype, architecture=architecture)
     return VisionReward(

@@ -13,6 +13,7 @@ from support import golden_weights as made
 
 torch = pytest.importorskip("torch")
 
+from safetensors.torch import save_file  # noqa: E402
 from support import tiny_models, tiny_tokenizers  # noqa: E402
 
 from aas_bench.checks.check_reward import check_reward  # noqa: E402
@@ -136,7 +137,7 @@ def test_the_checklist_adds_up_as_the_official_one_for_every_answer_there_is(mod
 
 
 def test_the_published_sizes_give_the_published_bytes():
-    """The pages of the two repositories say 36.3 and 72.7 GB, in bfloat16 and float32."""
+    """ModelScope lists 36.3 and 72.7 GB, in bfloat16 and float32."""
     sizes = cogvlm2.sizes_of(PUBLISHED, "model_config.json")
     with unfilled():
         network = cogvlm2.CogVlm2(sizes)
@@ -246,6 +247,33 @@ def test_settings_of_something_else_are_told(tmp_path, change, told):
     settings.write_text(json.dumps(GOLDEN["config"] | change))
     with pytest.raises(InputError, match=told):
         tiny_models.load_row("visionreward", tmp_path)
+
+
+def changed(folder, change):
+    """A tiny model whose tensors were changed in its file."""
+    tiny_models.visionreward_row(folder, "safetensors")
+    state = tiny_models.sat_state()
+    change(state)
+    save_file(state, folder / "model.safetensors")
+    told = made.golden("vqascore")["config"]
+    architecture = {"text_config": told["text"], "vision_config": told["vision"]}
+    return tiny_models.load_row("visionreward", folder, architecture=architecture)
+
+
+def test_what_the_official_loader_leaves_out_or_makes_is_no_fault(tmp_path, pixels, caplog):
+    def change(state):
+        del state["mixins.rotary.rotary_emb.inv_freq"]
+        state["mixins.other.weight"] = torch.zeros(2)
+
+    model = changed(tmp_path, change)
+    assert spelled(model.answers(pixels[3])) == GOLDEN["checks"]["answers"][3]
+    assert "left out what is not of the network: mixins.other.weight" in caplog.text
+
+
+def test_a_layer_too_many_is_told(tmp_path):
+    name = "transformer.layers.2.input_layernorm.weight"
+    with pytest.raises(InputError, match=r"1 unexpected \(layers\.2\.input_layernorm"):
+        changed(tmp_path, lambda state: state.update({name: torch.zeros(32)}))
 
 
 def test_another_tokenizer_is_told(tmp_path):

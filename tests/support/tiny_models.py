@@ -219,7 +219,13 @@ def sat_folder(folder: Path) -> Path:
     config = made.golden("visionreward")["config"]
     (folder / "model_config.json").write_text(json.dumps(config))
     besides = {"iteration": 1, "np_rng_state": np.random.RandomState(0).get_state()}
-    whole = {"module": sat_state(), **besides}
+    # tensors of a training run may lie in one buffer, or the other way round
+    state, shared = sat_state(), ("transformer.word_embeddings.weight", "mixins.lm.lm_head.weight")
+    both = torch.stack([state[name] for name in shared])
+    state |= dict(zip(shared, both, strict=True))
+    turned = "transformer.layers.0.mlp.dense_h_to_4h.weight"
+    state[turned] = state[turned].T.contiguous().T
+    whole = {"module": state, **besides}
     torch.save(whole, folder / "1" / "mp_rank_00_model_states.pt")
     return folder
 
