@@ -28,6 +28,8 @@ LATEST: Final = "latest"
 PARTS: Final = ("ckpts/split_part_*", "split_part_*", "ckpts/*.tar", "*.tar")
 INERT: Final = ("argparse", "deepspeed", "numpy", "sat")
 """Packages whose objects a training run leaves beside the tensors; none of them is made."""
+OFFSET: Final = "_checkpoint_offset"
+"""What torch calls the place of a tensor's bytes in its file."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,6 +153,9 @@ class _Archived:
         with FakeTensorMode():
             whole = unpickled(self.origin, inert=INERT, file=self._file)
         self._places: Tensors = tensors_only(whole, self.origin)
+        if not all(hasattr(t.untyped_storage(), OFFSET) for t in self._places.values()):
+            msg = f"torch {torch.__version__} does not say where in {self.origin} its tensors are."
+            raise InputError(f"{msg} Unpack the archive: cat ckpts/split_part_* | tar -x")
 
     def tensors(self) -> StateDict:
         """What the file holds, by name."""
@@ -165,7 +170,7 @@ class _Archived:
         first = place.storage_offset() * place.itemsize
         span = sum((n - 1) * step for n, step in zip(place.shape, place.stride(), strict=True)) + 1
         held = bytearray(span * place.itemsize)
-        self._file.seek(place.untyped_storage()._checkpoint_offset + first)
+        self._file.seek(getattr(place.untyped_storage(), OFFSET) + first)
         if self._file.readinto(held) < len(held):  # type: ignore[attr-defined]
             msg = f"{self.origin} ends within {name}. Download all parts of the archive again."
             raise InputError(msg)
