@@ -10,10 +10,10 @@ import json
 import logging
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 import torch
@@ -23,15 +23,19 @@ from tokenizers import Tokenizer
 
 from aas_bench.errors import BackendError, InputError
 from aas_bench.rewards import vqascore
-from aas_bench.rewards.base import RewardModel, Scores
+from aas_bench.rewards.base import Scores
 from aas_bench.rewards.cogvlm2 import NAMES, CogVlm2, sizes_of
 from aas_bench.rewards.facts import RewardRow, Weights
 from aas_bench.rewards.fetch import companion
 from aas_bench.rewards.official import OFFICIAL
 from aas_bench.rewards.pixels import ImageTransform
+from aas_bench.rewards.pretrained import Pretrained, Setup
 from aas_bench.rewards.sat import checkpoint
 from aas_bench.rewards.tokens import Ids
 from aas_bench.rewards.weights import fill, renamed, torch_dtype, unfilled
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 QUESTION: Final = "Question: {} Short answer:"
 YES: Final = "yes"
@@ -112,18 +116,15 @@ class Both(NamedTuple):
     aligned: torch.Tensor
 
 
-class VisionReward(RewardModel):
+class VisionReward(Pretrained):
     """Weighted answers to a checklist, and the weighted probability that the prompt is shown.
 
     Args:
-        name: The name of its scores.
         model: The network that answers.
         tokenizer: Llama 3's.
         alignment: VQAScore.
         checklist: Questions and weights.
-        side: Of the image that is asked about, in pixels.
-        device: Where the models are.
-        identity: Of the weights, for the description.
+        setup: As `Setup`, of the network that answers.
 
     Raises:
         InputError: The tokenizer is not Llama 3's.
@@ -135,31 +136,26 @@ class VisionReward(RewardModel):
     def __init__(
         self,
         *,
-        name: str,
         model: CogVlm2,
         tokenizer: Tokenizer,
         alignment: vqascore.VqaScore,
         checklist: Checklist,
-        side: int,
-        device: str,
-        identity: dict[str, Any],
+        **setup: Unpack[Setup],
     ) -> None:
-        self.name = name
-        self._model, self._tokenizer, self._alignment = model, tokenizer, alignment
-        self._checklist, self._device, self._identity = checklist, device, identity
-        self._dtype = model.word_embeddings.weight.dtype
-        self._transform = ImageTransform(size=side, fit="squash")
+        super().__init__(dtype=model.word_embeddings.weight.dtype, **setup)
+        self._model, self._tokenizer = model, tokenizer
+        self._alignment, self._checklist = alignment, checklist
         asked = [QUESTION.format(question) for question in checklist.questions]
         self._asked: list[Ids] = [tokenizer.encode(q, add_special_tokens=False).ids for q in asked]
         self._begin, self._end = (tokenizer.token_to_id(token) or -1 for token in (BEGIN, END))
         needed = [self._begin, self._end, *(id_ for ids in self._asked for id_ in ids)]
         if not 0 <= min(needed) <= max(needed) < len(model.word_embeddings.weight):
-            msg = f"{name}: the tokenizer is not Llama 3's. Put its tokenizer.json into the folder."
-            raise InputError(msg)
+            msg = f"{self.name}: the tokenizer is not Llama 3's. Put its tokenizer.json "
+            raise InputError(f"{msg}into the folder.")
 
     def preprocess(self, image: Image.Image) -> Both:
         """The image on a square for each of the two models."""
-        return Both(self._transform(image), self._alignment.preprocess(image))
+        return Both(super().preprocess(image), self._alignment.preprocess(image))
 
     def encode_images(self, images: Sequence[Both]) -> Sequence[Both]:
         """The weighted answers about each image, and VQAScore's features."""
@@ -189,27 +185,15 @@ class VisionReward(RewardModel):
 
     def describe(self) -> dict[str, Any]:
         """Weights, number format, image processing, checklist, and all of VQAScore's."""
-        checklist = self._checklist
+        told = asdict(self._checklist)
+        del told["source"]
+        form = {"form": QUESTION, "yes": YES + END, "most_tokens": MOST_TOKENS}
+        alignment = self._alignment.describe()
         return {
-            "name": self.name,
-            "weights": self._identity,
-            "dtype": str(self._dtype).removeprefix("torch."),
-            "device": torch.device(self._device).type,
-            "image": self._transform.describe(),
-            "checklist": {
-                "form": QUESTION,
-                "yes": YES + END,
-                "most_tokens": MOST_TOKENS,
-                "asked": [
-                    [*row]
-                    for row in zip(
-                        checklist.questions, checklist.weights, checklist.only_if, strict=True
-                    )
-                ],
-                "alignment": checklist.alignment,
-                "intercept": checklist.intercept,
-            },
-            "alignment": self._alignment.describe(),
+            **super().describe(),
+            "text": alignment["text"],
+            "checklist": json.loads(json.dumps(told | form)),
+            "alignment": alignment,
         }
 
     def answers(self, pixels: torch.Tensor) -> list[bool]:
@@ -272,7 +256,7 @@ def load(
     state = renamed(found.state, NAMES)
     state.setdefault("inv_freq", sizes.turns())
     # the official loader leaves them out, too; a layer too many is another matter
-    besides = [n for n in state if n not in model.state_dict() and "layers." not in n]
+    besides = [n for n in state.keys() - model.state_dict().keys() if "layers." not in n]
     if besides:
         _log.warning("%s: left out what is not of the network: %s", row.name, ", ".join(besides))
     fill(
@@ -291,7 +275,7 @@ def load(
         tokenizer=Tokenizer.from_file(str(vocabulary.path)),
         alignment=alignment,
         checklist=official_checklist(),
-        side=sizes.side,
+        transform=ImageTransform(size=sizes.side, fit="squash"),
         device=device,
         identity={**found.identity, "tokenizer": vocabulary.identity},
     )

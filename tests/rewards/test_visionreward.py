@@ -166,7 +166,7 @@ def test_the_description_tells_weights_checklist_and_alignment(model):
         tokenizer=model._tokenizer,
         alignment=model._alignment,
         checklist=fewer,
-        side=model._transform.size,
+        transform=model._transform,
         device="cpu",
         identity=model._identity,
     )
