@@ -115,6 +115,7 @@ def sizes_of(told: Mapping[str, Any], origin: Path) -> Sizes:
                 **{n: int(tower[n]) for n in ("hidden_size", "inner_hidden_size", "patch_size")},
                 **{n: int(tower[n]) for n in ("num_layers", "num_attention_heads")},
                 "image_size": [int(side) for side in tower["image_size"]],
+                "layernorm_epsilon": float(tower.get("layernorm_epsilon", 1e-5)),
             },
         )
     except (KeyError, TypeError, ValueError) as error:
@@ -138,6 +139,8 @@ class Tower(nn.Module):  # type: ignore[misc]  # torch is untyped to mypy here
         self.word_embeddings = nn.Embedding(1, width)
         self.position_embeddings = nn.Embedding(1 + patches, width)
         self.layers = nn.ModuleList(TowerLayer(told) for _ in range(told["num_layers"]))
+        last = told.get("use_final_layernorm", True)
+        self.final_layernorm = nn.LayerNorm(width, told["layernorm_epsilon"]) if last else None
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         """States (patches, width) of the patches of one image (3, side, side)."""
@@ -145,7 +148,7 @@ class Tower(nn.Module):  # type: ignore[misc]  # torch is untyped to mypy here
         states = torch.cat((self.word_embeddings.weight, patches)) + self.position_embeddings.weight
         for layer in self.layers:
             states = layer(states)
-        return states[1:]
+        return (self.final_layernorm(states) if self.final_layernorm else states)[1:]
 
 
 class TowerLayer(nn.Module):  # type: ignore[misc]
@@ -154,7 +157,7 @@ class TowerLayer(nn.Module):  # type: ignore[misc]
     def __init__(self, told: Mapping[str, Any]) -> None:
         super().__init__()
         width, inner = told["hidden_size"], told["inner_hidden_size"]
-        eps = told.get("layernorm_epsilon", 1e-5)
+        eps = told["layernorm_epsilon"]
         self.heads = told["num_attention_heads"]
         self.query_key_value = nn.Linear(width, 3 * width)
         self.dense = nn.Linear(width, width)

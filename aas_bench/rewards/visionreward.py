@@ -256,7 +256,8 @@ def load(
     state = renamed(found.state, NAMES)
     state.setdefault("inv_freq", sizes.turns())
     # the official loader leaves them out, too; a layer too many is another matter
-    besides = [n for n in state.keys() - model.state_dict().keys() if "layers." not in n]
+    parts = ("tower.", "layers.", "conv.", "linear_proj.")
+    besides = [n for n in state.keys() - model.state_dict().keys() if not n.startswith(parts)]
     if besides:
         _log.warning("%s: left out what is not of the network: %s", row.name, ", ".join(besides))
     fill(

@@ -40,8 +40,11 @@ PUBLISHED = {
         "inner_hidden_size": 15360,
         "image_size": [1344, 1344],
         "patch_size": 14,
+        "use_final_layernorm": False,
     },
 }
+
+WITH_LAST_NORM = GOLDEN["config"]["eva_args"] | {"use_final_layernorm": True}
 
 
 @pytest.fixture(scope="module")
@@ -238,6 +241,7 @@ def test_an_empty_folder_says_what_belongs_there(tmp_path):
         ({"image_length": 17}, "describes another model"),
         ({"layernorm_order": "post"}, "describes another model"),
         ({"num_layers": 3}, r"does not fit the model: \d+ missing"),
+        ({"eva_args": WITH_LAST_NORM}, r"2 missing \(tower\.final_layernorm"),
         ({"hidden_size": 64}, "of another shape"),
     ],
 )
