@@ -48,6 +48,7 @@ LAYERS = {
     "publish": 12,
     "board": 12,
     "people": 12,
+    "viewer": 12,
     "cli": 13,
     "__main__": 14,
 }

@@ -220,6 +220,19 @@ class View:
             options["on_missing"] = "drop"
         return placebo_override(real, placebo, kind=kind, **options)
 
+    def beaten(self) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
+        """Of each row, the placebos that moved its score less than its request, and how many.
+
+        Of the best kind that these rows have; shapes (n,). None without any.
+        """
+        found = next((f for kind in PLACEBOS if (f := self._gains(kind)) is not None), None)
+        if found is None:
+            return None
+        real, placebo, tolerance = found
+        gap = real[:, None] - placebo
+        less = (gap > 0) & (gap >= tolerance[:, None])
+        return less.sum(axis=1), (~np.isnan(gap)).sum(axis=1)
+
     def _gains(self, kind: PlaceboKind) -> tuple[Scores, Scores, Scores] | None:
         """Gains under the request, (n,), under placebos, (n, K), and their resolution, (n,)."""
         cells, raw = self.on_scale, self.cells
@@ -472,6 +485,10 @@ class Views:
         if key not in self._views:
             self._views[key] = View(views=self, reward=reward, rows=chosen_rows)
         return self._views[key]
+
+    def forget(self) -> None:
+        """Let the views go; what is true of the whole table stays."""
+        self._views.clear()
 
     def under(self, ties: Ties) -> Views:
         """The same table under another rule of ties."""
