@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from functools import cached_property
 from typing import Any, Final, TypeVar
 
@@ -95,14 +95,29 @@ class Parts:
             lambda: match_rewards(self.table, self.table, a, b, STANDARD, rows=rows),
         )
 
-    def beaten(self, reward: str, row: int) -> tuple[int, int] | None:
-        """Placebos that moved this pair less than its own request, and how many; None without."""
-        alone = np.zeros(len(self.rows), dtype=bool)
-        alone[row] = True
+    def beaten(
+        self, reward: str, rows: Sequence[int] | NDArray[np.intp]
+    ) -> dict[int, tuple[int, int]]:
+        """Of these rows, placebos that moved the score less than the request, and how many.
+
+        Of the kind that the headline rests on; a row without any is left out.
+        """
+        kind = self._keep(
+            ("placebo", reward), lambda: self._views.view(reward, self.rows).best_placebo
+        )
+        if kind is None or not len(rows):
+            return {}
+        some = np.zeros(len(self.rows), dtype=bool)
+        some[list(rows)] = True
         with self._lock:
-            found = self._views.view(reward, alone).beaten()
+            found = self._views.view(reward, some).beaten(kind)
             self._views.forget()
-        return None if found is None else (int(found[0][0]), int(found[1][0]))
+        if found is None:
+            return {}
+        counted = zip(
+            np.flatnonzero(some).tolist(), *(each.tolist() for each in found), strict=True
+        )
+        return {row: (less, n) for row, less, n in counted if n}
 
     def disagreement(self, a: str, b: str) -> Mask:
         """The rows of which the two reward models prefer different images, or one has a tie."""

@@ -220,12 +220,17 @@ class View:
             options["on_missing"] = "drop"
         return placebo_override(real, placebo, kind=kind, **options)
 
-    def beaten(self) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
+    @cached_property
+    def best_placebo(self) -> PlaceboKind | None:
+        """The kind of placebo of the headline; None where no row has one."""
+        return next((kind for kind in PLACEBOS if self._gains(kind) is not None), None)
+
+    def beaten(self, kind: PlaceboKind) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
         """Of each row, the placebos that moved its score less than its request, and how many.
 
-        Of the best kind that these rows have; shapes (n,). None without any.
+        Shapes (n,); None where these rows have none of this kind.
         """
-        found = next((f for kind in PLACEBOS if (f := self._gains(kind)) is not None), None)
+        found = self._gains(kind)
         if found is None:
             return None
         real, placebo, tolerance = found

@@ -133,7 +133,9 @@ class MadeImages:
         return {"bytes": None, "path": str(file)}
 
     def _refuse_foreign(self, file: Path) -> None:
-        if file.exists() and file.resolve().parent != self._home:
+        if not file.exists():  # why is in its record
+            return
+        if file.resolve().parent != self._home:
             msg = "the file is a link out of the run"
             raise AbsentImageError(msg)
         _refuse_large({"bytes": None, "path": str(file)})

@@ -7,7 +7,7 @@ import secrets
 import textwrap
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, Final
@@ -16,6 +16,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import numpy as np
 import pandas as pd
 from markupsafe import Markup
+from numpy.typing import NDArray
 
 from aas_bench.errors import InputError
 from aas_bench.measure.part import FACTS, Parts
@@ -27,7 +28,7 @@ from aas_bench.pages.pictures import FULL_PX, JPEG_QUALITY, THUMBNAIL_PX, at_mos
 from aas_bench.pages.render import asset, render, style
 from aas_bench.pages.report_tables import part_table
 from aas_bench.tables.images import open_image
-from aas_bench.tables.schema import CELLS, LABEL, PAIR_ID, PROMPT_DISTORTED, PROMPT_ORIGINAL
+from aas_bench.tables.schema import CELLS, LABEL, MODEL, PAIR_ID, PROMPT_DISTORTED, PROMPT_ORIGINAL
 from aas_bench.tasks.task import Task
 from aas_bench.viewer.choice import PAGE, SORTS, Choice, Selection, select
 from aas_bench.viewer.runs import SIDES, Opened, Side
@@ -43,6 +44,7 @@ _MOST_KEPT: Final = 64 * 2**20
 _DECODING: Final = 2
 """Images decoded at once: one may take some hundred megabytes."""
 _WIDTH: Final = 34
+_NAMED: Final = ("effect", "dose", MODEL)
 
 
 class ViewerServer(LoopbackServer):
@@ -169,7 +171,7 @@ def _listed(server: ViewerServer, choice: Choice) -> dict[str, Any]:
     return {
         "choice": choice,
         "controls": _controls(server.parts, choice),
-        "cards": [_card(server, choice, row) for row in selection.rows[start : start + PAGE]],
+        "cards": _cards(server, choice, selection.rows[start : start + PAGE]),
         "n_shown": len(selection.rows),
         "n_part": int(selection.part.sum()),
         "start": start,
@@ -218,38 +220,49 @@ def _controls(parts: Parts, choice: Choice) -> list[dict[str, Any]]:
     return [dict(zip(keys, each, strict=True)) for each in shown]
 
 
-def _card(server: ViewerServer, choice: Choice, row: int, *, whole: bool = False) -> dict[str, Any]:
-    """What is said of one pair; `whole`: of all reward models, with their placebos."""
-    parts, frame = server.parts, server.opened.table.frame
-    focus = [name for name in (choice.reward, choice.other) if name]
+def _cards(
+    server: ViewerServer,
+    choice: Choice,
+    rows: Sequence[int] | NDArray[np.intp],
+    *,
+    whole: bool = False,
+) -> list[dict[str, Any]]:
+    """What is said of pairs; `whole`: of all reward models, not of those in focus alone."""
+    rewards = [name for name in (choice.reward, choice.other) if name]
     if whole or not choice.other:
-        focus = list(dict.fromkeys([*focus, *parts.table.rewards]))
-    values = frame.iloc[row]
-    pair = str(values[PAIR_ID])
-    return {
-        "id": pair,
-        "href": f"/pair?{choice.address(pair=pair)}",
-        "prompt": marked_words(
-            _text(values, PROMPT_ORIGINAL), _text(values, PROMPT_DISTORTED) or ""
-        ),
-        "original": _text(values, PROMPT_ORIGINAL),
-        "facts": _facts(values),
-        "images": {side: _image_addresses(server, row, side) for side in SIDES},
-        "scores": [
-            _scores(server, name, row) for name in (focus if whole else focus[:_MOST_BESIDE])
-        ],
-        "more": 0 if whole else max(0, len(focus) - _MOST_BESIDE),
-    }
+        rewards = list(dict.fromkeys([*rewards, *server.opened.table.rewards]))
+    shown = rewards if whole else rewards[:_MOST_BESIDE]
+    beaten = {name: server.parts.beaten(name, rows) for name in shown}
+    cards = []
+    for row in map(int, rows):
+        values = server.opened.table.frame.iloc[row]
+        original, asked = (_text(values, n) for n in (PROMPT_ORIGINAL, PROMPT_DISTORTED))
+        pair = str(values[PAIR_ID])
+        cards.append(
+            {
+                "id": pair,
+                "href": f"/pair?{choice.at(1).address(pair=pair)}",
+                "prompt": marked_words(original, asked) if asked else [],
+                "original": original,
+                "facts": _facts(values),
+                "images": {side: _image_addresses(server, row, side) for side in SIDES},
+                "scores": [_scores(server, name, row, beaten[name].get(row)) for name in shown],
+                "more": len(rewards) - len(shown),
+            }
+        )
+    return cards
 
 
-def _scores(server: ViewerServer, reward: str, row: int) -> dict[str, Any]:
+def _scores(
+    server: ViewerServer, reward: str, row: int, beaten: tuple[int, int] | None
+) -> dict[str, Any]:
     cells, code = server.parts.cells(reward), int(server.parts.verdicts(reward)[row])
     decimals = server.decimals[reward]
     return {
         "reward": reward,
         **{cell: score_text(getattr(cells, cell)[row], decimals) for cell in CELLS},
         "verdict": None if code < 0 else VERDICTS[code],
-        "beaten": server.parts.beaten(reward, row),
+        "beaten": beaten,
     }
 
 
@@ -263,8 +276,8 @@ def _facts(values: pd.Series[Any]) -> list[str]:
     said: list[str] = []
     for name in (*FACTS, "error"):
         if name in values.index:
-            names = members(values[name])
-            said += [f"dose {float(each):g}" for each in names] if name == "dose" else names
+            told = [f"{float(v):g}" if name == "dose" else v for v in members(values[name])]
+            said += [f"{name} {each}" if name in _NAMED else each for each in told]
     label = values.get(LABEL)
     if label is not None and not pd.isna(label):
         said.append(f"label: {LABELS[int(label)]}")
@@ -292,7 +305,7 @@ def _alone(server: ViewerServer, choice: Choice, pair: str) -> dict[str, Any] | 
     home = choice.at(1 if at is None else at // PAGE + 1)
     return {
         "choice": choice,
-        "pair": _card(server, choice, place, whole=True),
+        "pair": _cards(server, choice, [place], whole=True)[0],
         "at": at,
         "n_shown": len(rows),
         "near": near,
