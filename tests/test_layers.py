@@ -40,7 +40,7 @@ LAYERS = {
     "run": 7,
     "measure": 8,
     "serving": 8,
-    "metric": 8,
+    "metric": 9,
     "diagnosis": 9,
     "records": 9,
     "pages": 10,
