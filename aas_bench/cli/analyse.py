@@ -203,13 +203,18 @@ def view(
     ] = True,
 ) -> None:
     """Look at the pairs of a run: images, prompts, scores, outcomes; on a page for this machine."""
+    import warnings
     import webbrowser
+
+    from PIL.Image import DecompressionBombWarning
 
     from aas_bench.cli.scoring import stored_task
     from aas_bench.tasks.catalog import TASKS
     from aas_bench.viewer.runs import beside, open_for_looking
     from aas_bench.viewer.viewer_page import ViewerServer
 
+    # An image above a bound is said to be so in its place.
+    warnings.filterwarnings("ignore", category=DecompressionBombWarning)
     opened = open_for_looking(run, lambda: _pairs_of(run, data))
     if other is not None:
         opened = beside(opened, open_for_looking(other, lambda: _pairs_of(other, data)))

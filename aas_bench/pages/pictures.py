@@ -67,8 +67,8 @@ class Pictures:
         return picture
 
     def _write_both(self, image: Image.Image) -> Picture:
-        full = at_most(image, FULL_PX)
-        thumbnail = at_most(image, THUMBNAIL_PX)
+        full = _at_most(image, FULL_PX)
+        thumbnail = _at_most(image, THUMBNAIL_PX)
         full_name = self._write(full)
         name = full_name if thumbnail.size == full.size else self._write(thumbnail)
         return Picture(thumbnail=name, full=full_name, size=thumbnail.size)
@@ -83,8 +83,7 @@ class Pictures:
         return f"{self.folder.name}/{path.name}"
 
 
-def at_most(image: Image.Image, longest: int) -> Image.Image:
-    """The image, made smaller where its longest side is longer."""
+def _at_most(image: Image.Image, longest: int) -> Image.Image:
     if max(image.size) <= longest:
         return image
     smaller = image.copy()

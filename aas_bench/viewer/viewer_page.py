@@ -24,7 +24,7 @@ from aas_bench.measure.rows import members
 from aas_bench.measure.summary import STANDARD, VERDICTS
 from aas_bench.pages.gallery import LABELS, decimals_of, marked_words, score_text
 from aas_bench.pages.loopback import LoopbackHandler, LoopbackServer, hashed
-from aas_bench.pages.pictures import FULL_PX, JPEG_QUALITY, THUMBNAIL_PX, at_most
+from aas_bench.pages.pictures import FULL_PX, JPEG_QUALITY, THUMBNAIL_PX
 from aas_bench.pages.render import asset, render, style
 from aas_bench.pages.report_tables import part_table
 from aas_bench.tables.images import open_image
@@ -90,20 +90,31 @@ class ViewerServer(LoopbackServer):
             InputError: There is none, it is too large, or it cannot be read.
         """
         key = row, side, size
+        found = self._kept(key)
+        if found is not None:
+            return found
+        with self._decoding:
+            found = self._kept(key)  # a page asks for it while another is at it
+            if found is None:
+                image = open_image(self.opened.images.cell(row, side), name="the image")
+                image.thumbnail((_SIZES[size], _SIZES[size]))  # in place: it is ours
+                buffer = io.BytesIO()
+                image.save(buffer, "JPEG", quality=JPEG_QUALITY)
+                found = self._keep(key, buffer.getvalue())
+        return found
+
+    def _kept(self, key: tuple[int, Side, str]) -> bytes | None:
         with self._lock:
             if key in self._images:
                 self._images.move_to_end(key)
-                return self._images[key]
-        with self._decoding:
-            cell = self.opened.images.cell(row, side)
-            image = at_most(open_image(cell, name="the image"), _SIZES[size])
-            buffer = io.BytesIO()
-            image.save(buffer, "JPEG", quality=JPEG_QUALITY)
+            return self._images.get(key)
+
+    def _keep(self, key: tuple[int, Side, str], content: bytes) -> bytes:
         with self._lock:
-            self._images[key] = buffer.getvalue()
+            self._images[key] = content
             while sum(map(len, self._images.values())) > _MOST_KEPT:
                 self._images.popitem(last=False)
-        return buffer.getvalue()
+        return content
 
 
 class _Handler(LoopbackHandler):
