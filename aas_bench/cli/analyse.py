@@ -208,16 +208,17 @@ def view(
 
     from PIL.Image import DecompressionBombWarning
 
-    from aas_bench.cli.scoring import stored_task
+    from aas_bench.cli.scoring import open_pairs, stored_task
     from aas_bench.tasks.catalog import TASKS
     from aas_bench.viewer.runs import beside, open_for_looking
     from aas_bench.viewer.viewer_page import ViewerServer
 
     # An image above a bound is said to be so in its place.
     warnings.filterwarnings("ignore", category=DecompressionBombWarning)
-    opened = open_for_looking(run, lambda: _pairs_of(run, data))
-    if other is not None:
-        opened = beside(opened, open_for_looking(other, lambda: _pairs_of(other, data)))
+    given = None if data is None else open_pairs(data, {})
+    opened = open_for_looking(run, lambda: _pairs_of(run) if given is None else given)
+    if other is not None:  # the images are those of the first
+        opened = beside(opened, open_for_looking(other, None))
     task = stored_task(Path(run))
     server = ViewerServer(opened, port=port, task=None if task is None else TASKS[task])
     try:
@@ -234,15 +235,13 @@ def view(
         server.server_close()
 
 
-def _pairs_of(run: str, data: str | None) -> Any:
+def _pairs_of(run: str) -> Any:
     """The pairs that a run was made of, or that its table holds itself."""
     from aas_bench.cli.scoring import open_pairs, stored_pairs
 
-    if data is not None:
-        return open_pairs(data, {})
     found = stored_pairs(Path(run))
     if found is None and Path(run).is_dir():
-        msg = "the run does not say what it was made of yet. Give it with --data."
+        msg = f"{run} does not say what it was made of"
         raise InputError(msg)
     return open_pairs(run, {}) if found is None else found
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import sys
 from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -43,6 +44,11 @@ class LoopbackServer(ThreadingHTTPServer):
             msg = f"port {port} cannot be used ({error.strerror}). Give another --port, or none."
             raise InputError(msg) from error
         self.url = f"http://{HOST}:{self.server_address[1]}/"
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Tell of a fault, but not of a browser that went away before the end of an answer."""
+        if not isinstance(sys.exc_info()[1], ConnectionError | TimeoutError):
+            super().handle_error(request, client_address)
 
 
 class LoopbackHandler(BaseHTTPRequestHandler):

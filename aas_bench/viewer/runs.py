@@ -141,14 +141,15 @@ class MadeImages:
         _refuse_large({"bytes": None, "path": str(file)})
 
 
-def open_for_looking(source: str, pairs: Callable[[], Any]) -> Opened:
+def open_for_looking(source: str, pairs: Callable[[], Any] | None) -> Opened:
     """Open whatever holds pairs and what was made of them.
 
     Args:
         source: A run directory, of `score` or `judge` also one that still grows or was killed, of
             a generator scored or not; or a score table, as `load_scores` takes it.
         pairs: Opens the pairs with their images; asked for but where the run holds its own. What it
-            raises becomes a note: a run can be looked at without images.
+            raises becomes a note: scores can be looked at without images. None: they are not
+            asked for.
 
     Raises:
         InputError: There is nothing to look at.
@@ -158,10 +159,13 @@ def open_for_looking(source: str, pairs: Callable[[], Any]) -> Opened:
     if path.is_dir() and is_run(path):
         return _made(path)
     table, notes = _scores(source, path)
+    if pairs is None:
+        return Opened(name=name, table=table, images=NoImages("not asked for"), notes=notes)
     try:
         images = PairImages(pairs(), table.frame[PAIR_ID])
     except (InputError, OSError) as error:
-        why = f"no images: {str(error).splitlines()[0]}"
+        reason = str(error).splitlines()[0].partition(". ")[0].removesuffix(".")
+        why = f"no images: {reason}. Name the pairs that they are of with --data."
         return Opened(name=name, table=table, images=NoImages("not at hand"), notes=(*notes, why))
     absent = images.n_absent
     if absent:

@@ -60,14 +60,14 @@ def url(run):
     assert told == ""
 
 
-def test_what_cannot_be_served_is_one_line(run, tmp_path):
+def test_what_cannot_be_served_is_one_line(run):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
         for arguments, words in (
             ((run, "--port", port), f"port {port} cannot be used"),
-            ((tmp_path / "nothing.parquet",), "nothing.parquet"),
+            ((run, "--data", "nothing"), "no task is called 'nothing'"),
         ):
             process = start(*arguments)
             out, told = process.communicate(timeout=60)

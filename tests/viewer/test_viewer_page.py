@@ -213,7 +213,8 @@ def test_what_is_missing_is_said_where_it_is_missed(serve, run, monkeypatch, pai
 
 def test_a_data_set_that_moved_leaves_the_scores(serve, run):
     opened = open_for_looking(str(run), no_pairs)
-    assert opened.notes == ("no images: there is no folder 'x' here. Check the spelling.",)
+    (note,) = opened.notes
+    assert note.startswith("no images: there is no folder 'x' here. Name the pairs")
     ask = serve(opened)
     body = ask("/")[1].decode()
     assert "no images: there is no folder" in unescape(body)
@@ -359,3 +360,19 @@ def test_what_load_pairs_gives_is_what_is_shown(tmp_path, serve):
     opened = open_for_looking(source, lambda: load_pairs(source))
     assert "leads out of the folder" in opened.notes[0]
     assert serve(opened)("/image?row=0&side=distorted")[0] == 404
+
+
+def test_a_browser_that_goes_away_leaves_no_trace(run, pairs, capfd):
+    server = ViewerServer(open_for_looking(str(run), lambda: pairs))
+    for error in (BrokenPipeError(), ConnectionResetError()):
+        try:
+            raise error
+        except ConnectionError:
+            server.handle_error(None, server.server_address)
+    assert capfd.readouterr().err == ""
+    try:
+        raise ValueError
+    except ValueError:
+        server.handle_error(None, server.server_address)
+    assert "ValueError" in capfd.readouterr().err
+    server.server_close()
