@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar, get_a
 import numpy as np
 
 from aas_bench.errors import InputError
+from aas_bench.files import bars_hidden
 from aas_bench.tables.schema import (
     DIMENSIONS,
     IMAGE_COLUMNS,
@@ -110,7 +111,8 @@ def with_placebos(
         else:
             found = list(_foreign(rows, n_placebos, seed))
         kept = pairs.remove_columns([column]) if column in features else pairs
-        return kept.add_column(column, found, feature=Features({column: texts})[column])
+        with bars_hidden(hidden=True):  # a part of a table is copied first: no work worth telling
+            return kept.add_column(column, found, feature=Features({column: texts})[column])
     if kind == "foreign" or features is None:
         msg = (
             "foreign placebos need the whole table, not a stream. Load it without streaming, or "

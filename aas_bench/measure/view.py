@@ -220,6 +220,24 @@ class View:
             options["on_missing"] = "drop"
         return placebo_override(real, placebo, kind=kind, **options)
 
+    @cached_property
+    def best_placebo(self) -> PlaceboKind | None:
+        """The kind of placebo of the headline; None where no row has one."""
+        return next((kind for kind in PLACEBOS if self._gains(kind) is not None), None)
+
+    def beaten(self, kind: PlaceboKind) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
+        """Of each row, the placebos that moved its score less than its request, and how many.
+
+        Shapes (n,); None where these rows have none of this kind.
+        """
+        found = self._gains(kind)
+        if found is None:
+            return None
+        real, placebo, tolerance = found
+        gap = real[:, None] - placebo
+        less = (gap > 0) & (gap >= tolerance[:, None])
+        return less.sum(axis=1), (~np.isnan(gap)).sum(axis=1)
+
     def _gains(self, kind: PlaceboKind) -> tuple[Scores, Scores, Scores] | None:
         """Gains under the request, (n,), under placebos, (n, K), and their resolution, (n,)."""
         cells, raw = self.on_scale, self.cells
@@ -472,6 +490,10 @@ class Views:
         if key not in self._views:
             self._views[key] = View(views=self, reward=reward, rows=chosen_rows)
         return self._views[key]
+
+    def forget(self) -> None:
+        """Let the views go; what is true of the whole table stays."""
+        self._views.clear()
 
     def under(self, ties: Ties) -> Views:
         """The same table under another rule of ties."""

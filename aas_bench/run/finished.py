@@ -58,6 +58,10 @@ class FinishedRun:
         """What the run's own pair table calls the pair."""
         return pair_name(self.id, index)
 
+    def image_file(self, index: int, variant: Variant) -> Path:
+        """Where an image is, if it was made."""
+        return self._images.image_path(index, variant)
+
     def made(self, index: int, variant: Variant) -> tuple[str, Path]:
         """The prompt of an image, and its file.
 
