@@ -10,6 +10,7 @@ from aas_bench.cli import (
     analyse,
     demo,
     examine_source,
+    import_table,
     judging,
     leaderboard,
     listing,
@@ -56,6 +57,7 @@ app.command("demo")(demo.demo)
 app.command("score")(scoring.score)
 app.command("evaluate")(scoring.evaluate)
 app.command("check-reward")(scoring.check_reward)
+app.command("import")(import_table.import_table)
 app.command("doctor")(examine_source.doctor)
 app.command("analyse")(analyse.analyse)
 app.command("compare")(analyse.compare)

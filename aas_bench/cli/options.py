@@ -48,7 +48,9 @@ Ties = Annotated[
 ColumnNames = Annotated[
     list[str] | None,
     typer.Option(
-        "--columns", help="What your columns are, e.g. score_a=oidp,score_b=didp; may be repeated."
+        "--columns",
+        "--column",
+        help="What your columns are, e.g. score_a=oidp,score_b=didp; may be repeated.",
     ),
 ]
 Config = Annotated[str | None, typer.Option(help="Configuration of a Hub dataset.")]

@@ -9,7 +9,7 @@ import sys
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -133,12 +133,14 @@ class Opened:
         name: What to call the source in errors.
         root: The folder that file names of images are relative to; None where there is none.
         hub_id: Its id where it was streamed from the Hub.
+        theirs: Column of `data` -> what it is at the source, where that is called otherwise.
     """
 
     data: Dataset | IterableDataset
     name: str
     root: Path | None = None
     hub_id: str | None = None
+    theirs: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -306,10 +308,11 @@ def _open_task(task: Task, options: Options) -> Opened:
 def _open_file(file: Path, options: Options) -> Opened:
     refuse_remote(str(file), options)
     if file.suffix.lower() != ".parquet" or not file.is_file():
-        from aas_bench.tables.folders import with_images
+        from aas_bench.tables.folders import image_names, with_images
 
-        data = _rows(_dataset(with_images(read_columns(file, images=True)), str(file)), options)
-        return Opened(data=data, name=str(file), root=file.parent)
+        columns = read_columns(file, images=True)
+        data = _rows(_dataset(with_images(columns), str(file)), options)
+        return Opened(data=data, name=str(file), root=file.parent, theirs=image_names(columns))
     from datasets import Dataset, IterableDataset
 
     # Not load_dataset("parquet"): that reports each load to a server first.
@@ -342,9 +345,8 @@ def _open_folder(folder: Path, options: Options) -> Opened:
     found = folder_table(folder)
     if found is not None:
         refuse_remote(name, options)
-        columns, table = found
-        data = _rows(_dataset(columns, str(table)), options)
-        return Opened(data=data, name=name, root=folder)
+        data = _rows(_dataset(found.columns, str(found.table)), options)
+        return Opened(data=data, name=name, root=folder, theirs=found.theirs)
     if options.revision is not None:
         msg = f"{name} is a folder and has no revision. Leave out revision."
         raise InputError(msg)
