@@ -74,7 +74,7 @@ def import_table(
     elif out is None:
         typer.echo("Nothing is written. Right? Then add: --out NAME.parquet")
     else:
-        typer.echo(f"wrote {out}. Next: {_next(mapped, out)}")
+        typer.echo(f"wrote {out}. Next:\n{_next(mapped, out)}")
 
 
 def _mapped(source: str, said: dict[str, str] | None, options: dict[str, Any]) -> Mapped:

@@ -81,7 +81,7 @@ def pack(
     from aas_bench.records.parcel import pack as wrap
 
     file = wrap(run, out, task=task, tag=tag)
-    typer.echo(f"{file}: {file.stat().st_size:,} bytes, checked as the leaderboard checks it")
+    typer.echo(f"{file}: {file.stat().st_size:,} bytes, checked")
     typer.echo(way_to(file))
 
 
@@ -108,7 +108,7 @@ def evidence(
     from aas_bench.records.make_records import add_evidence
 
     for record in add_evidence(to, time=now(), tag=tag):
-        typer.echo(f"{record.id}: {len(record.measurements)} measurements of {record.subset}")
+        typer.echo(f"{record.id}: {len(record.measurements)} measurements of\n  {record.subset}")
 
 
 @results.command()
