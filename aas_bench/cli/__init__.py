@@ -18,6 +18,7 @@ from aas_bench.cli import (
     publish,
     scoring,
 )
+from aas_bench.cli.options import WholeHelp
 from aas_bench.cli.records import results
 from aas_bench.cli.reproduce import reproduce
 from aas_bench.cli.serve import serve
@@ -27,6 +28,7 @@ from aas_bench.version import __version__
 
 app = typer.Typer(
     name="aas-bench",
+    cls=WholeHelp,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import typer
 
-from aas_bench.cli.options import Json, emit, resumable
+from aas_bench.cli.options import Json, WholeHelp, emit, resumable
 from aas_bench.cli.scoring import Dimension, Effect, sampled
 from aas_bench.errors import InputError, SpecError
 
@@ -25,6 +25,7 @@ SHOWN: Final = ("delta", "after", "chosen", "override_rate")
 
 app = typer.Typer(
     name="leaderboard",
+    cls=WholeHelp,
     help="Run submitted generators: check their files, make their images, measure them.",
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -246,7 +247,7 @@ def export(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")],
     gallery: Annotated[
         str | None,
-        typer.Option(help="A run's folder, a table of pairs or a Hub id; else built-in pairs."),
+        typer.Option(help="A run's folder, a table of pairs, a Hub id; built-in pairs by default."),
     ] = None,
 ) -> None:
     """Write the leaderboard of a folder of records as plain HTML."""

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from aas_bench.errors import BackendError, InputError, SchemaError
-from aas_bench.files import LONGEST_PART, silence_loggers
+from aas_bench.files import LONGEST_PART, files_like, silence_loggers
 from aas_bench.registry import Registry, import_object
 from aas_bench.tables.authors import plain
 from aas_bench.tables.formats import frame_columns, read_columns, table_kind
@@ -181,9 +181,10 @@ def open_source(source: Source, options: Options) -> Opened:
     reference = Reference.of(name)
     if reference is not None:
         return _open_hub(reference, options)
-    if path.parent == Path():
+    near = files_like(path)
+    if path.parent == Path() and not near:
         return _open_task(_tasks()[name], options)  # raises with the nearest names
-    msg = f"{name}: there is no such file or folder. Check the path."
+    msg = f"{name}: there is no such file or folder.{near or ' Check the path.'}"
     raise InputError(msg)
 
 
