@@ -329,7 +329,7 @@ def _load_prefixed(
     if prefix.name in ("hf", "vlm") and is_local(argument) and not exists(argument):
         # Before torch is imported, which takes longer than the answer.
         near = files_like(argument) or " Give a folder with all the files of the model."
-        msg = f"there is no file or folder {argument!r:.200}.{near}"
+        msg = f"there is no file or folder {local(argument)!s:.200}.{near}"
         raise InputError(msg)
     load: Callable[..., Any] = import_object(
         prefix.load, extra=prefix.extra, feature=f"{prefix.name}:{argument}"
