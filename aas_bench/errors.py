@@ -28,8 +28,8 @@ _FOR_PYTHON: Final = re.compile(r"\b[a-z_]+=\S* \((--[a-z][^()]*)\)")
 
 _LONGEST_FAULT: Final = 300
 
-_FEW: Final = 8
-"""So many names fit an error's line."""
+_FEW: Final = 200
+"""So many characters of names fit an error's line."""
 
 
 class AasBenchError(Exception):
@@ -51,8 +51,9 @@ class UnknownNameError(InputError):
         names = list(known)
         near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
         meant = f" Did you mean {' or '.join(near)}?" if near else ""
-        if not near and 0 < len(names) <= _FEW:
-            meant = f" There are: {', '.join(names)}."
+        listed = ", ".join(names)
+        if not near and 0 < len(listed) <= _FEW:
+            meant = f" There are: {listed}."
         super().__init__(f"no {kind} is called {name!r}.{meant} {hint}")
 
 
@@ -141,7 +142,9 @@ def _leave_usage(program: str, error: Any) -> NoReturn:
         print(message, file=sys.stderr)  # noqa: T201
         raise SystemExit(error.exit_code) from None
     path = program if context is None else context.command_path
-    _leave(program, f"{message.rstrip('.')}. See: {path} --help", error.exit_code)
+    message = message.rstrip(".").replace("Value error, ", "")  # pydantic's word, not the user's
+    end = "" if message.endswith("?") else "."
+    _leave(program, f"{message}{end} See: {path} --help", error.exit_code)
 
 
 def _leave(program: str, message: str, code: int) -> NoReturn:

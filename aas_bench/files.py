@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
 import logging
@@ -9,6 +10,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any, Final
 from uuid import uuid4
@@ -20,6 +22,9 @@ LONGEST_PART: Final = 255
 
 ASIDE: Final = ".aside-"
 """How the names of files begin that are still being written, or were when their process died."""
+
+_MOST_BESIDE: Final = 10_000
+"""So many files of a folder are looked through for one that may be meant."""
 
 _BARS: Final = {"HF_DATASETS": "datasets", "HF_HUB": "huggingface_hub.utils"}
 """How variables of a library begin -> the module that switches its progress bars off."""
@@ -63,6 +68,17 @@ def file_sha256(path: Path) -> str:
         while block := file.read(2**20):
             digest.update(block)
     return digest.hexdigest()
+
+
+def files_like(path: str | os.PathLike[str]) -> str:
+    """` Did you mean NAME?` of what is there beside a path that is not; else empty."""
+    missing = Path(path)
+    try:
+        there = [each.name for each in islice(missing.parent.iterdir(), _MOST_BESIDE)]
+    except OSError:
+        return ""
+    near = difflib.get_close_matches(missing.name, there, n=1, cutoff=0.75)
+    return f" Did you mean {missing.with_name(near[0])}?" if near else ""
 
 
 def json_bytes(value: Mapping[str, Any]) -> bytes:

@@ -315,7 +315,8 @@ def _foreign(rows: Sequence[Mapping[str, Any]], n: int, seed: int) -> Iterator[l
             order = _rng(seed, *map(str, (key[0], key[1], sorted(asked)))).permutation(len(prompts))
             found: dict[str, None] = {}
             for index, prompt, other in (prompts[i] for i in order):
-                if index != row[INDEX] and not asked.intersection(other):
+                own = index == row[INDEX] or prompt == row[PROMPT_DISTORTED]
+                if not own and not asked.intersection(other):
                     found[prompt] = None
                 if len(found) == n:
                     break

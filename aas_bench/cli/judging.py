@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from aas_bench.cli.options import Config, Json, Out, Revision, Split, emit, resumable
+from aas_bench.cli.options import Config, Json, Out, Revision, Split, WholeHelp, emit, resumable
 from aas_bench.cli.scoring import (
     PAIRS,
     Data,
@@ -28,6 +28,7 @@ SUMMARY = "summary.json"
 
 app = typer.Typer(
     name="judge",
+    cls=WholeHelp,
     help="Ask language models about the images of pairs.",
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -158,12 +159,15 @@ def _judge(
     from datasets import disable_progress_bars
 
     from aas_bench.files import json_bytes, write_atomically
+    from aas_bench.judges.catalog import check_judge
     from aas_bench.measure.judged import summarise_judgements
     from aas_bench.run.judge import judge as ask
     from aas_bench.tables.open import commit_of, without_revision
     from aas_bench.tables.pairs import load_pairs
 
     disable_progress_bars()
+    for each in judge:  # before the pairs are read
+        check_judge(each)
     where: dict[str, Any] = {"config": config, "split": split, "revision": revision}
     where |= {"limit": limit} | sampled(sample, effect, dimension, seed)
     pairs = load_pairs(data, **where)

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import typer
 
-from aas_bench.cli.options import Json, emit, resumable
+from aas_bench.cli.options import Json, WholeHelp, emit, resumable
 from aas_bench.cli.scoring import Dimension, Effect, sampled
 from aas_bench.errors import InputError, SpecError
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
     from aas_bench.generators.spec import Submission
     from aas_bench.run.prompts import Prompts
@@ -24,6 +25,7 @@ SHOWN: Final = ("delta", "after", "chosen", "override_rate")
 
 app = typer.Typer(
     name="leaderboard",
+    cls=WholeHelp,
     help="Run submitted generators: check their files, make their images, measure them.",
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -243,6 +245,23 @@ def _remake(
         raise typer.Exit(1)
 
 
+@app.command()
+def export(
+    records: Annotated[Path, typer.Argument(help="A folder of records; see: aas-bench results.")],
+    *,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")],
+    gallery: Annotated[
+        str | None,
+        typer.Option(help="A run's folder, a table of pairs, a Hub id; built-in pairs by default."),
+    ] = None,
+) -> None:
+    """Write the leaderboard of a folder of records as plain HTML."""
+    from aas_bench.board.site import Site
+    from aas_bench.board.static import write_static
+
+    typer.echo(str(write_static(Site(records, gallery=gallery), out)))
+
+
 def _read(files: Sequence[Path]) -> tuple[dict[Path, Submission], list[str]]:
     """The good submissions by file, and every fault of the others."""
     from aas_bench.generators.spec import load_submission
@@ -332,75 +351,74 @@ def _limits(submission: Submission) -> str | None:
 
 
 def _print_results(records: Sequence[Mapping[str, Any]]) -> None:
-    """One row for each submission and reward model, or for each measure of the clean-up."""
-    from rich.table import Table
-
+    """Of each submission one row a reward model and measure, or a measure of the clean-up."""
     console = _console()
-    grid = Table(box=None, pad_edge=False, header_style="bold")
-    scored = any("measurements" in record for record in records)
-    names = tuple(name.replace("_", " ") for name in SHOWN) if scored else ("mean",)
-    for name in ("submission", "reward" if scored else "measure"):
-        grid.add_column(name, no_wrap=True)
-    for name in (*names, "images"):
-        grid.add_column(name, justify="right", no_wrap=True)
     for record in records:
         complete = f"{record['coverage']['n_complete']}/{record['coverage']['n_prompts']}"
-        name = record["submission"]["id"]
+        console.print(f"{record['submission']['id']}: {complete} images")
+        grid = _grid(("reward", "measure"))
         rewards: dict[str, dict[str, Mapping[str, Any]]] = {}
         for each in record.get("measurements", ()):
             if each["reward"] is not None and each["by"] is None and each["at"] is None:
                 rewards.setdefault(each["reward"], {})[each["measure"]] = each
         for reward, found in rewards.items():
-            grid.add_row(name, reward, *(_number(found.get(each)) for each in SHOWN), complete)
+            for measure in SHOWN:
+                grid.add_row(reward, measure.replace("_", " "), *_number(found.get(measure)))
+                reward = ""
         for measure, mean in record.get("clean_up", {}).get("means", {}).items():
-            grid.add_row(name, measure, _number(mean), complete)
-    console.print(grid)
+            grid.add_row("", measure, *_number(mean))
+        console.print(grid)
 
 
 def _print_judged(records: Sequence[Mapping[str, Any]]) -> None:
     """One row for each submission, judge and measure."""
-    from rich.table import Table
-
     from aas_bench.measure.measures import MEASURES
 
-    grid = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("submission", "judge", "measure", "value"):
-        grid.add_column(name, no_wrap=True)
+    grid = _grid(("submission", "judge", "measure"))
     for record in records:
         for each in record.get("judged", {}).get("measurements", ()):
             label = MEASURES[each["measure"]].label
-            grid.add_row(record["submission"]["id"], each["reward"], label, _number(each))
+            grid.add_row(record["submission"]["id"], each["reward"], label, *_number(each))
     if grid.row_count:
         _console().print(grid)
 
 
 def _print_tax(tax: Mapping[str, Any]) -> None:
-    from rich.table import Table
-
     console = _console()
     for family, comparisons in tax["families"].items():
-        grid = Table(box=None, pad_edge=False, header_style="bold", title=f"family {family}")
-        for name in ("aligned", "base", "reward", "measure", "difference", "p (Holm)"):
-            grid.add_column(name, no_wrap=True)
+        console.print(f"family {family}: aligned less base")
+        grid = _grid(("aligned", "base", "reward", "measure"), "p (Holm)")
         for row in comparisons:
             p_value = "-" if row["mean_p_holm"] is None else f"{row['mean_p_holm']:.3g}"
             names = (row[name] for name in ("aligned", "base", "reward", "measure"))
-            grid.add_row(*names, _number(row["mean_difference"]), p_value)
+            grid.add_row(*names, *_number(row["mean_difference"]), p_value)
         console.print(grid)
 
 
 def _console() -> Console:
-    """Wide enough for a whole row also where the output is no terminal."""
     from rich.console import Console
 
-    console = Console(highlight=False, markup=False)
-    return console if console.is_terminal else Console(highlight=False, markup=False, width=120)
+    return Console(highlight=False, markup=False)
 
 
-def _number(estimate: Mapping[str, Any] | None) -> str:
-    """The value, and its interval on a second line."""
+def _grid(names: Sequence[str], *more: str) -> Table:
+    """Columns of names, which break where there is no room, then of numbers, which never do."""
+    from rich.table import Table
+
+    grid = Table(box=None, pad_edge=False, header_style="bold")
+    for name in names:
+        grid.add_column(name, overflow="fold")
+    for name in ("value", "interval", *more):
+        grid.add_column(name, justify="right", no_wrap=True)
+    return grid
+
+
+def _number(estimate: Mapping[str, Any] | None) -> tuple[str, str]:
+    """The value and its interval."""
     from types import SimpleNamespace
 
     from aas_bench.cli.text import stacked
 
-    return stacked(None if estimate is None else SimpleNamespace(**estimate))
+    shown = stacked(None if estimate is None else SimpleNamespace(**estimate))
+    value, _, ends = shown.partition("\n")
+    return value, ends

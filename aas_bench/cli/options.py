@@ -12,8 +12,23 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
+from typer.core import TyperGroup
 
 from aas_bench.errors import InputError
+
+
+class WholeHelp(TyperGroup):
+    """A group of commands whose list says of each its whole first paragraph; typer cuts it."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the list."""
+        rows = []
+        for name in self.list_commands(ctx):
+            help_text = getattr(self.get_command(ctx, name), "help", None) or ""
+            rows.append((name, " ".join(help_text.strip().split("\n\n")[0].split())))
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document to stdout.")]
 Rewards = Annotated[
@@ -48,7 +63,9 @@ Ties = Annotated[
 ColumnNames = Annotated[
     list[str] | None,
     typer.Option(
-        "--columns", help="What your columns are, e.g. score_a=oidp,score_b=didp; may be repeated."
+        "--columns",
+        "--column",
+        help="What your columns are, e.g. score_a=oidp,score_b=didp; may be repeated.",
     ),
 ]
 Config = Annotated[str | None, typer.Option(help="Configuration of a Hub dataset.")]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from aas_bench.cli.options import Confidence, Config, Json, Split, emit, now
+from aas_bench.cli.options import Confidence, Config, Json, Split, WholeHelp, emit, now
 from aas_bench.cli.scoring import Data, Dimension, Effect, Limit, Sample, SampleSeed, sampled
 from aas_bench.errors import InputError
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 rater = typer.Typer(
     name="rater",
+    cls=WholeHelp,
     help="Rate images by dimension with a vision-language model; compare a rater with people.",
     no_args_is_help=True,
     rich_markup_mode=None,

@@ -17,13 +17,10 @@ from aas_bench.stats.estimate import Mask
 from aas_bench.tables.authors import is_cell
 from aas_bench.tables.schema import (
     DIMENSIONS,
-    INDEX,
     MODEL,
-    PROMPT_DISTORTED,
-    PROMPT_ORIGINAL,
     UNKNOWN_MODEL,
 )
-from aas_bench.tables.scores import ScoreTable
+from aas_bench.tables.scores import ScoreTable, joined_by_prompts
 from aas_bench.tasks.taxonomy import DIMENSIONS as DIMENSION_MEANINGS
 
 GROUPINGS: Final = (DIMENSIONS, "emotion", "category", "topic")
@@ -68,24 +65,10 @@ def wording_rows(frame: pd.DataFrame) -> NDArray[np.intp] | None:
 
 
 def base_prompts(table: ScoreTable) -> NDArray[np.int64]:
-    """The base prompt of each row: its index, shared by equal prompts where no index is.
-
-    Where no two rows share an index, as where there was none, it tells nothing: rows of one
-    original prompt (of one request, without original prompts) then count as one base prompt, since
-    what a prompt does to a score it does to all of them.
-    """
-    clusters, frame = table.clusters, table.frame
-    if not frame[INDEX].is_unique:
-        return clusters
-    for name in (PROMPT_ORIGINAL, PROMPT_DISTORTED):
-        known = frame[name].fillna("").ne("").to_numpy() if name in frame else np.zeros(0, bool)
-        if known.any():
-            code, prompts = pd.factorize(frame[name][known])
-            first = np.full(len(prompts), np.iinfo(np.int64).max)
-            np.minimum.at(first, code, clusters[known])
-            clusters[known] = first[code]
-            break
-    return clusters
+    """The base prompt of each row: `joined_by_prompts`."""
+    return joined_by_prompts(
+        table.clusters, {str(name): column for name, column in table.frame.items()}
+    )[0]
 
 
 def models(frame: pd.DataFrame) -> tuple[str, ...]:

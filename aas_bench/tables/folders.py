@@ -6,6 +6,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
@@ -40,7 +41,28 @@ Found = dict[str, dict[str, str]]
 """Name of a pair -> "original" or "distorted" -> its file, relative to the folder."""
 
 
-def folder_table(folder: Path) -> tuple[Columns, Path] | None:
+@dataclass(frozen=True, kw_only=True)
+class FolderTable:
+    """The table of a folder of images.
+
+    Attributes:
+        columns: Its columns, those of images with the names of their files.
+        table: Where the rows were read: a table, or the folder.
+        theirs: Column -> what it is in the folder, where that is called otherwise.
+    """
+
+    columns: Columns
+    table: Path
+    theirs: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, table: Path) -> FolderTable:
+        """A table that names the images itself."""
+        columns = read_columns(table)
+        return cls(columns=with_images(columns), table=table, theirs=image_names(columns))
+
+
+def folder_table(folder: Path) -> FolderTable | None:
     """The table of a folder of images, with the names of their files, and where it was read.
 
     Known are a table `metadata.*` or any one text table that names the files; and images that are
@@ -57,7 +79,7 @@ def folder_table(folder: Path) -> tuple[Columns, Path] | None:
     """
     metadata = next((folder / m for m in _metadata_names() if (folder / m).is_file()), None)
     if metadata is not None:
-        return with_images(read_columns(metadata)), metadata
+        return FolderTable.of(metadata)
     files = [f for f in sorted(folder.iterdir()) if f.is_file()]
     if any(table_kind(f) in _BINARY for f in _below(folder)):
         return None
@@ -66,7 +88,7 @@ def folder_table(folder: Path) -> tuple[Columns, Path] | None:
     if pairs and (len(tables) != 1 or not _names_images(tables[0])):
         return _joined(folder, pairs, tables)
     if len(tables) == 1:
-        return with_images(read_columns(tables[0])), tables[0]
+        return FolderTable.of(tables[0])
     _refuse_unpaired(folder, files)
     return None
 
@@ -84,6 +106,12 @@ def _metadata_names() -> Iterator[str]:
 def with_images(columns: Columns) -> Columns:
     """The columns; `<column>_file_name` and `file_name` become the images that they name."""
     return {_image_name(name, columns): column for name, column in columns.items()}
+
+
+def image_names(columns: Columns) -> dict[str, str]:
+    """Column of `with_images` -> the column that names its files, where it is called otherwise."""
+    names = {_image_name(name, columns): name for name in columns}
+    return {ours: theirs for ours, theirs in names.items() if ours != theirs}
 
 
 def _image_name(name: str, columns: Mapping[str, Any]) -> str:
@@ -138,10 +166,12 @@ def _role(path: PurePosixPath) -> tuple[str, str] | None:
     return None if end is None else (_plain(end["id"]), end["role"].lower())
 
 
-def _joined(folder: Path, pairs: Found, tables: Sequence[Path]) -> tuple[Columns, Path]:
+def _joined(folder: Path, pairs: Found, tables: Sequence[Path]) -> FolderTable:
     """The images beside the prompts of one table, or of files beside the images."""
+    theirs = _files_of(pairs)
     if not tables:
-        return _beside(folder, pairs), folder
+        theirs |= {PAIR_ID: "names of the images", PROMPT_DISTORTED: "texts beside the images"}
+        return FolderTable(columns=_beside(folder, pairs), table=folder, theirs=theirs)
     if len(tables) != 1:
         msg = f"{folder}: {len(tables)} tables beside the images. Put one there, with the prompts."
         raise InputError(msg)
@@ -165,10 +195,22 @@ def _joined(folder: Path, pairs: Found, tables: Sequence[Path]) -> tuple[Columns
     raise_faults(table, faults, "Each row needs both images, each image its row.")
     if "prompt" in columns and PROMPT_DISTORTED not in columns:
         columns[PROMPT_DISTORTED] = columns.pop("prompt")
+        theirs[PROMPT_DISTORTED] = "prompt"
     if key not in ("id", PAIR_ID, INDEX):
         columns = {PAIR_ID: keys} | columns
         del columns[key]
-    return columns | _image_columns(pairs, keys), table
+        theirs[PAIR_ID] = key
+    images = _image_columns(pairs, keys)
+    return FolderTable(columns=columns | images, table=table, theirs=theirs)
+
+
+def _files_of(pairs: Found) -> dict[str, str]:
+    """Image column -> the first of its files, to say which they are."""
+    columns = (IMAGE_ORIGINAL, IMAGE_DISTORTED)
+    return {
+        column: f"{next(roles[role] for roles in pairs.values() if role in roles)}, ..."
+        for column, role in zip(columns, _ROLES, strict=True)
+    }
 
 
 def _matched(keys: list[str], pairs: Found) -> list[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from aas_bench.errors import InputError, SchemaError, raise_faults
+from aas_bench.files import files_like
 from aas_bench.tables.schema import Columns, n_rows, repeated_columns, series
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def table_path(path: str | os.PathLike[str]) -> Path:
         msg = f"{file} is a folder. Give one table file ({kinds})."
         raise InputError(msg)
     if not file.exists():
-        msg = f"{file}: there is no such file. Check the path."
+        msg = f"{file}: there is no such file.{files_like(file) or ' Check the path.'}"
         raise InputError(msg)
     if file.suffix.lower() in _ARCHIVES and table_kind(file) is None:
         msg = f"{file}: is an archive. Unpack it, and give the folder or the table in it."

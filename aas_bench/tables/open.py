@@ -9,12 +9,12 @@ import sys
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from aas_bench.errors import BackendError, InputError, SchemaError
-from aas_bench.files import LONGEST_PART, silence_loggers
+from aas_bench.files import LONGEST_PART, files_like, silence_loggers
 from aas_bench.registry import Registry, import_object
 from aas_bench.tables.authors import plain
 from aas_bench.tables.formats import frame_columns, read_columns, table_kind
@@ -133,12 +133,14 @@ class Opened:
         name: What to call the source in errors.
         root: The folder that file names of images are relative to; None where there is none.
         hub_id: Its id where it was streamed from the Hub.
+        theirs: Column of `data` -> what it is at the source, where that is called otherwise.
     """
 
     data: Dataset | IterableDataset
     name: str
     root: Path | None = None
     hub_id: str | None = None
+    theirs: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,9 +181,10 @@ def open_source(source: Source, options: Options) -> Opened:
     reference = Reference.of(name)
     if reference is not None:
         return _open_hub(reference, options)
-    if path.parent == Path():
+    near = files_like(path)
+    if path.parent == Path() and not near:
         return _open_task(_tasks()[name], options)  # raises with the nearest names
-    msg = f"{name}: there is no such file or folder. Check the path."
+    msg = f"{name}: there is no such file or folder.{near or ' Check the path.'}"
     raise InputError(msg)
 
 
@@ -306,10 +309,11 @@ def _open_task(task: Task, options: Options) -> Opened:
 def _open_file(file: Path, options: Options) -> Opened:
     refuse_remote(str(file), options)
     if file.suffix.lower() != ".parquet" or not file.is_file():
-        from aas_bench.tables.folders import with_images
+        from aas_bench.tables.folders import image_names, with_images
 
-        data = _rows(_dataset(with_images(read_columns(file, images=True)), str(file)), options)
-        return Opened(data=data, name=str(file), root=file.parent)
+        columns = read_columns(file, images=True)
+        data = _rows(_dataset(with_images(columns), str(file)), options)
+        return Opened(data=data, name=str(file), root=file.parent, theirs=image_names(columns))
     from datasets import Dataset, IterableDataset
 
     # Not load_dataset("parquet"): that reports each load to a server first.
@@ -342,9 +346,8 @@ def _open_folder(folder: Path, options: Options) -> Opened:
     found = folder_table(folder)
     if found is not None:
         refuse_remote(name, options)
-        columns, table = found
-        data = _rows(_dataset(columns, str(table)), options)
-        return Opened(data=data, name=name, root=folder)
+        data = _rows(_dataset(found.columns, str(found.table)), options)
+        return Opened(data=data, name=name, root=folder, theirs=found.theirs)
     if options.revision is not None:
         msg = f"{name} is a folder and has no revision. Leave out revision."
         raise InputError(msg)
