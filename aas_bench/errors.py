@@ -17,8 +17,11 @@ and leaves with `exit_code`.
 from __future__ import annotations
 
 import difflib
+import errno
 import re
+import signal
 import sys
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, NoReturn
@@ -27,6 +30,12 @@ _MOST_FAULTS: Final = 5
 _FOR_PYTHON: Final = re.compile(r"\b[a-z_]+=\S* \((--[a-z][^()]*)\)")
 
 _LONGEST_FAULT: Final = 300
+
+FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What the system says of a disk, a quota or a file that can take no more."""
+
+INTERRUPTED: Final = 130
+TERMINATED: Final = 143
 
 _FEW: Final = 8
 """So many names fit an error's line."""
@@ -92,6 +101,13 @@ class BackendError(AasBenchError):
         self.retryable = retryable
 
 
+class Terminated(SystemExit):
+    """SIGTERM: unwinds like Ctrl-C, so that nothing half-written stays, and leaves with 143."""
+
+    def __init__(self) -> None:
+        super().__init__(TERMINATED)
+
+
 def raise_faults(source: object, faults: Iterable[str], mend: str) -> None:
     """Raise one SchemaError that holds every fault found, in one line; nothing where none is."""
     found = list(faults)
@@ -116,14 +132,18 @@ def told_in_one_line(program: str) -> Iterator[None]:
 
     Also on wrong usage of a typer application that runs with `standalone_mode=False`. Where a
     message names an option for Python and, in parentheses, for the command line, as in
-    `on_missing="drop" (--on-missing drop)`, only the latter is told.
+    `on_missing="drop" (--on-missing drop)`, only the latter is told. SIGTERM raises `Terminated`.
     """
     try:
-        yield
+        with _terminable():
+            yield
     except AasBenchError as error:
         _leave(program, _FOR_PYTHON.sub(r"\1", str(error)), error.exit_code)
     except OSError as error:
         # A path that cannot be read or written is the caller's to mend; without one it is a defect.
+        if error.errno in FULL:
+            where = "" if error.filename is None else f"{error.filename}: "
+            _leave(program, f"{where}the disk is full. Make room and repeat the command.", 1)
         if error.filename is None:
             raise
         message = f"{error.filename}: {error.strerror}. Give another path."
@@ -133,6 +153,24 @@ def told_in_one_line(program: str) -> Iterator[None]:
         if not hasattr(error, "format_message"):
             raise
         _leave_usage(program, error)
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Raise `Terminated` on SIGTERM, where nobody else handles it."""
+
+    def terminate(*_: object) -> NoReturn:
+        raise Terminated
+
+    main = threading.current_thread() is threading.main_thread()
+    if not main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _leave_usage(program: str, error: Any) -> NoReturn:

@@ -8,12 +8,12 @@ import logging
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, Final
 from uuid import uuid4
 
-from aas_bench.errors import InputError
+from aas_bench.errors import FULL, InputError, StoreError
 
 LONGEST_PART: Final = 255
 """Bytes that a part of a path may have."""
@@ -33,6 +33,7 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
 
     Raises:
         InputError: The folder does not exist.
+        StoreError: The disk is full; what was there before is as it was.
     """
     target = Path(path)
     if not target.parent.is_dir():
@@ -45,8 +46,18 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
             file.flush()
             os.fsync(file.fileno())
         aside.replace(target)
+    except OSError as error:
+        if error.errno in FULL:
+            msg = f"{target.parent}: the disk is full. Make room and repeat the command."
+            raise StoreError(msg) from error
+        if error.filename == str(aside):  # a name that says nothing to anybody
+            error.filename = str(target)
+        raise
     finally:
-        aside.unlink(missing_ok=True)
+        # Where the folder became unwritable there is nothing to take away, and the error above
+        # is the one to tell.
+        with suppress(OSError):
+            aside.unlink(missing_ok=True)
 
 
 def write_atomically(path: Path, content: bytes) -> Path:

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from aas_bench.errors import InputError
+from aas_bench.errors import INTERRUPTED, InputError, Terminated
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document to stdout.")]
 Rewards = Annotated[
@@ -88,12 +88,13 @@ def emit(document: Mapping[str, Any]) -> None:
 
 @contextmanager
 def resumable() -> Iterator[None]:
-    """Leave with 130 on Ctrl-C and say how to go on."""
+    """Leave with 130 on Ctrl-C and with 143 on SIGTERM, and say how to go on."""
     try:
         yield
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Terminated) as stop:
         sys.stderr.write(f"\naas-bench: interrupted. Go on with: {command_line()}\n")
-        raise SystemExit(130) from None
+        code = stop.code if isinstance(stop, Terminated) else INTERRUPTED
+        raise SystemExit(code) from None
 
 
 def command_line() -> str:

@@ -11,6 +11,7 @@ import base64
 import hashlib
 import io
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from http import HTTPStatus
@@ -20,13 +21,14 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 from markupsafe import Markup
 
-from aas_bench.errors import InputError
+from aas_bench.errors import AasBenchError, InputError
 from aas_bench.pages.render import asset, render, style
 from aas_bench.people.ballot import ANSWERS, LONGEST_NAME, Ballot, Question
 from aas_bench.tables.votes import SIDES
 
 HOST: Final = "127.0.0.1"
 _MOST_BYTES: Final = 4096
+_MOST_DIGITS: Final = 9
 _LONGEST_SIDE: Final = 2048
 _SCRIPT: Final = "annotate.js"
 _SHEET: Final = "annotate.css"
@@ -107,8 +109,10 @@ class _Handler(BaseHTTPRequestHandler):
             return
         try:
             serve()
-        except InputError as error:
-            self._refuse(HTTPStatus.BAD_REQUEST, str(error))
+        except AasBenchError as error:
+            asked = isinstance(error, InputError)
+            status = HTTPStatus.BAD_REQUEST if asked else HTTPStatus.INSUFFICIENT_STORAGE
+            self._refuse(status, str(error))
 
     def _get(self) -> None:
         address = urlsplit(self.path)
@@ -127,7 +131,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _image(self, given: Mapping[str, str]) -> None:
         row, ballot = given.get("row", ""), self.server.ballot
-        if not row.isdecimal() or int(row) >= len(ballot) or given.get("side") not in SIDES:
+        if _number(row) >= len(ballot) or given.get("side") not in SIDES:
             self._refuse(HTTPStatus.NOT_FOUND, "There is no such image.")
             return
         side = SIDES[SIDES.index(given["side"])]
@@ -141,7 +145,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _post(self) -> None:
         length = self.headers.get("Content-Length", "")
         kind = self.headers.get("Content-Type", "").partition(";")[0].strip()
-        if not length.isdecimal() or int(length) > _MOST_BYTES or kind != "application/json":
+        if _number(length) > _MOST_BYTES or kind != "application/json":
             self.close_connection = True
             self._refuse(HTTPStatus.BAD_REQUEST, "An answer is a small JSON document.")
             return
@@ -179,10 +183,16 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
+def _number(text: str) -> float:
+    """A number of few digits; beyond every bound where it is none."""
+    short = text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS
+    return int(text) if short else math.inf
+
+
 def _object(text: bytes) -> Mapping[str, Any]:
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
         msg = "an answer is one JSON object. Load the page again."

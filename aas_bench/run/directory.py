@@ -13,6 +13,7 @@ their parts stay and are what a later round need not make again. What a run ends
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 MANIFEST: Final = "manifest.json"
 PARTS: Final = "parts"
 _LOCK: Final = "lock"
+_HELD: Final = (errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK)
 _FORMAT: Final = 1
 _MOST_SHOWN: Final = 5
 _SHORTEST_HASH: Final = 16
@@ -185,6 +187,8 @@ def _locked(root: Path) -> Iterator[None]:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             msg = f"{root}: another process writes to this run. Wait for it, or stop it."
+            if error.errno not in _HELD:
+                msg = f"{root} cannot be locked ({error.strerror}). Give a folder on another disk."
             raise StoreError(msg) from error
         yield
 
@@ -260,7 +264,10 @@ def _read_part(file: Path) -> pa.Table | None:
         return None
     if checksum[:1] != [hashlib.sha256(content).hexdigest()]:
         return None
-    return pq.read_table(pa.BufferReader(content))
+    try:
+        return pq.read_table(pa.BufferReader(content))
+    except pa.ArrowException:
+        return None
 
 
 def refuse_other(root: Path, there: Any, now: Any) -> NoReturn:

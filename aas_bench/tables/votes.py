@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from aas_bench.errors import InputError, raise_faults
+from aas_bench.errors import FULL, InputError, StoreError, raise_faults
 from aas_bench.tables.schema import LABEL, LABEL_SOURCE, PAIR_ID, PEOPLE_VOTE, VOTE, Label
 
 if TYPE_CHECKING:
@@ -91,11 +91,23 @@ class VotesFile:
         self._heal()
 
     def append(self, vote: Vote) -> None:
-        """Add a vote in one write, and return when the disk has it."""
-        line = vote.line()
-        if os.write(self._file, line) != len(line):
+        """Add a vote in one write, and return when the disk has it.
+
+        Raises:
+            StoreError: The disk is full; the file is as it was before.
+        """
+        line, before = vote.line(), os.fstat(self._file).st_size
+        try:
+            whole = os.write(self._file, line) == len(line)
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            whole = False
+        if not whole:
+            # The next vote would otherwise begin in the middle of this one.
+            os.ftruncate(self._file, before)
             msg = f"{self.path}: the disk is full. Make room; the vote was not stored."
-            raise InputError(msg)
+            raise StoreError(msg)
         os.fsync(self._file)
         self.votes.append(vote)
 
@@ -307,7 +319,7 @@ def _vote(line: bytes) -> Vote | str:
     """The vote of a line, or what is wrong with it."""
     try:
         row = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return "it is no JSON"
     if not isinstance(row, dict):
         return "it is no JSON object"
