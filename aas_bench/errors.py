@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import difflib
 import errno
+import os
 import re
 import signal
 import sys
@@ -34,8 +35,8 @@ _LONGEST_FAULT: Final = 300
 FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """What the system says of a disk, a quota or a file that can take no more."""
 
-INTERRUPTED: Final = 130
-TERMINATED: Final = 143
+_INTERRUPTED: Final = 130
+_TERMINATED: Final = 143
 
 _FEW: Final = 8
 """So many names fit an error's line."""
@@ -101,13 +102,6 @@ class BackendError(AasBenchError):
         self.retryable = retryable
 
 
-class Terminated(SystemExit):
-    """SIGTERM: unwinds like Ctrl-C, so that nothing half-written stays, and leaves with 143."""
-
-    def __init__(self) -> None:
-        super().__init__(TERMINATED)
-
-
 def raise_faults(source: object, faults: Iterable[str], mend: str) -> None:
     """Raise one SchemaError that holds every fault found, in one line; nothing where none is."""
     found = list(faults)
@@ -132,11 +126,16 @@ def told_in_one_line(program: str) -> Iterator[None]:
 
     Also on wrong usage of a typer application that runs with `standalone_mode=False`. Where a
     message names an option for Python and, in parentheses, for the command line, as in
-    `on_missing="drop" (--on-missing drop)`, only the latter is told. SIGTERM raises `Terminated`.
+    `on_missing="drop" (--on-missing drop)`, only the latter is told. SIGTERM unwinds
+    as Ctrl-C does, so that nothing half-written stays, and leaves with 143.
     """
     try:
         with _terminable():
             yield
+    except SystemExit as stop:
+        if stop.code in (_INTERRUPTED, _TERMINATED):
+            _leave_threads(stop.code)
+        raise
     except AasBenchError as error:
         _leave(program, _FOR_PYTHON.sub(r"\1", str(error)), error.exit_code)
     except OSError as error:
@@ -157,10 +156,13 @@ def told_in_one_line(program: str) -> Iterator[None]:
 
 @contextmanager
 def _terminable() -> Iterator[None]:
-    """Raise `Terminated` on SIGTERM, where nobody else handles it."""
+    """Let SIGTERM be a KeyboardInterrupt, where nobody else handles it, and its code 143."""
+    terminated = False
 
     def terminate(*_: object) -> NoReturn:
-        raise Terminated
+        nonlocal terminated
+        terminated = True
+        raise KeyboardInterrupt
 
     main = threading.current_thread() is threading.main_thread()
     if not main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
@@ -169,8 +171,24 @@ def _terminable() -> Iterator[None]:
     signal.signal(signal.SIGTERM, terminate)
     try:
         yield
+    except SystemExit as stop:
+        if terminated and stop.code == _INTERRUPTED:
+            raise SystemExit(_TERMINATED) from None
+        raise
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _leave_threads(code: int) -> None:
+    """Leave at once where a thread is still at work, which Python would wait for without end.
+
+    All that was open has been closed on the way here; a service that hangs must hold nobody up.
+    """
+    others = (t for t in threading.enumerate() if t is not threading.main_thread())
+    if any(not thread.daemon for thread in others):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
 
 
 def _leave_usage(program: str, error: Any) -> NoReturn:

@@ -90,12 +90,25 @@ def json_bytes(value: Mapping[str, Any]) -> bytes:
     return (text + "\n").encode()
 
 
+def json_value(text: str | bytes) -> Any:
+    """A JSON document that anybody may have written.
+
+    Raises:
+        ValueError: It is none, or nests deeper than anybody needs.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        msg = "it nests too deep"
+        raise ValueError(msg) from error
+
+
 def json_object(text: str) -> dict[str, Any] | None:
     """The JSON object in an answer, also where words or a code fence stand around it."""
     start, end = text.find("{"), text.rfind("}")
     try:
-        found = json.loads(text[start : end + 1])
-    except (ValueError, RecursionError):
+        found = json_value(text[start : end + 1])
+    except ValueError:
         return None
     return found if isinstance(found, dict) else None
 

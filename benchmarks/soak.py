@@ -191,9 +191,8 @@ def draw(found: Sequence[Soaked], file: Path) -> None:
         drawing.line([(90, y(power)), (520, y(power))], "rule")
         drawing.text(82, y(power), f"{10**power:,} s", anchor="end", middle=True, fill="muted")
     last = (high, costs[-1])
-    drawing.line(
-        [(x(low), y(last[1] - (high - low))), (x(high), y(last[1]))], "muted", dashes="2 2"
-    )
+    ends = [(x(low), y(last[1] - (high - low))), (x(high), y(last[1]))]
+    drawing.line(ends, "muted", dashes="2 2")
     for each, seconds in zip(found, costs, strict=True):
         at = x(np.log10(each.done))
         drawing.mark(at, y(seconds), 0)

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from aas_bench.errors import INTERRUPTED, InputError, Terminated
+from aas_bench.errors import InputError
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document to stdout.")]
 Rewards = Annotated[
@@ -88,13 +88,12 @@ def emit(document: Mapping[str, Any]) -> None:
 
 @contextmanager
 def resumable() -> Iterator[None]:
-    """Leave with 130 on Ctrl-C and with 143 on SIGTERM, and say how to go on."""
+    """Leave with 130 on Ctrl-C and say how to go on."""
     try:
         yield
-    except (KeyboardInterrupt, Terminated) as stop:
+    except KeyboardInterrupt:
         sys.stderr.write(f"\naas-bench: interrupted. Go on with: {command_line()}\n")
-        code = stop.code if isinstance(stop, Terminated) else INTERRUPTED
-        raise SystemExit(code) from None
+        raise SystemExit(130) from None
 
 
 def command_line() -> str:

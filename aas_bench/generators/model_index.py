@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, Final
 
 from aas_bench.errors import SpecError
+from aas_bench.files import json_value
 from aas_bench.generators.pipelines import PIPELINES
 from aas_bench.generators.rules import is_local
 from aas_bench.generators.spec import Submission
@@ -41,7 +41,7 @@ def check_held_class(submission: Submission) -> None:
     if path is None or not path.is_file():
         return
     try:
-        index = json.loads(path.read_text(encoding="utf-8"))
+        index = json_value(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         msg = f"{submission.id}: {path} is not readable JSON. Save the pipeline again."
         raise SpecError(msg) from error

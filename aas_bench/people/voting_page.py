@@ -22,6 +22,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 from markupsafe import Markup
 
 from aas_bench.errors import AasBenchError, InputError
+from aas_bench.files import json_value
 from aas_bench.pages.render import asset, render, style
 from aas_bench.people.ballot import ANSWERS, LONGEST_NAME, Ballot, Question
 from aas_bench.tables.votes import SIDES
@@ -191,8 +192,8 @@ def _number(text: str) -> float:
 
 def _object(text: bytes) -> Mapping[str, Any]:
     try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
+        found = json_value(text)
+    except ValueError:
         found = None
     if not isinstance(found, dict):
         msg = "an answer is one JSON object. Load the page again."

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from aas_bench.errors import InputError, SchemaError
-from aas_bench.files import ASIDE, file_sha256, whole_file
+from aas_bench.files import ASIDE, file_sha256, json_value, whole_file
 from aas_bench.publish.builder import BenchBuilder
 from aas_bench.publish.built import FAULTS, STATE, Build, ConfigBuild
 from aas_bench.publish.card import write_card
@@ -149,7 +149,7 @@ def _finished(run: RunDirectory, out: Path, shard: _Shard) -> Written | None:
     None also where an item was left out that is worth another try.
     """
     try:
-        record = json.loads((run.path / shard.record).read_bytes())
+        record = json_value((run.path / shard.record).read_bytes())
         if record["again"] or record["sha256"] != file_sha256(out / shard.path):
             return None
         notes = tuple(Note(**note) for note in record["notes"])

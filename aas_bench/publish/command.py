@@ -15,14 +15,7 @@ from typing import Annotated, Any, get_origin, get_type_hints
 
 import typer
 
-from aas_bench.errors import (
-    INTERRUPTED,
-    TERMINATED,
-    InputError,
-    Terminated,
-    UnknownNameError,
-    told_in_one_line,
-)
+from aas_bench.errors import InputError, UnknownNameError, told_in_one_line
 from aas_bench.files import quiet_when_piped
 from aas_bench.publish.build import build
 from aas_bench.publish.builder import BenchBuilder
@@ -33,6 +26,7 @@ from aas_bench.publish.rollback import rollback as rollback_to
 from aas_bench.publish.sync import Target, check_access
 
 WITH_FAULTS = 1
+INTERRUPTED = 130
 
 
 def command(*builders: type[BenchBuilder]) -> Callable[[], None]:
@@ -60,11 +54,8 @@ def command(*builders: type[BenchBuilder]) -> Callable[[], None]:
     def main() -> None:
         quiet_when_piped()
         with told_in_one_line(program):
-            try:
-                code = app(prog_name=program, standalone_mode=False)
-            except Terminated:
-                code = TERMINATED
-            if code in (INTERRUPTED, TERMINATED):  # the first is typer's own answer to Ctrl-C
+            code = app(prog_name=program, standalone_mode=False)
+            if code == INTERRUPTED:  # typer's own answer to Ctrl-C
                 again = shlex.join(["python", *sys.argv])
                 typer.echo(f"\n{program}: interrupted. Go on with: {again}", err=True)
             raise SystemExit(code)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -12,7 +11,7 @@ from typing import Any, Final
 
 from aas_bench.errors import InputError, StoreError
 from aas_bench.evidence import EVIDENCE, HUB_ID, NAMES, SUBSET
-from aas_bench.files import file_sha256
+from aas_bench.files import file_sha256, json_value
 from aas_bench.measure.row_findings import TABLE_PROBES
 from aas_bench.measure.summary import Summary, standard
 from aas_bench.records.collection import load_results, save_record
@@ -301,7 +300,7 @@ def _task(given: str | None, source: str | None) -> str:
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        found: dict[str, Any] = json_value(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         msg = f"{path} cannot be read ({error}). Run the command that made it again."
         raise StoreError(msg) from error

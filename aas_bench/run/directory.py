@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias
 
 from aas_bench.errors import InputError, StoreError
-from aas_bench.files import ASIDE, json_bytes, write_atomically
+from aas_bench.files import ASIDE, json_bytes, json_value, write_atomically
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -222,7 +222,7 @@ def _holds_nothing(root: Path) -> bool:
 def _continued(root: Path, manifest: dict[str, Any], grow: Grow | None) -> RunDirectory:
     """The run that is there, in the round of this specification."""
     try:
-        stored = json.loads((root / MANIFEST).read_bytes())
+        stored = json_value((root / MANIFEST).read_bytes())
     except (OSError, ValueError) as error:
         msg = f"{root / MANIFEST} is damaged ({error}). Delete {root} and run again."
         raise StoreError(msg) from error

@@ -7,7 +7,6 @@ import codecs
 import csv
 import gzip
 import io
-import json
 import lzma
 import re
 import zipfile
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from aas_bench.errors import InputError, SchemaError, raise_faults
+from aas_bench.files import json_value
 from aas_bench.tables.authors import RENAMED
 from aas_bench.tables.schema import (
     MODEL,
@@ -103,8 +103,8 @@ def _lines(text: str) -> tuple[Columns, dict[int, str]]:
             broken[number] = f"is longer than {MAX_ROW:,} characters"
             continue
         try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:
+            row = json_value(line)
+        except ValueError as error:
             broken[number] = f"is not JSON ({getattr(error, 'msg', 'it nests too deep')})"
             continue
         if isinstance(row, dict):
@@ -321,8 +321,8 @@ def _read_json(file: Path, kind: str) -> Columns:
     if lines and start != "[":
         return _only_lines(file, text)
     try:
-        document = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        document = json_value(text)
+    except ValueError as error:
         if lines or _begins_with_line(text):
             return _only_lines(file, text)
         reason = _first_line(error)
@@ -338,8 +338,8 @@ def _read_json(file: Path, kind: str) -> Columns:
 def _begins_with_line(text: str) -> bool:
     """Whether the first line is a whole object."""
     try:
-        return isinstance(json.loads(text.lstrip().split("\n", 1)[0]), dict)
-    except (ValueError, RecursionError):
+        return isinstance(json_value(text.lstrip().split("\n", 1)[0]), dict)
+    except ValueError:
         return False
 
 

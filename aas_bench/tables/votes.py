@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aas_bench.errors import FULL, InputError, StoreError, raise_faults
+from aas_bench.files import json_value
 from aas_bench.tables.schema import LABEL, LABEL_SOURCE, PAIR_ID, PEOPLE_VOTE, VOTE, Label
 
 if TYPE_CHECKING:
@@ -318,8 +319,8 @@ def _torn(line: bytes) -> bool:
 def _vote(line: bytes) -> Vote | str:
     """The vote of a line, or what is wrong with it."""
     try:
-        row = json.loads(line)
-    except (ValueError, RecursionError):
+        row = json_value(line)
+    except ValueError:
         return "it is no JSON"
     if not isinstance(row, dict):
         return "it is no JSON object"

@@ -89,7 +89,7 @@ def survives(start, name, arguments, result, folder, check=lambda out: None):
 
 
 def report(name, n_killed, n_runs, n_rows):
-    print(f"\n{name}: {n_killed} kills, {n_runs} runs, {n_rows} rows, 0 lost, 0 altered")
+    print(f"\n{name}: {n_killed} kills, {n_runs} runs, {n_rows} rows, 0 lost, 0 altered")  # noqa: T201
 
 
 def test_scoring(start, tmp_path):
@@ -197,7 +197,7 @@ def asked(url, path, **answer):
 
 
 def test_voting(start, pairs, tmp_path):
-    """A vote that was acknowledged is in the file; one that was not is there whole or not at all."""
+    """A vote that was acknowledged is in the file; one that was not is whole or not there."""
     rng = np.random.default_rng(SEED)
     votes, told = tmp_path / "votes.jsonl", tmp_path / "url"
     acknowledged, sent = [], []

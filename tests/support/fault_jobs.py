@@ -30,7 +30,7 @@ class Child:
         self._ask, self.pid, self.log = ask, pid, log
 
     def kill(self, number=signal.SIGKILL):
-        """Send a signal; one that has ended by itself is not collected yet, so the id is its own."""
+        """Send a signal; until `wait` the id is its own, also where it has ended."""
         os.kill(self.pid, number)
 
     def wait(self):
