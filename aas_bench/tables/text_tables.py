@@ -223,7 +223,7 @@ def _read_csv(file: Path) -> Columns:
     sample = head.decode(encoding, errors="replace").lstrip("\ufeff")
     if not sample.strip():
         return {}
-    told = re.match(r"sep=(.)\r?\n", sample)  # as Excel writes it
+    told = re.match(r"sep=([\t -!#-~])\r?\n", sample)  # as Excel writes it
     sample = sample[told.end() :] if told else sample
     mark = told[1] if told else _delimiter(sample, len(head) == _SAMPLE)
     # Arrow, because its floats are exact in every version; those of pandas are not.

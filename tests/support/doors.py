@@ -70,13 +70,14 @@ def _in_time() -> Iterator[None]:
     def stop(*_: object) -> None:
         raise HungError
 
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.alarm(SECONDS)
+    # Seconds of this process, not of the clock: others may keep the machine busy.
+    before = signal.signal(signal.SIGPROF, stop)
+    signal.setitimer(signal.ITIMER_PROF, SECONDS)
     try:
         yield
     finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
 
 
 def _as_file(suffix: str, read: Callable[[Path], object]) -> Callable[[bytes], object]:
