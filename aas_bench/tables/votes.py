@@ -32,6 +32,7 @@ PEOPLE: Final = "people"
 """What `label_source` says of labels made from votes."""
 
 _CHOICES: Final = (1, 0, -1, None)
+_LONGEST_MS: Final = 2**53
 _MEND: Final = "Mend or delete these lines."
 
 
@@ -316,6 +317,10 @@ def _torn(line: bytes) -> bool:
     return bool(line) and isinstance(_vote(line), str)
 
 
+def _is_time(ms: object) -> bool:
+    return ms is None or (type(ms) is int and abs(ms) <= _LONGEST_MS)
+
+
 def _vote(line: bytes) -> Vote | str:
     """The vote of a line, or what is wrong with it."""
     try:
@@ -332,7 +337,7 @@ def _vote(line: bytes) -> Vote | str:
         return f"choice is {choice!r}, not 1, 0, -1 or null"
     if row.get("side") not in (None, *SIDES):
         return f"side is {row['side']!r}, not left, right or null"
-    if type(row.get("ms")) not in (int, type(None)):
-        return f"ms is {row['ms']!r}, no whole number"
+    if not _is_time(row.get("ms")):
+        return f"ms is {str(row['ms']):.40}, no whole number of milliseconds"
     known = {name: row[name] for name in Vote.__dataclass_fields__ if name in row}
     return Vote(**known)
