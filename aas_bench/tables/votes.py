@@ -338,6 +338,6 @@ def _vote(line: bytes) -> Vote | str:
     if row.get("side") not in (None, *SIDES):
         return f"side is {row['side']!r}, not left, right or null"
     if not _is_time(row.get("ms")):
-        return f"ms is {str(row['ms']):.40}, no whole number of milliseconds"
+        return f"ms is {row['ms']!s:.40}, no whole number of milliseconds"
     known = {name: row[name] for name in Vote.__dataclass_fields__ if name in row}
     return Vote(**known)
