@@ -154,10 +154,13 @@ def open_run(
 def rounds_of(path: Path, *, kind: str, version: int) -> tuple[Round, ...]:
     """What a run directory holds, first round to last; nothing where it is none of this kind."""
     try:
-        stored = json.loads((path / MANIFEST).read_bytes())
+        stored = json_value((path / MANIFEST).read_bytes())
     except (OSError, ValueError):
         return ()
-    if (stored.get("format"), stored.get("kind")) != (version, kind):
+    if not isinstance(stored, dict) or (stored.get("format"), stored.get("kind")) != (
+        version,
+        kind,
+    ):
         return ()
     return _rounds(path, stored)
 
