@@ -157,10 +157,9 @@ def rounds_of(path: Path, *, kind: str, version: int) -> tuple[Round, ...]:
         stored = json_value((path / MANIFEST).read_bytes())
     except (OSError, ValueError):
         return ()
-    if not isinstance(stored, dict) or (stored.get("format"), stored.get("kind")) != (
-        version,
-        kind,
-    ):
+    if not isinstance(stored, dict):
+        return ()
+    if (stored.get("format"), stored.get("kind")) != (version, kind):
         return ()
     return _rounds(path, stored)
 
@@ -226,6 +225,9 @@ def _continued(root: Path, manifest: dict[str, Any], grow: Grow | None) -> RunDi
     """The run that is there, in the round of this specification."""
     try:
         stored = json_value((root / MANIFEST).read_bytes())
+        if not isinstance(stored, dict):
+            msg = "it is no JSON object"
+            raise ValueError(msg)
     except (OSError, ValueError) as error:
         msg = f"{root / MANIFEST} is damaged ({error}). Delete {root} and run again."
         raise StoreError(msg) from error
