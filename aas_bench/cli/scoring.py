@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -30,6 +29,8 @@ from aas_bench.cli.options import (
     now,
     resumable,
 )
+from aas_bench.errors import StoreError
+from aas_bench.files import json_value
 
 if TYPE_CHECKING:
     from datasets import Dataset, IterableDataset
@@ -424,9 +425,14 @@ def _stored(run: Path) -> dict[str, Any] | None:
 
 def _json(file: Path) -> dict[str, Any] | None:
     try:
-        found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        found = json_value(file.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        msg = f"{file} is damaged. Repeat the command that scored, which writes it again."
+        raise StoreError(msg)
     return found
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from aas_bench.files import json_value
 from aas_bench.generators.spec import Submission
 
 INDEX: Final = "model_index.json"
@@ -102,7 +102,7 @@ def _named_parts(part: Path) -> Iterator[str]:
     """The files that the indices of sharded weights name."""
     for file in part.glob("*.safetensors.index*.json"):
         try:
-            named = json.loads(file.read_text(encoding="utf-8")).get("weight_map")
+            named = json_value(file.read_text(encoding="utf-8")).get("weight_map")
         except (OSError, ValueError, AttributeError):
             named = None
         if not isinstance(named, dict):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 from aas_bench.errors import SpecError
+from aas_bench.files import json_value
 from aas_bench.generators import class_source
 from aas_bench.generators.model_folder import INDEX, part_faults, why_no_index
 from aas_bench.generators.rules import is_local
@@ -90,7 +90,7 @@ def _part_faults(submission: Submission, index: dict[str, Any]) -> Iterator[str]
 
 def _read(submission: Submission, path: Path) -> dict[str, Any]:
     try:
-        index = json.loads(path.read_text(encoding="utf-8"))
+        index = json_value(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         msg = f"{submission.id}: {path} is not readable JSON. Save the pipeline again."
         raise SpecError(msg) from error

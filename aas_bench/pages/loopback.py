@@ -14,7 +14,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
 
-from aas_bench.errors import InputError
+from aas_bench.errors import AasBenchError, InputError
 
 HOST: Final = "127.0.0.1"
 
@@ -90,6 +90,8 @@ class LoopbackHandler(BaseHTTPRequestHandler):
             serve()
         except InputError as error:
             self.refuse(HTTPStatus.BAD_REQUEST, str(error))
+        except AasBenchError as error:  # what was sent is right, but cannot be kept
+            self.refuse(HTTPStatus.INSUFFICIENT_STORAGE, str(error))
 
     def refuse(self, status: HTTPStatus, message: str) -> None:
         """Say in plain text why there is no answer."""

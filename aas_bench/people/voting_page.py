@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from http import HTTPStatus
@@ -16,12 +17,14 @@ from urllib.parse import parse_qs, quote, urlsplit
 from markupsafe import Markup
 
 from aas_bench.errors import InputError
+from aas_bench.files import json_value
 from aas_bench.pages.loopback import LoopbackHandler, LoopbackServer, hashed
 from aas_bench.pages.render import asset, render, style
 from aas_bench.people.ballot import ANSWERS, LONGEST_NAME, Ballot, Question
 from aas_bench.tables.votes import SIDES
 
 _MOST_BYTES: Final = 4096
+_MOST_DIGITS: Final = 9
 _LONGEST_SIDE: Final = 2048
 _SCRIPT: Final = "annotate.js"
 _SHEET: Final = "annotate.css"
@@ -87,7 +90,7 @@ class _Handler(LoopbackHandler):
 
     def _image(self, given: Mapping[str, str]) -> None:
         row, ballot = given.get("row", ""), self.server.ballot
-        if not row.isdecimal() or int(row) >= len(ballot) or given.get("side") not in SIDES:
+        if _number(row) >= len(ballot) or given.get("side") not in SIDES:
             self.refuse(HTTPStatus.NOT_FOUND, "There is no such image.")
             return
         side = SIDES[SIDES.index(given["side"])]
@@ -102,7 +105,7 @@ class _Handler(LoopbackHandler):
         """A vote or an undo."""
         length = self.headers.get("Content-Length", "")
         kind = self.headers.get("Content-Type", "").partition(";")[0].strip()
-        if not length.isdecimal() or int(length) > _MOST_BYTES or kind != "application/json":
+        if _number(length) > _MOST_BYTES or kind != "application/json":
             self.close_connection = True
             self.refuse(HTTPStatus.BAD_REQUEST, "An answer is a small JSON document.")
             return
@@ -123,9 +126,15 @@ class _Handler(LoopbackHandler):
         self.send(json.dumps(value).encode(), "application/json")
 
 
+def _number(text: str) -> float:
+    """A number of few digits; beyond every bound where it is none."""
+    short = text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS
+    return int(text) if short else math.inf
+
+
 def _object(text: bytes) -> Mapping[str, Any]:
     try:
-        found = json.loads(text)
+        found = json_value(text)
     except ValueError:
         found = None
     if not isinstance(found, dict):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -12,7 +11,7 @@ from typing import Any, Final
 
 from aas_bench.errors import InputError, StoreError
 from aas_bench.evidence import EVIDENCE, HUB_ID, NAMES, SUBSET
-from aas_bench.files import file_sha256, whole_file
+from aas_bench.files import file_sha256, json_value, whole_file
 from aas_bench.measure.clean_up import clean_up_measurements, load_clean_up
 from aas_bench.measure.row_findings import TABLE_PROBES
 from aas_bench.measure.summary import STANDARD, Summary, standard
@@ -355,7 +354,7 @@ def _task(given: str | None, source: str | None) -> str:
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        found: dict[str, Any] = json_value(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         msg = f"{path} cannot be read ({error}). Run the command that made it again."
         raise StoreError(msg) from error

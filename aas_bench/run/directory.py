@@ -13,6 +13,7 @@ their parts stay and are what a later round need not make again. What a run ends
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -25,7 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias
 
 from aas_bench.errors import InputError, StoreError
-from aas_bench.files import ASIDE, json_bytes, write_atomically
+from aas_bench.files import ASIDE, json_bytes, json_value, write_atomically
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 MANIFEST: Final = "manifest.json"
 PARTS: Final = "parts"
 _LOCK: Final = "lock"
+_HELD: Final = (errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK)
 _FORMAT: Final = 1
 _MOST_SHOWN: Final = 5
 _SHORTEST_HASH: Final = 16
@@ -152,8 +154,10 @@ def open_run(
 def rounds_of(path: Path, *, kind: str, version: int) -> tuple[Round, ...]:
     """What a run directory holds, first round to last; nothing where it is none of this kind."""
     try:
-        stored = json.loads((path / MANIFEST).read_bytes())
+        stored = json_value((path / MANIFEST).read_bytes())
     except (OSError, ValueError):
+        return ()
+    if not isinstance(stored, dict):
         return ()
     if (stored.get("format"), stored.get("kind")) != (version, kind):
         return ()
@@ -185,6 +189,8 @@ def _locked(root: Path) -> Iterator[None]:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             msg = f"{root}: another process writes to this run. Wait for it, or stop it."
+            if error.errno not in _HELD:
+                msg = f"{root} cannot be locked ({error.strerror}). Give a folder on another disk."
             raise StoreError(msg) from error
         yield
 
@@ -218,7 +224,10 @@ def _holds_nothing(root: Path) -> bool:
 def _continued(root: Path, manifest: dict[str, Any], grow: Grow | None) -> RunDirectory:
     """The run that is there, in the round of this specification."""
     try:
-        stored = json.loads((root / MANIFEST).read_bytes())
+        stored = json_value((root / MANIFEST).read_bytes())
+        if not isinstance(stored, dict):
+            msg = "it is no JSON object"
+            raise ValueError(msg)
     except (OSError, ValueError) as error:
         msg = f"{root / MANIFEST} is damaged ({error}). Delete {root} and run again."
         raise StoreError(msg) from error
@@ -260,7 +269,10 @@ def _read_part(file: Path) -> pa.Table | None:
         return None
     if checksum[:1] != [hashlib.sha256(content).hexdigest()]:
         return None
-    return pq.read_table(pa.BufferReader(content))
+    try:
+        return pq.read_table(pa.BufferReader(content))
+    except pa.ArrowException:
+        return None
 
 
 def refuse_other(root: Path, there: Any, now: Any) -> NoReturn:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from aas_bench.errors import InputError, SchemaError, StoreError
+from aas_bench.files import json_value
 from aas_bench.generators.settings import VARIANTS, Variant
 from aas_bench.run.directory import MANIFEST
 from aas_bench.run.made_images import MEASURED, RECORDS, ImageStore
@@ -162,7 +163,7 @@ def is_run(path: Path) -> bool:
 def _read(file: Path) -> dict[str, Any]:
     """A JSON object; empty where there is none."""
     try:
-        found = json.loads(file.read_bytes())
+        found = json_value(file.read_bytes())
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from aas_bench.errors import InputError, StoreError
-from aas_bench.files import json_bytes
+from aas_bench.files import json_bytes, json_value
 from aas_bench.generators.base import Generator, Outcome, Request
 from aas_bench.generators.catalog import BACKENDS
 from aas_bench.generators.load import load_generator
@@ -553,7 +553,7 @@ class _Work:
 
 def _stored_description(path: Path) -> dict[str, Any]:
     try:
-        description: dict[str, Any] = json.loads((path / GENERATOR).read_bytes())
+        description: dict[str, Any] = json_value((path / GENERATOR).read_bytes())
     except ValueError as error:
         msg = f"{path / GENERATOR} is damaged ({error}). Delete {path} and run again."
         raise StoreError(msg) from error

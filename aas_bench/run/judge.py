@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 from aas_bench.counterfactual.effects import EFFECTS
 from aas_bench.counterfactual.reading import requested_effects
 from aas_bench.errors import InputError, StoreError
-from aas_bench.files import json_bytes
+from aas_bench.files import json_bytes, json_value
 from aas_bench.judges.base import MAX_SIDE, Answer, Judge, Question, Rubric
 from aas_bench.judges.catalog import JudgeSpec, load_judge
 from aas_bench.judges.checklist import RUBRIC as CHECKLIST
@@ -449,7 +449,7 @@ def _read(stored: str | None) -> Answer | None:
     if stored is None:
         return None
     try:
-        return Answer(**json.loads(stored))
+        return Answer(**json_value(stored))
     except (ValueError, TypeError):
         return None
 

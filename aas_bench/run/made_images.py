@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 import re
 from pathlib import Path
 from typing import Any, Final
 
 from PIL import Image
 
-from aas_bench.files import json_bytes, write_atomically
+from aas_bench.files import json_bytes, json_value, write_atomically
 from aas_bench.generators.base import Outcome, Request
 from aas_bench.generators.settings import VARIANTS, Variant
 
@@ -51,7 +50,7 @@ class ImageStore:
     def record(self, index: int, variant: Variant) -> dict[str, Any] | None:
         """The record of an image; None where there is none, or it or its image is damaged."""
         try:
-            record: Any = json.loads(self._record_path(index, variant).read_bytes())
+            record: Any = json_value(self._record_path(index, variant).read_bytes())
             if not isinstance(record, dict) or "status" not in record:
                 return None
             if record["status"] == "ok":

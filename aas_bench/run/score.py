@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar
 
 from aas_bench.checks.probes import Finding, ScoredCell, quick_check, refuse_unsound
 from aas_bench.errors import BackendError, InputError
-from aas_bench.files import bars_hidden, json_bytes
+from aas_bench.files import bars_hidden, json_bytes, json_value
 from aas_bench.placebos import NEEDED, Choice, choose_placebos
 from aas_bench.rewards.base import RewardModel, Term, weighted_sum
 from aas_bench.rewards.catalog import RewardSpec, load_reward
@@ -321,9 +321,10 @@ class _ToldBefore:
 
 def _told_before(run: RunDirectory) -> _ToldBefore:
     try:
-        about = json.loads((run.path / RUN).read_bytes())
+        about = json_value((run.path / RUN).read_bytes())
     except (OSError, ValueError):
         about = {}
+    about = about if isinstance(about, dict) else {}
     of_round = about.get("round")
     if of_round is None or of_round > len(run.earlier):  # of this round: it looks for itself
         return _ToldBefore(of_round=of_round, checks={}, odd=_NOTHING_ODD)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import ast
 import difflib
-import json
 import math
 import re
 import reprlib
@@ -21,6 +20,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 
 from aas_bench.errors import SchemaError, UnknownNameError
+from aas_bench.files import json_value
 from aas_bench.tables.schema import (
     CELLS,
     DIDP,
@@ -317,8 +317,8 @@ def _read_literal(text: str, what: str) -> Any:
     """A list written as JSON, Python or numpy text; neighbours are never joined as Python would."""
     if len(text) <= _MOST_TEXT:
         try:
-            return json.loads(text)
-        except (ValueError, RecursionError):
+            return json_value(text)
+        except ValueError:
             pass
         if _QUOTED_LIST.fullmatch(text.strip()):
             try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from aas_bench.errors import InputError, SchemaError, raise_faults
+from aas_bench.files import json_value
 from aas_bench.tables.formats import TABLE_SUFFIXES, read_columns, table_kind
 from aas_bench.tables.schema import (
     FILE_SHA256,
@@ -263,7 +263,7 @@ def _prompt_in(file: Path) -> str | None:
     if file.suffix == ".txt":
         return text or None
     try:
-        prompt = json.loads(text).get("prompt")
+        prompt = json_value(text).get("prompt")
     except (ValueError, AttributeError):
         return None
     return prompt if isinstance(prompt, str) else None

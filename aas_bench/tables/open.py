@@ -17,7 +17,12 @@ from aas_bench.errors import BackendError, InputError, SchemaError
 from aas_bench.files import LONGEST_PART, files_like, silence_loggers
 from aas_bench.registry import Registry, import_object
 from aas_bench.tables.authors import plain
-from aas_bench.tables.formats import frame_columns, read_columns, table_kind
+from aas_bench.tables.formats import (
+    frame_columns,
+    read_columns,
+    refuse_repetition,
+    table_kind,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,6 +45,7 @@ _REFERENCE: Final = re.compile(
 )
 _ADDRESS: Final = re.compile(r"hf://datasets/(?P<id>[^@]+)@(?P<commit>[0-9a-f]{40})(/|$)")
 _SNAPSHOT: Final = re.compile(r"/datasets--([^/]+?)--([^/]+)/snapshots/([0-9a-f]{40})(/|$)")
+_LONG: Final = 2**28
 _LINES: Final = Path("metadata.jsonl")
 _SAVED: Final = ("state.json", "dataset_dict.json")
 
@@ -318,9 +324,20 @@ def _open_file(file: Path, options: Options) -> Opened:
 
     # Not load_dataset("parquet"): that reports each load to a server first.
     with one_line(str(file)):
+        if _may_be_long(file):
+            refuse_repetition(file, str(file))
         kind = IterableDataset if options.streaming else Dataset
         data = kind.from_parquet(glob.escape(str(file)))
     return Opened(data=data, name=str(file), root=file.parent)
+
+
+def _may_be_long(file: Path) -> bool:
+    """Whether rows times bytes of a Parquet file are so many that what it repeats could matter."""
+    import pyarrow.parquet as pq
+
+    metadata = pq.read_metadata(file)
+    groups = map(metadata.row_group, range(metadata.num_row_groups))
+    return any(group.num_rows * group.total_byte_size > _LONG for group in groups)
 
 
 def snapshot_address(path: Path) -> str:
@@ -536,6 +553,8 @@ def one_line(name: str) -> Iterator[None]:
     try:
         with silence_loggers("datasets", "huggingface_hub"):
             yield
+    except InputError:
+        raise
     except DatasetNotFoundError as error:
         raise _not_found(name, str(error)) from error
     except RepositoryNotFoundError as error:
@@ -551,9 +570,16 @@ def one_line(name: str) -> Iterator[None]:
     except (DatasetsError, FileNotFoundError, pa.ArrowException, ValueError, RuntimeError) as error:
         if isinstance(error.__cause__, GatedRepoError):  # of a file of a dataset that itself shows
             raise _not_found("/".join(name.split("/")[:2]), "gated") from error
-        cause = _first_line(error.__cause__ or error).rstrip(".")
-        msg = f"{name}: cannot be read as a dataset ({cause}). Check what it holds."
-        raise InputError(msg) from error
+        raise _damaged(name, error.__cause__ or error) from error
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        raise _damaged(name, error) from error  # Arrow says so of a damaged file
+
+
+def _damaged(name: str, error: BaseException) -> InputError:
+    cause = _first_line(error).rstrip(".")
+    return InputError(f"{name}: cannot be read as a dataset ({cause}). Check what it holds.")
 
 
 def _not_found(name: str, reason: str) -> InputError:

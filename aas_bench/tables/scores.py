@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aas_bench.errors import SchemaError, UnknownNameError, raise_faults
-from aas_bench.files import whole_file
+from aas_bench.files import json_value, whole_file
 from aas_bench.tables import authors
 from aas_bench.tables.formats import frame_columns
 from aas_bench.tables.open import Options, Source
@@ -596,7 +595,7 @@ def _number_list(value: Any) -> list[float] | None:
         msg = f"{value!r:.60} is no list of numbers."
         raise SchemaError(msg)
     try:
-        items = json.loads(value) if isinstance(value, str) else list(value)
+        items = json_value(value) if isinstance(value, str) else list(value)
         found = np.array([np.nan if each is None else each for each in items], dtype=np.float64)
     except (TypeError, ValueError) as error:
         msg = f"{value!r:.60} is no list of numbers."

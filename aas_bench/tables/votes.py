@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from aas_bench.errors import InputError, raise_faults
+from aas_bench.errors import FULL, InputError, StoreError, raise_faults
+from aas_bench.files import json_value
 from aas_bench.tables.schema import LABEL, LABEL_SOURCE, PAIR_ID, PEOPLE_VOTE, VOTE, Label
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ PEOPLE: Final = "people"
 """What `label_source` says of labels made from votes."""
 
 _CHOICES: Final = (1, 0, -1, None)
+_LONGEST_MS: Final = 2**53
 _MEND: Final = "Mend or delete these lines."
 
 
@@ -91,11 +93,23 @@ class VotesFile:
         self._heal()
 
     def append(self, vote: Vote) -> None:
-        """Add a vote in one write, and return when the disk has it."""
-        line = vote.line()
-        if os.write(self._file, line) != len(line):
+        """Add a vote in one write, and return when the disk has it.
+
+        Raises:
+            StoreError: The disk is full; the file is as it was before.
+        """
+        line, before = vote.line(), os.fstat(self._file).st_size
+        try:
+            whole = os.write(self._file, line) == len(line)
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            whole = False
+        if not whole:
+            # The next vote would otherwise begin in the middle of this one.
+            os.ftruncate(self._file, before)
             msg = f"{self.path}: the disk is full. Make room; the vote was not stored."
-            raise InputError(msg)
+            raise StoreError(msg)
         os.fsync(self._file)
         self.votes.append(vote)
 
@@ -303,10 +317,14 @@ def _torn(line: bytes) -> bool:
     return bool(line) and isinstance(_vote(line), str)
 
 
+def _is_time(ms: object) -> bool:
+    return ms is None or (type(ms) is int and abs(ms) <= _LONGEST_MS)
+
+
 def _vote(line: bytes) -> Vote | str:
     """The vote of a line, or what is wrong with it."""
     try:
-        row = json.loads(line)
+        row = json_value(line)
     except ValueError:
         return "it is no JSON"
     if not isinstance(row, dict):
@@ -319,7 +337,7 @@ def _vote(line: bytes) -> Vote | str:
         return f"choice is {choice!r}, not 1, 0, -1 or null"
     if row.get("side") not in (None, *SIDES):
         return f"side is {row['side']!r}, not left, right or null"
-    if type(row.get("ms")) not in (int, type(None)):
-        return f"ms is {row['ms']!r}, no whole number"
+    if not _is_time(row.get("ms")):
+        return f"ms is {row['ms']!s:.40}, no whole number of milliseconds"
     known = {name: row[name] for name in Vote.__dataclass_fields__ if name in row}
     return Vote(**known)
