@@ -284,15 +284,16 @@ def _print_judged(records: Sequence[Mapping[str, Any]]) -> None:
     """One row for each submission, judge and measure."""
     from rich.table import Table
 
-    from aas_bench.measure.measures import MEASURES
+    from aas_bench.measure.measures import JUDGE, MEASURES
 
     grid = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("submission", "judge", "measure", "value"):
         grid.add_column(name, no_wrap=True)
     for record in records:
-        for each in record.get("judged", {}).get("measurements", ()):
-            label = MEASURES[each["measure"]].label
-            grid.add_row(record["submission"]["id"], each["reward"], label, _number(each))
+        for each in record.get("measurements", ()):
+            if each["by"] == JUDGE:
+                label = MEASURES[each["measure"]].label
+                grid.add_row(record["submission"]["id"], each["group"], label, _number(each))
     if grid.row_count:
         _console().print(grid)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from aas_bench.measure.view import TIES, View
 from aas_bench.registry import Registry
@@ -93,6 +93,8 @@ class Measure:
         return Spelling(digits=self.digits)
 
 
+JUDGE: Final = "judge"
+"""What figures of single judges are grouped by."""
 NO_FOUR: Final = Estimate(value=None, n=0, coverage=0.0, reason="no pair has all four scores")
 
 
@@ -290,6 +292,17 @@ def _audited(view: View) -> Iterator[Placed]:
 def _confirmed(view: View) -> Iterator[Placed]:
     if view.confirmed is not None:
         yield Placed(estimate=view.confirmed)
+
+
+def _judged(measure: str) -> Compute:
+    """Of all judges, and of each by its name."""
+
+    def compute(view: View) -> Iterator[Placed]:
+        for judge, estimate in view.views.judged(measure).items():
+            told: dict[str, Any] = {} if judge is None else {"by": JUDGE, "group": judge}
+            yield Placed(estimate=estimate, **told)
+
+    return compute
 
 
 def _complete(view: View) -> Iterator[Placed]:
@@ -681,6 +694,9 @@ MEASURES: Final = Registry(
             label="Judge prefers the request",
             formula="share of pairs in which the LLM judge prefers the distorted image",
             higher_is_better=True,
+            compute=_judged("llm_win"),
+            scope="table",
+            kinds=("generator",),
         ),
         Measure(
             name="special_effects_diff",
@@ -689,6 +705,9 @@ MEASURES: Final = Registry(
             higher_is_better=True,
             unit="points",
             digits=2,
+            compute=_judged("special_effects_diff"),
+            scope="table",
+            kinds=("generator",),
         ),
         Measure(
             name="main_concepts_diff",
@@ -697,6 +716,9 @@ MEASURES: Final = Registry(
             higher_is_better=True,
             unit="points",
             digits=2,
+            compute=_judged("main_concepts_diff"),
+            scope="table",
+            kinds=("generator",),
         ),
         Measure(
             name="effects_present_diff",
@@ -704,6 +726,9 @@ MEASURES: Final = Registry(
             formula="share of the requested effects that a judge finds, distorted minus original",
             higher_is_better=True,
             unit="net share",
+            compute=_judged("effects_present_diff"),
+            scope="table",
+            kinds=("generator",),
         ),
         Measure(
             name="effects_strong_diff",
@@ -711,6 +736,9 @@ MEASURES: Final = Registry(
             formula="share of them that a judge calls strong, distorted minus original image",
             higher_is_better=True,
             unit="net share",
+            compute=_judged("effects_strong_diff"),
+            scope="table",
+            kinds=("generator",),
         ),
         Measure(
             name="gap",

@@ -11,6 +11,7 @@ from typing import Any, Final, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from aas_bench.measure.judge_figures import judge_figures
 from aas_bench.measure.rows import base_prompts, headline_rows, reworded_rows, wording_rows
 from aas_bench.rewards.catalog import REWARDS
 from aas_bench.stats.analysis import Analysis
@@ -504,6 +505,16 @@ class Views:
     def clusters(self) -> NDArray[np.int64]:
         """The base prompt of every row."""
         return base_prompts(self.table)
+
+    def judged(self, measure: str) -> dict[str | None, Estimate]:
+        """A measure of what judges said, by judge; see `judge_figures`."""
+        return judge_figures(
+            measure,
+            self.table.frame,
+            self.rows,
+            clusters=self.clusters[self.rows],
+            confidence_level=self.analysis.confidence_level,
+        )
 
     def has_four(self, reward: str) -> bool:
         """Whether the original prompt was scored at all."""

@@ -23,6 +23,7 @@ from aas_bench.run.judge import RUBRICS, judge
 from aas_bench.run.made_images import MEASURED
 from aas_bench.run.provenance import provenance, versions
 from aas_bench.run.score import score
+from aas_bench.tables.judge_columns import with_judgements
 from aas_bench.tables.scores import ScoreTable
 from aas_bench.tasks.catalog import task_of
 
@@ -86,7 +87,7 @@ def measure_generator(
         dtype: Their number format; see `load_reward`.
         batch_size: Items of one call to them; None: each model's own.
         accept_prompt_blind: Go on with one to which all prompts are one; see `score`.
-        judges: Judges to ask, in each way: the result's `judged` holds what they say.
+        judges: Judges to ask, in each way; what they say of each pair stands beside the scores.
         judge_options: How they are reached; see `load_judge`.
         progress: Show the scoring's rate and remaining time, where stderr is a terminal.
 
@@ -114,9 +115,11 @@ def measure_generator(
             batch_size=batch_size,
             accept_prompt_blind=accept_prompt_blind,
         )
-        table.save(generated.path / SCORES)
         if judges:
-            record["judged"] = _judged(generated, judges, judge_options or {}, shown=progress)
+            table, record["judged"] = _judged(
+                generated, table, judges, judge_options or {}, shown=progress
+            )
+        table.save(generated.path / SCORES)
         told = {name: record[name] for name in _TOLD}
         task = task_of(generated.prompts.source)
         summary = standard(table, task=task, report=recognised(table), run=told)
@@ -155,19 +158,26 @@ def _facts(generated: Generated) -> dict[str, Any]:
 
 
 def _judged(
-    generated: Generated, judges: Sequence[str], options: Mapping[str, Any], *, shown: bool
-) -> dict[str, Any]:
-    """What judges say of the images: the measures by judge, and what is missing of each."""
+    generated: Generated,
+    table: ScoreTable,
+    judges: Sequence[str],
+    options: Mapping[str, Any],
+    *,
+    shown: bool,
+) -> tuple[ScoreTable, dict[str, Any]]:
+    """The table with what judges say of each pair; how they were asked, and what is missing."""
     pairs, key = generated.pairs(), _scores_key(generated, judges)
-    found: dict[str, Any] = {"measurements": [], "missing": {}}
+    asked: list[Mapping[str, Any]] = []
+    missing, told = {}, {}
     for by in RUBRICS:
         out = generated.path / "judged" / key / by
         said = judge(pairs, list(judges), by=by, out=out, progress=shown, **options)  # type: ignore[arg-type]
+        table = with_judgements(table, said.frame)
         summary = summarise_judgements(said)
-        found["measurements"] += [each.to_dict() for each in summary.measurements()]
-        found["missing"][by] = {name: each.n_missing for name, each in summary.judges.items()}
+        missing[by] = {name: each.n_missing for name, each in summary.judges.items()}
+        asked, told[by] = [*said.identities], RUBRICS[by].identity()
         write_atomically(out / "summary.json", json_bytes(summary.to_dict()))
-    return found
+    return table, {"judges": asked, "instructions": told, "missing": missing}
 
 
 def _scores_key(generated: Generated, rewards: Sequence[str]) -> str:

@@ -30,7 +30,7 @@ DOCTOR: Final = "doctor.json"
 
 _TOLD: Final = (
     *("command", "git_revision", "machine", "python", "seed", "time", "versions"),
-    *("pairs", "reward", "generator", "coverage", "prompts"),
+    *("pairs", "reward", "generator", "coverage", "prompts", "judged"),
     "revision",
 )
 _PATH: Final = re.compile(r"(?<![\w.:/\\])(?:~|[A-Za-z]:)?[/\\](?:[^\s/\\]+[/\\])*")
@@ -192,9 +192,10 @@ def _add_generator(run: Path, folder: Path, task: str | None, tag: str) -> Recor
         "generator": result["generator"],
         "coverage": result["coverage"],
         "prompts": result["prompts"],
+        **({"judged": result["judged"]} if "judged" in result else {}),
     }
     return _add(
-        scores_only(table, table.rewards),
+        scores_only(table, table.rewards, judged=True),
         folder,
         subject=_generator_subject(result["submission"]),
         task=_task(task, result["prompts"]["source"]),

@@ -12,7 +12,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
@@ -33,6 +33,7 @@ from aas_bench.run.progress import progress_bar
 from aas_bench.run.provenance import provenance
 from aas_bench.service.cache import AnswerCache, cache_folder
 from aas_bench.tables.authors import label_value
+from aas_bench.tables.judge_columns import MAJORITY, fits_columns, label_column, mark_column
 from aas_bench.tables.schema import (
     DIDP,
     DIMENSIONS,
@@ -73,14 +74,6 @@ _NOT_ASKED: Final = 0
 _SHARE: Final = "share of the judge's vote against the other image: 1, 0.5 (tie) or 0"
 
 
-def label_column(judge: str) -> str:
-    """The column of a judge's labels, or of the majority's."""
-    return f"{LABEL}_{judge}"
-
-
-MAJORITY: Final = label_column("majority")
-
-
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Judgements:
     """What judges said of pairs.
@@ -93,6 +86,7 @@ class Judgements:
             `<judge>_<score>_<image>` (graded, checklist); null where an answer is missing.
         answers: One row a question, with what became of it.
         items: One row a question of a checklist; None for the other ways of asking.
+        identities: What the answers of each depend on besides the question, with its name.
         path: The run directory; None where nothing was kept.
     """
 
@@ -101,6 +95,7 @@ class Judgements:
     frame: pd.DataFrame
     answers: pd.DataFrame
     items: pd.DataFrame | None = None
+    identities: tuple[Mapping[str, Any], ...] = ()
     path: Path | None = None
 
 
@@ -195,7 +190,7 @@ def judge(
         if prompts == "both":
             about["rewards"] = {each["name"]: each for each in spec["rewards"]}
         run.write_json(RUN, about | provenance())
-    return Judgements(**(vars(said) | {"path": None if out is None else Path(out)}))
+    return replace(said, identities=tuple(spec["judges"]), path=None if out is None else Path(out))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -256,8 +251,8 @@ def _load_judges(
             else ("no judge is given. Name one, e.g. openai:MODEL.")
         )
         raise InputError(msg)
-    if "majority" in names:
-        msg = "a judge is called 'majority', as the column of all judges is. Label it otherwise."
+    if unfit := [name for name in names if not fits_columns(name)]:
+        msg = f"no judge can be called {unfit[0]!r:.60}, as columns go by it. Label it: other=SPEC."
         raise InputError(msg)
     return found
 
@@ -465,7 +460,7 @@ def _pairwise_columns(said: _Said) -> dict[str, int | None]:
 
 def _graded_columns(said: _Said) -> dict[str, float | None]:
     return {
-        f"{said.judge}_{score}_{place.shown}": None
+        mark_column(said.judge, score, place.shown): None
         if answer.values is None
         else float(answer.values[score])
         for place, answer in said.answers.items()
@@ -481,9 +476,10 @@ def _checklist_columns(said: _Said) -> dict[str, float | None]:
         for score, ending in (("effects_present", ""), ("effects_strong", STRONG)):
             keys = [effect_key(name) + ending for name in dict.fromkeys(asked_for(said.row.values))]
             hits = None if answers is None else [answers[key] is True for key in keys]
-            found[f"{said.judge}_{score}_{place.shown}"] = sum(hits) / len(hits) if hits else None
+            share = sum(hits) / len(hits) if hits else None
+            found[mark_column(said.judge, score, place.shown)] = share
         content = None if answers is None else float(answers["content"] is True)
-        found[f"{said.judge}_content_{place.shown}"] = content
+        found[mark_column(said.judge, "content", place.shown)] = content
     return found
 
 

@@ -13,6 +13,7 @@ from aas_bench.board.entries import (
     address,
     count_entry,
     coverage_entry,
+    judges_of,
     lookups,
     measured,
     measured_column,
@@ -154,6 +155,12 @@ COLUMNS: Final = (
     Column(key="alignment", label="Alignment"),
     Column(key="weights", label="Weights", shown=False),
     Column(key="reward", label="Measured by"),
+    Column(
+        key="judges",
+        label="Judged by",
+        tip="Whose answers the judged columns rest on: of several, what most say.",
+        shown=False,
+    ),
     Column(key="status", label="Status", kind="status"),
 )
 
@@ -213,6 +220,7 @@ def _row(of: Lookup, reward: str, rank: int | None, delta: Entry, after: Entry) 
             Entry(text=subject.alignment or UNDEFINED),
             Entry(text=weights or UNDEFINED),
             Entry(text=reward or UNDEFINED),
+            Entry(text=", ".join(judges_of(of.record)) or UNDEFINED),
             status_entry(of.record),
         ),
         facets={
