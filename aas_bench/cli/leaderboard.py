@@ -132,7 +132,7 @@ def run(
     disable_progress_bars()
     submissions = _runnable(files, preset)
     _check_rewards(rewards or [], seed_images=seed_images)
-    _check_judges(judges or [], seed_images=seed_images)
+    _check_judges(judges or [], rewards or REWARDS, seed_images=seed_images)
     asked = load_prompts(prompts or BUILT_IN, limit=limit)
     if out.exists() and not out.is_dir():
         msg = f"{out} is a file. Give a folder for the runs."
@@ -233,15 +233,17 @@ def _check_rewards(names: Sequence[str], *, seed_images: bool) -> None:
         check_spelling(name)
 
 
-def _check_judges(names: Sequence[str], *, seed_images: bool) -> None:
+def _check_judges(names: Sequence[str], rewards: Sequence[str], *, seed_images: bool) -> None:
     """Find a misspelt judge before hours of images, not after."""
     from aas_bench.judges.catalog import check_judge
 
     if names and seed_images:
         msg = "--seed-images measures the images against their seeds. Leave --judge out."
         raise InputError(msg)
-    for name in names:
-        check_judge(name)
+    taken = [name for name in map(check_judge, names) if name in rewards]
+    if taken:
+        msg = f"a judge and a reward model are called {taken[0]!r}. Label the judge: other=SPEC."
+        raise InputError(msg)
 
 
 def _pending(submission: Submission) -> list[str]:

@@ -14,9 +14,10 @@ from aas_bench.measure.judge_figures import DIFFERENCES, WIN, halved, mark_diffe
 from aas_bench.run.judge import Judgements
 from aas_bench.stats.agreement import quadratic_kappa
 from aas_bench.stats.estimate import Estimate, Result, Scores
+from aas_bench.stats.generation import generator_shift
 from aas_bench.stats.position_bias import position_bias
 from aas_bench.stats.preference import chosen, preference
-from aas_bench.tables.judge_columns import IMAGES, MAJORITY, label_column, mark_column
+from aas_bench.tables.judge_columns import IMAGES, MAJORITY, RATING, label_column, mark_column
 from aas_bench.tables.schema import INDEX, LABEL, PAIR_ID
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ _MARKED: Final = {
     "checklist": ("effects_present_diff", "effects_strong_diff"),
 }
 """Way of asking -> the measures that it gives."""
+_MOST: Final = 2.0
+"""The best rating of a dimension."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +48,10 @@ class JudgeSummary(Result):
         error: Share of wrong labels where the data knows better; None where it does not, or for
             other ways of asking. A tie of either is left out.
         effects: Share of images in which an effect is there, by key and image (checklist).
+        dimensions: Mean rating of the distorted less that of the original image, by dimension
+            (dimensions).
+        mass: Of each dimension the mean probability that the model answers with a mark at all;
+            where this is small, its ratings say little (dimensions).
         cost: US dollars; None where no service said.
         latency: Mean seconds of an answer, waits included.
         tokens: Tokens in and out, where they were told.
@@ -60,6 +67,8 @@ class JudgeSummary(Result):
     bias: Estimate | None = None
     error: Estimate | None = None
     effects: Mapping[str, Mapping[str, Estimate]] | None = None
+    dimensions: Mapping[str, Estimate] | None = None
+    mass: Mapping[str, float] | None = None
     cost: float | None
     latency: float | None
     tokens: Mapping[str, int]
@@ -112,7 +121,10 @@ class _Room:
             "pairwise": self._pairwise,
             "graded": self._graded,
             "checklist": self._checklist,
+            "dimensions": self._dimensions,
         }[self.said.by](name, answers)
+        if self.said.by == "dimensions":
+            answers = answers.drop_duplicates("image").assign(cost_usd=np.nan, told="{}")
         costs = answers["cost_usd"].dropna()
         asked = answers[answers["attempts"] > 0]
         return JudgeSummary(
@@ -200,6 +212,30 @@ class _Room:
         columns = (mark_column(name, DIFFERENCES[measure], image) for image in IMAGES)
         original, distorted = map(self._column, columns)
         return original, distorted
+
+    def _dimensions(self, name: str, answers: pd.DataFrame) -> dict[str, Any]:
+        both = [self._column(mark_column(name, RATING, image)) for image in IMAGES]
+        known = answers[answers["status"] == "ok"]
+        by_dimension = dict(iter(answers.groupby("dimension", sort=False)))
+        return {
+            "n_missing": int(np.any(np.isnan(both), axis=0).sum()),
+            "measures": {
+                "delta": generator_shift(
+                    *both, score_range=(0.0, _MOST * len(by_dimension)), **self._keywords
+                ).delta
+            },
+            "dimensions": {dim: self._moved(part) for dim, part in by_dimension.items()},
+            "mass": {n: float(x) for n, x in known.groupby("dimension")["mass"].mean().items()},
+        }
+
+    def _moved(self, ratings: pd.DataFrame) -> Estimate:
+        """Of one dimension: the distorted less the original image."""
+        by_pair = ratings.pivot_table(
+            index=PAIR_ID, columns="shown", values="prediction", dropna=False
+        ).reindex(index=self.said.frame[PAIR_ID], columns=list(IMAGES))
+        original, distorted = (by_pair[image].to_numpy(np.float64) for image in IMAGES)
+        ends = (0.0, _MOST)
+        return generator_shift(original, distorted, score_range=ends, **self._keywords).delta
 
     def _effects(self, name: str) -> Iterator[tuple[str, dict[str, Estimate]]]:
         """How often each question was answered with yes, of the images that it was asked of."""

@@ -7,9 +7,10 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from aas_bench.files import json_bytes, write_atomically
+from aas_bench.judges.catalog import can_rate
 from aas_bench.measure.analyses.recognise import recognised
 from aas_bench.measure.clean_up import clean_up
 from aas_bench.measure.compare import Made
@@ -19,11 +20,11 @@ from aas_bench.measure.summary import STANDARD, standard
 from aas_bench.pages.report import write_report
 from aas_bench.records.make_records import RESULT, SCORES
 from aas_bench.run.generate import Generated
-from aas_bench.run.judge import RUBRICS, judge
+from aas_bench.run.judge import RUBRICS, By, Judgements, judge
 from aas_bench.run.made_images import MEASURED
 from aas_bench.run.provenance import provenance, versions
 from aas_bench.run.score import score
-from aas_bench.tables.judge_columns import with_judgements
+from aas_bench.tables.judge_columns import with_judgements, with_ratings
 from aas_bench.tables.scores import ScoreTable
 from aas_bench.tasks.catalog import task_of
 
@@ -166,18 +167,28 @@ def _judged(
     shown: bool,
 ) -> tuple[ScoreTable, dict[str, Any]]:
     """The table with what judges say of each pair; how they were asked, and what is missing."""
-    pairs, key = generated.pairs(), _scores_key(generated, judges)
+    pairs, place = generated.pairs(), generated.path / "judged" / _scores_key(generated, judges)
     asked: list[Mapping[str, Any]] = []
     missing, told = {}, {}
-    for by in RUBRICS:
-        out = generated.path / "judged" / key / by
-        said = judge(pairs, list(judges), by=by, out=out, progress=shown, **options)  # type: ignore[arg-type]
-        table = with_judgements(table, said.frame)
+
+    def ask(by: By, judges: Sequence[str]) -> Judgements:
+        said = judge(pairs, [*judges], by=by, out=place / by, progress=shown, **options)
         summary = summarise_judgements(said)
         missing[by] = {name: each.n_missing for name, each in summary.judges.items()}
-        asked, told[by] = [*said.identities], RUBRICS[by].identity()
-        write_atomically(out / "summary.json", json_bytes(summary.to_dict()))
-    return table, {"judges": asked, "instructions": told, "missing": missing}
+        write_atomically(place / by / "summary.json", json_bytes(summary.to_dict()))
+        return said
+
+    for by in get_args(By):
+        if by in RUBRICS:
+            said = ask(by, judges)
+            table = with_judgements(table, said.frame)
+            asked, told[by] = [*said.identities], RUBRICS[by].identity()
+    facts: dict[str, Any] = {"judges": asked, "instructions": told, "missing": missing}
+    if raters := [each for each in judges if can_rate(each)]:
+        said = ask("dimensions", raters)
+        table = with_ratings(table, said.frame, said.judges)
+        facts["raters"] = [*said.identities]
+    return table, facts
 
 
 def _scores_key(generated: Generated, rewards: Sequence[str]) -> str:

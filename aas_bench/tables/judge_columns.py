@@ -8,14 +8,14 @@ Null where the judge gave no answer.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from aas_bench.tables.schema import LABEL, LABEL_SOURCE, PAIR_ID
+from aas_bench.tables.schema import CELLS, LABEL, LABEL_SOURCE, PAIR_ID, score_column
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,6 +49,8 @@ def mark_column(judge: str, mark: str, image: str) -> str:
     return f"{judge}_{mark}_{image}"
 
 
+RATING: Final = "rating"
+"""The mark of an image that a rater gives: its ratings, summed over the dimensions."""
 MAJORITY: Final = label_column("majority")
 RESERVED: Final = (MAJORITY, LABEL_SOURCE)
 """Columns that are called like a judge's labels and are none."""
@@ -117,6 +119,25 @@ def with_judgements(table: ScoreTable, said: pd.DataFrame) -> ScoreTable:
     rows = columns.reindex(table.frame[PAIR_ID]).reset_index(drop=True)
     given = {name: rows[name].to_numpy(np.float64, na_value=np.nan) for name in rows}
     return replace(table, frame=table.frame.assign(**given))
+
+
+def with_ratings(table: ScoreTable, said: pd.DataFrame, judges: Sequence[str]) -> ScoreTable:
+    """A score table with raters as reward models: one score of an image under every prompt.
+
+    Args:
+        table: The scores.
+        said: A table with `pair_id` and `<judge>_rating_<image>`.
+        judges: The raters.
+    """
+    rows = said.set_index(PAIR_ID).reindex(table.frame[PAIR_ID])
+    cells = dict(zip(CELLS, ("original", "original", "distorted", "distorted"), strict=True))
+    given = {
+        score_column(judge, cell): rows[mark_column(judge, RATING, image)].to_numpy(np.float64)
+        for judge in judges
+        for cell, image in cells.items()
+    }
+    frame = table.frame.assign(**given)
+    return replace(table, frame=frame, rewards=(*table.rewards, *judges))
 
 
 def fits_columns(judge: str) -> bool:
