@@ -16,8 +16,7 @@ import pandas as pd
 from aas_bench.stats.estimate import Estimate, Mask, Scores
 from aas_bench.stats.generation import generator_shift
 from aas_bench.stats.preference import chosen
-from aas_bench.tables.authors import label_value
-from aas_bench.tables.judge_columns import MARKS, labels_by_judge, marks_by_judge
+from aas_bench.tables.judge_columns import MARKS, labels_by_judge, majority_of, marks_by_judge
 
 Both: TypeAlias = tuple[Scores, Scores]
 """Marks of the original and of the distorted image of each pair."""
@@ -72,13 +71,6 @@ def judge_figures(
 def halved(label: Scores) -> Scores:
     """Labels with a tie between both: 1, 0.5, 0."""
     return np.where(label == -1, 0.5, label)
-
-
-def majority_of(labels: Mapping[str, Scores]) -> Scores:
-    """What more than half of the judges that answered say, else -1; NaN where none answered."""
-    table = np.array(list(labels.values()), dtype=np.float64).T
-    given = (row[~np.isnan(row)] for row in table)
-    return np.array([label_value(row.tolist()) if len(row) else np.nan for row in given])
 
 
 def _with_majority(labels: Mapping[str, Scores]) -> dict[str | None, Scores]:

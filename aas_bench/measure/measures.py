@@ -289,6 +289,16 @@ def _audited(view: View) -> Iterator[Placed]:
         yield Placed(estimate=view.audited)
 
 
+def _by_panel(view: View) -> Iterator[Placed]:
+    if view.judged is not None:
+        yield Placed(estimate=view.judged)
+
+
+def _judge_errors(view: View) -> Iterator[Placed]:
+    for judge, estimate in view.views.judge_errors.items():
+        yield Placed(estimate=estimate, by=JUDGE, group=judge)
+
+
 def _confirmed(view: View) -> Iterator[Placed]:
     if view.confirmed is not None:
         yield Placed(estimate=view.confirmed)
@@ -329,6 +339,28 @@ MEASURES: Final = Registry(
             chance=0.5,
             scope="whole",
             compute=_audited,
+        ),
+        Measure(
+            name="accuracy_judged",
+            label="Accuracy, judges' errors allowed for",
+            formula="mean of c T + (1 - c)(1 - T): c the choice, T the truth by three judges or "
+            "more, whose errors are read off their disagreements",
+            higher_is_better=True,
+            chance=0.5,
+            scope="whole",
+            kinds=("reward_model",),
+            compute=_by_panel,
+        ),
+        Measure(
+            name="judge_error",
+            label="Votes of a judge that are wrong",
+            formula="r (1 - s) + (1 - r)(1 - t), by the disagreements of three judges or more who "
+            "err independently given the truth",
+            higher_is_better=False,
+            chance=0.5,
+            scope="table",
+            kinds=("reward_model",),
+            compute=_judge_errors,
         ),
         Measure(
             name="labels_confirmed",

@@ -28,6 +28,7 @@ from aas_bench.stats.latent import (
     latent_override,
     wording_override,
 )
+from aas_bench.stats.latent_truth import panel_errors, panel_rate
 from aas_bench.stats.override import OUTCOMES, Override, outcomes, override
 from aas_bench.stats.placebo import (
     FailedImages,
@@ -49,6 +50,7 @@ from aas_bench.stats.rescaling import Rescaling, rescaling
 from aas_bench.stats.resolution import difference, resolution
 from aas_bench.stats.scale import logit, logit_resolution
 from aas_bench.stats.strength import StrengthCurve, strength_curve
+from aas_bench.tables.judge_columns import labels_by_judge
 from aas_bench.tables.schema import PEOPLE_VOTE
 from aas_bench.tables.scores import Cells, ScoreTable
 
@@ -155,6 +157,17 @@ class View:
         truth = np.where(found >= 0, right(chose, found == 1), found)
         truth[np.isnan(chose)] = np.nan
         return audited_rate(right(chose, said), truth, **{**self.keywords, **self._among(rows)})
+
+    @cached_property
+    def judged(self) -> Estimate | None:
+        """The accuracy by several judges, less their errors; None where no two of them voted."""
+        votes = self.views.judges_votes
+        if self.label is None or len(votes) < 2:
+            return None
+        margin = self.margin
+        chose = np.where(np.isnan(margin), np.nan, choice(margin, self.views.analysis.ties))
+        table = np.column_stack([each[self.rows] for each in votes.values()])
+        return panel_rate(chose, table, **self.keywords)
 
     @cached_property
     def confirmed(self) -> Estimate | None:
@@ -515,6 +528,24 @@ class Views:
             clusters=self.clusters[self.rows],
             confidence_level=self.analysis.confidence_level,
         )
+
+    @cached_property
+    def judges_votes(self) -> dict[str, Scores]:
+        """What each judge says of every row; see `labels_by_judge`."""
+        return labels_by_judge(self.table.frame)
+
+    @cached_property
+    def judge_errors(self) -> dict[str, Estimate]:
+        """How often each of several judges errs; empty where there are no two."""
+        votes = self.judges_votes
+        if len(votes) < 2:
+            return {}
+        found = panel_errors(
+            np.column_stack([each[self.rows] for each in votes.values()]),
+            clusters=self.clusters[self.rows],
+            confidence_level=self.analysis.confidence_level,
+        )
+        return dict(zip(votes, found.errors, strict=True))
 
     def has_four(self, reward: str) -> bool:
         """Whether the original prompt was scored at all."""

@@ -249,7 +249,7 @@ def _with_ratings(frame: pd.DataFrame, answers: pd.DataFrame) -> pd.DataFrame:
     found = {}
     for (judge, shown), part in answers.groupby(["judge", "shown"], sort=False):
         sums = part.groupby(PAIR_ID)["prediction"].agg(lambda ratings: ratings.sum(skipna=False))
-        found[mark_column(judge, RATING, shown)] = sums.reindex(frame[PAIR_ID]).to_numpy()
+        found[mark_column(str(judge), RATING, str(shown))] = sums.reindex(frame[PAIR_ID]).to_numpy()
     rated: pd.DataFrame = frame.assign(**found)
     return rated
 

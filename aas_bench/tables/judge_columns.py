@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from aas_bench.tables.authors import label_value
 from aas_bench.tables.schema import CELLS, LABEL, LABEL_SOURCE, PAIR_ID, score_column
 
 if TYPE_CHECKING:
@@ -77,6 +78,13 @@ def labels_by_judge(frame: pd.DataFrame) -> dict[str, NDArray[np.float64]]:
         for judge, label in found.items()
         if label is not None and np.isin(label[~np.isnan(label)], _CHOICES).all()
     }
+
+
+def majority_of(labels: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
+    """What more than half of the judges that answered say, else -1; NaN where none answered."""
+    table = np.array(list(labels.values()), dtype=np.float64).T
+    given = (row[~np.isnan(row)] for row in table)
+    return np.array([label_value(row.tolist()) if len(row) else np.nan for row in given])
 
 
 def marks_by_judge(
