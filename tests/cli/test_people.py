@@ -1,4 +1,4 @@
-"""`annotate`, `agreement`, `rater`, `--votes`: as docs/people.md tells to type them."""
+"""`annotate`, `agreement`, `--votes`: as docs/people.md tells to type them."""
 
 import json
 import re
@@ -7,15 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from support.tiny_vision_language import write_qwen3_vl
 from support.toy_pairs import picture, rows
 
 from aas_bench.tables.votes import Vote, VotesFile, digest
-from aas_bench.tasks.taxonomy import DIMENSIONS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "people.md").read_text(encoding="utf-8")
 COMMANDS = [
@@ -50,9 +47,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def test_the_page_names_every_command():
-    assert [c[0] for c in COMMANDS] == [
-        "annotate", "agreement", "score", "analyse", "report", "rater", "rater",
-    ]  # fmt: skip
+    assert [c[0] for c in COMMANDS] == ["annotate", "agreement", "score", "analyse", "report"]
 
 
 def test_the_voting_page_starts_as_the_page_says_and_tells_where_it_is(folder):
@@ -68,7 +63,7 @@ def test_the_voting_page_starts_as_the_page_says_and_tells_where_it_is(folder):
 
 
 def test_votes_become_agreement_labels_and_an_audited_accuracy(run, folder):
-    agreement, score, analyse, report = COMMANDS[1:5]
+    agreement, score, analyse, report = COMMANDS[1:]
     outcome = run(*agreement)
     assert outcome.code == 0, outcome.err
     assert outcome.out.startswith("12 pairs judged by 2 people")
@@ -97,42 +92,12 @@ def test_votes_become_agreement_labels_and_an_audited_accuracy(run, folder):
     assert "Labels are taken as true" in (folder / "plain" / "index.html").read_text("utf-8")
 
 
-def test_a_rater_rates_and_is_compared_with_people(run, folder):
-    rate, evaluate = COMMANDS[5:]
-    write_qwen3_vl(folder / "tiny")
-    rate[rate.index("--model") + 1] = "tiny"
-    outcome = run(*rate, "--limit", "3")
-    assert outcome.code == 0, outcome.err
-    ratings = pd.read_parquet("ratings.parquet")
-    assert len(ratings) == 3 * 2 * len(DIMENSIONS)
-    assert set(ratings["dimension"]) == set(DIMENSIONS)
-    three = ratings[["p0", "p1", "p2"]].to_numpy()
-    np.testing.assert_allclose(three.sum(axis=1), 1)
-    np.testing.assert_allclose(three @ [0, 1, 2], ratings["prediction"])
-    rng = np.random.default_rng(0)
-    people = ratings[["image", "dimension"]].assign(rating=rng.integers(0, 3, len(ratings)))
-    people["applies"] = rng.random(len(people)) < 0.8
-    people.sample(frac=1, random_state=0).to_csv("people.csv", index=False)
-    outcome = run(*evaluate)
-    assert outcome.code == 0, outcome.err
-    assert "a half as the higher one" in " ".join(outcome.out.split())
-    told = run(*evaluate, "--json").json
-    used = people["applies"].to_numpy()
-    right = np.floor(ratings["prediction"] + 0.5) == people["rating"]
-    overall = told["overall"]
-    assert overall["rater"]["accuracy"]["value"] == pytest.approx(right[used].mean())
-    assert (overall["n"], overall["n_masked"]) == (used.sum(), (~used).sum())
-
-
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
         (["agreement", "absent.jsonl"], "Give the votes that `aas-bench annotate` wrote."),
         (["agreement", "votes.jsonl", "--with", "people.csv"], "has no column 'pair_id'. Add it"),
         (["annotate", "-d", "pairs.jsonl", "-o", "no/votes.jsonl"], "Make it first."),
-        (["rater", "evaluate", "people.csv"], "Give dimension, prediction and rating"),
-        (["rater", "evaluate", "people.csv", "--ratings", "people.csv"], "joined by image and"),
-        (["rater", "rate", "-d", "pairs.jsonl", "-m", "x", "-o", "no/r"], "Make it first."),
     ],
 )
 def test_mistakes_are_told_in_one_line(run, folder, arguments, line):
