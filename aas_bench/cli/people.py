@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from aas_bench.cli.options import Confidence, Config, Json, Split, emit, now
-from aas_bench.cli.scoring import Data, Limit
+from aas_bench.cli.scoring import Limit
 from aas_bench.errors import InputError
 
 if TYPE_CHECKING:
@@ -17,11 +17,26 @@ if TYPE_CHECKING:
 
 
 def annotate(
-    data: Data,
     out: Annotated[Path, typer.Option("--out", "-o", help="File of votes (JSON lines); goes on.")],
     *,
-    name: Annotated[
-        str | None, typer.Option("--rater", help="Who votes; by default the page asks.")
+    data: Annotated[
+        str | None, typer.Option("--data", "-d", help="Pairs with their prompts; see load_pairs.")
+    ] = None,
+    images: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Instead: a folder of 17_original.png and 17_distorted.png, or the folder of "
+            "the original images and, with --images again, that of the distorted ones."
+        ),
+    ] = None,
+    question: Annotated[
+        str | None, typer.Option(help="With --images: what all images are to do.")
+    ] = None,
+    raters: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--rater", help="Who votes; repeat for several. By default the page asks for a name."
+        ),
     ] = None,
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port on this machine; 0 takes a free one.")
@@ -37,9 +52,18 @@ def annotate(
     from aas_bench.tables.pairs import load_pairs
     from aas_bench.tables.votes import VotesFile
 
-    pairs: Any = load_pairs(data, config=config, split=split, limit=limit)
+    if (data is None) == (images is None) or (question is not None and images is None):
+        msg = "give --data PAIRS; or --images FOLDER, also with --question TEXT."
+        raise InputError(msg)
+    pairs: Any = (
+        load_pairs(str(data), config=config, split=split, limit=limit)
+        if images is None
+        else _image_table(images, question, limit)
+    )
     file = VotesFile(out)
-    server = VotingServer(Ballot(pairs, file, seed=seed, now=now), port=port, rater=name)
+    named = raters or []
+    ballot = Ballot(pairs, file, seed=seed, now=now, raters=named)
+    server = VotingServer(ballot, port=port, rater=named[0] if len(named) == 1 else None)
     try:
         typer.echo(f"vote at {server.url} (end with Ctrl-C; the same command goes on)")
         sys.stdout.flush()
@@ -87,6 +111,19 @@ def agreement(
     from aas_bench.cli.text import agreement_tables
 
     agreement_tables(found)
+
+
+def _image_table(folders: list[Path], question: str | None, limit: int | None) -> Any:
+    """The pairs of image folders as a dataset, their files unread."""
+    from datasets import Dataset, Image
+
+    from aas_bench.tables.folders import image_pairs
+    from aas_bench.tables.schema import IMAGE_COLUMNS
+
+    pairs = Dataset.from_dict(dict(image_pairs(folders, question)))
+    for column in IMAGE_COLUMNS:
+        pairs = pairs.cast_column(column, Image())
+    return pairs.select(range(min(limit or len(pairs), len(pairs))))
 
 
 def _known(source: str | None) -> Columns:

@@ -5,6 +5,8 @@ import re
 import shlex
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pandas as pd
@@ -92,16 +94,116 @@ def test_votes_become_agreement_labels_and_an_audited_accuracy(run, folder):
     assert "Labels are taken as true" in (folder / "plain" / "index.html").read_text("utf-8")
 
 
+@pytest.fixture
+def served(folder):
+    """Serve the page for these arguments; what it answers to an address, then the votes."""
+    started = []
+
+    def serve(*arguments):
+        command = [sys.executable, "-m", "aas_bench", "annotate", *arguments]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        started.append(process)
+        url = re.search(r"http://\S+", process.stdout.readline())[0].rstrip("/")
+
+        def ask(path, body=None):
+            sent = None if body is None else json.dumps(body).encode()
+            request = urllib.request.Request(url + path, data=sent)
+            request.add_header("Content-Type", "application/json")
+            try:
+                return urllib.request.urlopen(request, timeout=30).read()
+            except urllib.error.HTTPError as error:
+                return error.read().decode()
+
+        return ask
+
+    yield serve
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def laid_out(folder, layout):
+    """Two pairs of images without a table, in a layout that `--images` takes."""
+    options = []
+    for number in range(2):
+        for side in ("original", "distorted"):
+            file = folder / layout.format(number=number, side=side)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            picture(number).save(file)
+    for place in ("", "original", "distorted") if "two/" in layout else ("",):
+        options += ["--images", str(folder / layout.partition("/")[0] / place)]
+    return options[2:] if "two/" in layout else options
+
+
+@pytest.mark.parametrize(
+    "layout", ["one/{number}_{side}.png", "one/{side}/{number}.png", "two/{side}/{number}.png"]
+)
+def test_images_without_a_table_are_voted_on(served, folder, layout):
+    options = laid_out(folder, layout)
+    ask = served(*options, "--question", "Which is more blurred?", "-o", "by-hand.jsonl")
+    told = json.loads(ask("/question?rater=Ada"))
+    assert (told["total"], told["prompt"]) == (2, "Which is more blurred?")
+    assert all(ask(address)[:4] == b"\x89PNG" for address in told["images"])
+    ask("/vote", {"rater": "Ada", "row": told["row"], "answer": "left", "ms": 1})
+    [vote] = map(json.loads, Path("by-hand.jsonl").read_text().splitlines())
+    assert vote["pair_id"] in ("0", "1")
+
+
+def test_prompts_beside_the_images_are_asked(served, folder):
+    options = laid_out(folder, "one/{number}/{side}.png")
+    for number in range(2):
+        (folder / f"one/{number}/prompt.txt").write_text(f"a blurred house {number}")
+    ask = served(*options, "-o", "by-hand.jsonl")
+    assert json.loads(ask("/question?rater=Ada"))["prompt"].startswith("a blurred house")
+
+
+def test_named_raters_are_offered_and_nobody_else_votes(served):
+    ask = served("-d", "pairs.jsonl", "-o", "named.jsonl", "--rater", "Bo", "--rater", "Ada")
+    assert json.loads(ask("/raters")) == {"Bo": 0, "Ada": 0}
+    orders = []
+    for rater in ("Ada", "Bo"):
+        told = json.loads(ask(f"/question?rater={rater}"))
+        orders.append(told["images"])
+        ask("/vote", {"rater": rater, "row": told["row"], "answer": "tie", "ms": 1})
+    assert orders[0] != orders[1]
+    body = {"rater": "Eve", "row": 0, "answer": "left", "ms": 1}
+    assert ask("/vote", body) == "'Eve' is none of those who vote here: Bo, Ada."
+    votes = [json.loads(line) for line in Path("named.jsonl").read_text().splitlines()]
+    assert [vote["rater"] for vote in votes] == ["Ada", "Bo"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
         (["agreement", "absent.jsonl"], "Give the votes that `aas-bench annotate` wrote."),
         (["agreement", "votes.jsonl", "--with", "people.csv"], "has no column 'pair_id'. Add it"),
         (["annotate", "-d", "pairs.jsonl", "-o", "no/votes.jsonl"], "Make it first."),
+        (["annotate", "-o", "v.jsonl"], "give --data PAIRS; or --images FOLDER"),
+        (["annotate", "-d", "x", "--images", "x", "-o", "v.jsonl"], "give --data PAIRS; or"),
+        (["annotate", "-d", "x", "--question", "?", "-o", "v.jsonl"], "give --data PAIRS; or"),
+        (["annotate", "--images", "nowhere", "-o", "v.jsonl"], "there is no folder 'nowhere'"),
+        (["annotate", "--images", "loose", "-o", "v.jsonl"], "Name them 17_original.png and"),
+        (["annotate", "--images", "mute", "-o", "v.jsonl"], "Say what all images are to do"),
+        (["annotate", "--images", "half", "-o", "v.jsonl"], "'3' has no image distorted"),
+        (
+            ["annotate", "--images", "loose", "--images", "half", "-o", "v.jsonl"],
+            "has no image distorted",
+        ),
     ],
 )
 def test_mistakes_are_told_in_one_line(run, folder, arguments, line):
     Path("people.csv").write_text("rating,x\n1,2\n")
+    for name in (
+        "loose/a",
+        "loose/b",
+        "half/3_original",
+        "half/4_original",
+        "half/4_distorted",
+        "mute/5_original",
+        "mute/5_distorted",
+    ):
+        Path(name).parent.mkdir(exist_ok=True)
+        picture(1).save(f"{name}.png")
     outcome = run(*arguments)
     assert (outcome.code, outcome.out) == (2, "")
     assert line in outcome.err
