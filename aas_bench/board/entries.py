@@ -167,7 +167,9 @@ def same_judges(a: Record, b: Record) -> bool:
     """Whether two records were before the same judges, asked in the same words."""
 
     def told(record: Record) -> tuple[Any, Any]:
-        about: Any = (record.provenance or {}).get("judged") or {}
+        about: Any = (record.provenance or {}).get("judged")
+        if not isinstance(about, dict):
+            return None, None
         return about.get("judges"), about.get("instructions")
 
     return judges_of(a) == judges_of(b) and told(a) == told(b)

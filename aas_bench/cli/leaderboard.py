@@ -240,7 +240,8 @@ def _check_judges(names: Sequence[str], rewards: Sequence[str], *, seed_images: 
     if names and seed_images:
         msg = "--seed-images measures the images against their seeds. Leave --judge out."
         raise InputError(msg)
-    taken = [name for name in map(check_judge, names) if name in rewards]
+    called = [name.partition("=")[0] for name in rewards]
+    taken = [name for name in map(check_judge, names) if name in called]
     if taken:
         msg = f"a judge and a reward model are called {taken[0]!r}. Label the judge: other=SPEC."
         raise InputError(msg)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from aas_bench.errors import InputError
 from aas_bench.tables.authors import label_value
 from aas_bench.tables.schema import CELLS, LABEL, LABEL_SOURCE, PAIR_ID, score_column
 
@@ -136,7 +137,13 @@ def with_ratings(table: ScoreTable, said: pd.DataFrame, judges: Sequence[str]) -
         table: The scores.
         said: A table with `pair_id` and `<judge>_rating_<image>`.
         judges: The raters.
+
+    Raises:
+        InputError: A reward model of the table is called as one of them.
     """
+    if taken := [judge for judge in judges if judge in table.rewards]:
+        msg = f"a judge and a reward model are called {taken[0]!r}. Label the judge: other=SPEC."
+        raise InputError(msg)
     rows = said.set_index(PAIR_ID).reindex(table.frame[PAIR_ID])
     cells = dict(zip(CELLS, ("original", "original", "distorted", "distorted"), strict=True))
     given = {

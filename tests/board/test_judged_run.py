@@ -210,6 +210,40 @@ def test_figures_of_other_judges_or_other_words_are_not_compared(records):
     assert not same_judges(record, asked)
 
 
+def test_provenance_of_any_form_breaks_nothing(records):
+    [record] = accepted(records).records
+    for odd in ("text", ["list"], None, 7):
+        other = record.model_copy(update={"provenance": {**record.provenance, "judged": odd}})
+        assert not same_judges(record, other)
+
+
+def test_a_local_judge_rates_and_what_it_never_answers_is_missing(
+    leaderboard, builtin, tmp_path, monkeypatch
+):
+    """A random model gives marks' probabilities, but no JSON: ratings, and not one answer."""
+    pytest.importorskip("transformers")
+    from support.tiny_vision_language import write_qwen3_vl
+
+    judge = "aas_bench.judges.vision_language.VisionLanguageJudge.most_tokens"
+    monkeypatch.setattr(judge, 3)
+    monkeypatch.setenv("AAS_BENCH_CACHE", str(tmp_path / "cache"))
+    tiny = write_qwen3_vl(tmp_path / "tiny")
+    command = ["run", builtin[0], "--out", tmp_path / "run", "--limit", 1, "-r", "polish"]
+    code, _, stderr = leaderboard(*command, "--judge", f"eye=vlm:{tiny}", "--device", "cpu")
+    assert code == 0, stderr
+    folder = tmp_path / "run" / "builtin_faithful"
+    [record] = add_run(folder, tmp_path / "records", task="counterfactual")
+    rated = pd.read_parquet(next(folder.glob("judged/*/dimensions/judged.parquet")))
+    change = rated["eye_rating_distorted"] - rated["eye_rating_original"]
+    assert record.get("delta", reward="eye").value == pytest.approx(change.mean())
+    missing = record.get("llm_win", by="judge", group="eye")
+    assert (missing.value, missing.coverage) == (None, 0)
+    assert missing.reason
+    [verdict] = check_folder(tmp_path / "records")
+    assert verdict.refused == ()
+    assert record.provenance["judged"]["missing"]["dimensions"] == {"eye": 0}
+
+
 def test_a_run_without_a_judge_has_no_figure_of_one(leaderboard, builtin, tmp_path):
     code, _, _ = leaderboard("run", builtin[1], "--out", tmp_path, "--limit", 2, "-r", "polish")
     record = json.loads((tmp_path / "builtin_polish" / "result.json").read_bytes())
@@ -221,6 +255,7 @@ def test_a_run_without_a_judge_has_no_figure_of_one(leaderboard, builtin, tmp_pa
     [
         (["--judge", "gpt"], "no judge is called 'gpt'"),
         (["--judge", "openai:m", "--seed-images"], "Leave --judge out"),
+        (["--judge", "polish=openai:m", "-r", "polish"], "Label the judge: other=SPEC"),
     ],
 )
 def test_mistakes_are_found_before_the_images(leaderboard, builtin, tmp_path, arguments, message):

@@ -7,6 +7,9 @@ import pandas as pd
 import pytest
 from support.loopback_judge import JudgeService, answer_of_kind, dark_pairs
 
+from aas_bench.board.tabs.reward_models import reward_models
+from aas_bench.records.accept import accepted
+
 pytest.importorskip("openai")
 
 
@@ -65,6 +68,7 @@ def test_a_judge_as_a_subject_goes_into_a_record(run, pairs, endpoint, tmp_path)
     checked = run("results", "check", records)
     assert checked.code == 0, checked.err
     [file] = records.rglob("*.json")
+    assert [row.entries[0].text for row in reward_models(accepted(records)).table.rows] == ["gpt"]
     record = json.loads(file.read_text())
     assert record["subject"]["kind"] == "reward_model"
     assert record["provenance"]["reward"]["score"].startswith("share of the judge's vote")
