@@ -64,11 +64,14 @@ def test_the_maximum_is_that_of_a_general_optimiser():
     assert [each.value for each in found.errors] == pytest.approx(1 - right, abs=1e-4)
 
 
-@pytest.mark.parametrize(("accuracy", "size"), [(0.8, 1), (0.95, 1), (0.8, 6)])
-def test_the_interval_holds_the_truth_where_that_of_the_majority_does_not(accuracy, size):
+@pytest.mark.parametrize(
+    ("accuracy", "size", "errors"),
+    [(0.8, 1, [0.15] * 3), (0.95, 1, [0.15] * 3), (0.8, 6, [0.15] * 3), (0.8, 1, [0.2, 0.25, 0.3])],
+)
+def test_the_interval_holds_the_truth_where_that_of_the_majority_does_not(accuracy, size, errors):
     rng, times, held, plain = np.random.default_rng(2), 300, 0, 0
     for _ in range(times):
-        choice, votes, _ = simulated(rng, 300, [0.15] * 3, accuracy, size=size)
+        choice, votes, _ = simulated(rng, 300, errors, accuracy, size=size)
         clusters = np.arange(300) // size
         found = panel_rate(choice, votes, clusters=clusters)
         held += found.low <= accuracy <= found.high
