@@ -65,19 +65,25 @@ def test_the_maximum_is_that_of_a_general_optimiser():
 
 
 @pytest.mark.parametrize(
-    ("accuracy", "size", "errors"),
-    [(0.8, 1, [0.15] * 3), (0.95, 1, [0.15] * 3), (0.8, 6, [0.15] * 3), (0.8, 1, [0.2, 0.25, 0.3])],
+    ("accuracy", "size", "errors", "n"),
+    [
+        (0.8, 1, [0.15] * 3, 300),
+        (0.95, 1, [0.15] * 3, 300),
+        (0.8, 6, [0.15] * 3, 300),
+        (0.95, 1, [0.25, 0.2, 0.3], 1000),  # without the doubt of the rates 85 %
+    ],
 )
-def test_the_interval_holds_the_truth_where_that_of_the_majority_does_not(accuracy, size, errors):
-    rng, times, held, plain = np.random.default_rng(2), 300, 0, 0
+def test_the_interval_holds_the_truth_where_that_of_the_majority_does_not(
+    accuracy, size, errors, n
+):
+    rng, times, held, plain = np.random.default_rng(2), 200, 0, 0
     for _ in range(times):
-        choice, votes, _ = simulated(rng, 300, errors, accuracy, size=size)
-        clusters = np.arange(300) // size
-        found = panel_rate(choice, votes, clusters=clusters)
+        choice, votes, _ = simulated(rng, n, errors, accuracy, size=size)
+        found = panel_rate(choice, votes, clusters=np.arange(n) // size)
         held += found.low <= accuracy <= found.high
         most = np.mean(choice == (votes.mean(axis=1) > 0.5))
-        plain += abs(most - accuracy) <= 1.96 * np.sqrt(most * (1 - most) / 300)
-    assert 0.92 <= held / times <= 0.98  # .95 leaves this in 2 of 100 such tests; see method.md
+        plain += abs(most - accuracy) <= 1.96 * np.sqrt(most * (1 - most) / n)
+    assert 0.91 <= held / times <= 0.985  # .95 leaves this in 2 of 100 such tests; see method.md
     assert plain / times < 0.85
 
 
