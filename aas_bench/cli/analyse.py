@@ -247,11 +247,19 @@ def _pairs_of(run: str) -> Any:
 
 
 def _voted(scores: ScoreTable, votes: list[Path] | None) -> ScoreTable:
+    """The scores with judges' labels and then people's votes, so that people audit judges."""
     if not votes:
         return scores
-    from aas_bench.tables.votes import add_votes, read_votes
+    from aas_bench.run.judge import JUDGED
+    from aas_bench.tables.formats import read_frame
+    from aas_bench.tables.votes import add_judges, add_votes, read_votes
 
-    return add_votes(scores, read_votes(votes))
+    tables = {path: path / JUDGED if path.is_dir() else path for path in votes}
+    of_judges = [path for path, file in tables.items() if file.suffix == ".parquet"]
+    people = [path for path in votes if path not in of_judges]
+    if of_judges:
+        scores = add_judges(scores, {str(path): read_frame(tables[path]) for path in of_judges})
+    return add_votes(scores, read_votes(people)) if people else scores
 
 
 def _read(

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from aas_bench.cli.options import Config, Json, Out, Revision, Split, WholeHelp, emit, resumable
+from aas_bench.cli.options import (
+    Confidence,
+    Config,
+    Json,
+    Out,
+    Revision,
+    Split,
+    WholeHelp,
+    emit,
+    resumable,
+)
 from aas_bench.cli.scoring import (
     PAIRS,
     Data,
@@ -25,6 +35,8 @@ if TYPE_CHECKING:
     from aas_bench.measure.judged import JudgedSummary
 
 SUMMARY = "summary.json"
+LEAST_MASS = 0.5
+_RATED = "ratings in all dimensions, distorted less original"
 
 app = typer.Typer(
     name="judge",
@@ -136,8 +148,72 @@ def checklist(
     _judge("checklist", **locals())
 
 
+@app.command()
+def dimensions(
+    *,
+    data: Data,
+    judge: Annotated[
+        list[str],
+        typer.Option("--judge", "-j", help="vlm:REPO_OR_FOLDER, also LABEL=...; repeatable."),
+    ],
+    out: Out,
+    config: Config = None,
+    split: Split = None,
+    revision: Revision = None,
+    limit: Limit = None,
+    sample: Sample = None,
+    effect: Effect = None,
+    dimension: Dimension = None,
+    seed: SampleSeed = 0,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Images at once.")] = None,
+    device: Device = None,
+    dtype: Dtype = None,
+    as_json: Json = False,
+) -> None:
+    """How good each image is, by dimension, whatever its prompt; the same command goes on."""
+    _judge("dimensions", cache=None, **locals())
+
+
+@app.command("evaluate-dimensions")
+def evaluate_dimensions(
+    table: Annotated[
+        str,
+        typer.Argument(
+            help="Folder that `judge dimensions` wrote, or a table of dimension, prediction and "
+            "rating, or a column of each."
+        ),
+    ],
+    *,
+    ratings: Annotated[
+        str | None,
+        typer.Option(help="Another table with people's ratings, by image and dimension."),
+    ] = None,
+    judge: Annotated[
+        str | None, typer.Option("--judge", "-j", help="Which one, where several rated.")
+    ] = None,
+    confidence: Confidence = 0.95,
+    as_json: Json = False,
+) -> None:
+    """Compare ratings with people's, by dimension, beside a guess of the commonest one."""
+    from aas_bench.measure.rater_evaluation import evaluate_rater, joined, of_judge
+    from aas_bench.run.judge import ANSWERS
+    from aas_bench.tables.formats import read_columns
+
+    there = Path(table) / ANSWERS
+    columns = of_judge(read_columns(str(there if there.is_file() else table)), judge)
+    if ratings is not None:
+        columns = joined(columns, read_columns(ratings))
+    found = evaluate_rater(columns, confidence_level=confidence)
+    if as_json:
+        emit(found.to_dict())
+        return
+    from aas_bench.cli.text import rater_table
+
+    rater_table(found)
+
+
 def _judge(
-    by: Literal["pairwise", "graded", "checklist"],
+    by: Literal["pairwise", "graded", "checklist", "dimensions"],
     *,
     data: str,
     judge: list[str],
@@ -207,7 +283,14 @@ def _print(summary: JudgedSummary) -> None:
         typer.echo(f"{name}: {judge.statuses.get('ok', 0):,} of {asked:,} questions answered")
         for measure, estimate in judge.measures.items():
             row = MEASURES[measure]
-            typer.echo(f"  {row.label.lower()}: {row.spelling.whole(estimate)}")
+            label = _RATED if summary.by == "dimensions" else row.label.lower()
+            typer.echo(f"  {label}: {row.spelling.whole(estimate)}")
+        if judge.mass and min(judge.mass.values()) < LEAST_MASS:
+            worst = min(judge.mass, key=lambda name: (judge.mass or {})[name])
+            typer.echo(
+                f"  a mark is answered with probability {judge.mass[worst]:.3f} to {worst!r}: "
+                "the ratings say little"
+            )
         told = {
             "ties": (judge.ties, share),
             "orders contradict": (judge.contradicted, share),

@@ -156,7 +156,7 @@ def run(
     disable_progress_bars()
     submissions = _runnable(files, preset)
     _check_rewards(rewards or [], seed_images=seed_images)
-    _check_judges(judges or [], seed_images=seed_images)
+    _check_judges(judges or [], rewards or REWARDS, seed_images=seed_images)
     asked = load_prompts(
         prompts or BUILT_IN, limit=limit, **sampled(sample, effect, dimension, seed)
     )
@@ -317,15 +317,18 @@ def _check_rewards(names: Sequence[str], *, seed_images: bool) -> None:
         check_spelling(name)
 
 
-def _check_judges(names: Sequence[str], *, seed_images: bool) -> None:
+def _check_judges(names: Sequence[str], rewards: Sequence[str], *, seed_images: bool) -> None:
     """Find a misspelt judge before hours of images, not after."""
     from aas_bench.judges.catalog import check_judge
 
     if names and seed_images:
         msg = "--seed-images measures the images against their seeds. Leave --judge out."
         raise InputError(msg)
-    for name in names:
-        check_judge(name)
+    called = [name.partition("=")[0] for name in rewards]
+    taken = [name for name in map(check_judge, names) if name in called]
+    if taken:
+        msg = f"a judge and a reward model are called {taken[0]!r}. Label the judge: other=SPEC."
+        raise InputError(msg)
 
 
 def _pending(submission: Submission) -> list[str]:
@@ -372,13 +375,14 @@ def _print_results(records: Sequence[Mapping[str, Any]]) -> None:
 
 def _print_judged(records: Sequence[Mapping[str, Any]]) -> None:
     """One row for each submission, judge and measure."""
-    from aas_bench.measure.measures import MEASURES
+    from aas_bench.measure.measures import JUDGE, MEASURES
 
     grid = _grid(("submission", "judge", "measure"))
     for record in records:
-        for each in record.get("judged", {}).get("measurements", ()):
-            label = MEASURES[each["measure"]].label
-            grid.add_row(record["submission"]["id"], each["reward"], label, *_number(each))
+        for each in record.get("measurements", ()):
+            if each["by"] == JUDGE:
+                label = MEASURES[each["measure"]].label
+                grid.add_row(record["submission"]["id"], each["group"], label, *_number(each))
     if grid.row_count:
         _console().print(grid)
 

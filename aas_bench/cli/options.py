@@ -74,7 +74,8 @@ Revision = Annotated[str | None, typer.Option(help="Revision of a Hub dataset.")
 Votes = Annotated[
     list[Path] | None,
     typer.Option(
-        help="Votes of people (annotate): the labels, or an audit of those there are; repeatable."
+        help="Votes of people (annotate) or judges (judge pairwise): the labels, or what tells how "
+        "far those there are can be trusted; repeatable."
     ),
 ]
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")]

@@ -327,7 +327,7 @@ def _figures(view: View, scopes: tuple[Scope, ...], own: tuple[str, ...]) -> Fig
             # A group that holds every pair is the same view; what has places of its own is not its.
             placed
             for placed in row.compute(view)
-            if placed.by is None or "whole" in scopes
+            if placed.by is None or scopes != ("group",)
         )
         for row in MEASURES.values()
         if row.compute is not None and row.scope in scopes and (not row.own or row.name in own)

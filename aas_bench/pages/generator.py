@@ -7,9 +7,10 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from aas_bench.files import json_bytes, whole_file, write_atomically
+from aas_bench.judges.catalog import can_rate
 from aas_bench.measure.analyses.recognise import recognised
 from aas_bench.measure.clean_up import clean_up, clean_up_table
 from aas_bench.measure.compare import Made
@@ -19,10 +20,11 @@ from aas_bench.measure.summary import STANDARD, standard
 from aas_bench.pages.report import write_report
 from aas_bench.records.make_records import CLEAN_UP, RESULT, SCORES
 from aas_bench.run.generate import Generated
-from aas_bench.run.judge import RUBRICS, judge
+from aas_bench.run.judge import RUBRICS, By, Judgements, judge
 from aas_bench.run.made_images import MEASURED
 from aas_bench.run.provenance import provenance, versions
 from aas_bench.run.score import score
+from aas_bench.tables.judge_columns import with_judgements, with_ratings
 from aas_bench.tables.scores import ScoreTable
 from aas_bench.tasks.catalog import task_of
 
@@ -87,7 +89,7 @@ def measure_generator(
         dtype: Their number format; see `load_reward`.
         batch_size: Items of one call to them; None: each model's own.
         accept_prompt_blind: Go on with one to which all prompts are one; see `score`.
-        judges: Judges to ask, in each way: the result's `judged` holds what they say.
+        judges: Judges to ask, in each way; what they say of each pair stands beside the scores.
         judge_options: How they are reached; see `load_judge`.
         progress: Show the scoring's rate and remaining time, where stderr is a terminal.
 
@@ -121,9 +123,11 @@ def measure_generator(
             batch_size=batch_size,
             accept_prompt_blind=accept_prompt_blind,
         )
-        table.save(generated.path / SCORES)
         if judges:
-            record["judged"] = _judged(generated, judges, judge_options or {}, shown=progress)
+            table, record["judged"] = _judged(
+                generated, table, judges, judge_options or {}, shown=progress
+            )
+        table.save(generated.path / SCORES)
         told = {name: record[name] for name in _TOLD}
         task = task_of(generated.prompts.source)
         summary = standard(table, task=task, report=recognised(table), run=told)
@@ -162,19 +166,36 @@ def _facts(generated: Generated) -> dict[str, Any]:
 
 
 def _judged(
-    generated: Generated, judges: Sequence[str], options: Mapping[str, Any], *, shown: bool
-) -> dict[str, Any]:
-    """What judges say of the images: the measures by judge, and what is missing of each."""
-    pairs, key = generated.pairs(), _scores_key(generated, judges)
-    found: dict[str, Any] = {"measurements": [], "missing": {}}
-    for by in RUBRICS:
-        out = generated.path / "judged" / key / by
-        said = judge(pairs, list(judges), by=by, out=out, progress=shown, **options)  # type: ignore[arg-type]
+    generated: Generated,
+    table: ScoreTable,
+    judges: Sequence[str],
+    options: Mapping[str, Any],
+    *,
+    shown: bool,
+) -> tuple[ScoreTable, dict[str, Any]]:
+    """The table with what judges say of each pair; how they were asked, and what is missing."""
+    pairs, place = generated.pairs(), generated.path / "judged" / _scores_key(generated, judges)
+    asked: list[Mapping[str, Any]] = []
+    missing, told = {}, {}
+
+    def ask(by: By, judges: Sequence[str]) -> Judgements:
+        said = judge(pairs, [*judges], by=by, out=place / by, progress=shown, **options)
         summary = summarise_judgements(said)
-        found["measurements"] += [each.to_dict() for each in summary.measurements()]
-        found["missing"][by] = {name: each.n_missing for name, each in summary.judges.items()}
-        write_atomically(out / "summary.json", json_bytes(summary.to_dict()))
-    return found
+        missing[by] = {name: each.n_missing for name, each in summary.judges.items()}
+        write_atomically(place / by / "summary.json", json_bytes(summary.to_dict()))
+        return said
+
+    for by in get_args(By):
+        if by in RUBRICS:
+            said = ask(by, judges)
+            table = with_judgements(table, said.frame)
+            asked, told[by] = [*said.identities], RUBRICS[by].identity()
+    facts: dict[str, Any] = {"judges": asked, "instructions": told, "missing": missing}
+    if raters := [each for each in judges if can_rate(each)]:
+        said = ask("dimensions", raters)
+        table = with_ratings(table, said.frame, said.judges)
+        facts["raters"] = [*said.identities]
+    return table, facts
 
 
 def _scores_key(generated: Generated, rewards: Sequence[str]) -> str:

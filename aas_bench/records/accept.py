@@ -207,7 +207,8 @@ def _unfit(record: Record, table: ScoreTable) -> Iterator[str]:
     assert record.scores is not None
     if len(table) != record.scores.n_pairs:
         yield f"its scores hold {len(table)} pairs, not {record.scores.n_pairs}"
-    kept = scores_only(table, table.rewards).frame
+    judged = record.subject.kind == "generator"
+    kept = scores_only(table, table.rewards, judged=judged).frame
     extra = [str(name) for name in table.frame.columns if name not in kept]
     if extra:
         yield f"its scores hold columns that do not belong there: {', '.join(extra)[:200]}"

@@ -33,7 +33,7 @@ CLEANED: Final = "clean-up"
 
 _TOLD: Final = (
     *("command", "git_revision", "machine", "python", "seed", "time", "versions"),
-    *("pairs", "reward", "generator", "coverage", "prompts"),
+    *("pairs", "reward", "generator", "coverage", "prompts", "judged"),
     "revision",
 )
 _PATH: Final = re.compile(r"(?<![\w.:/\\])(?:~|[A-Za-z]:)?[/\\](?:[^\s/\\]+[/\\])*")
@@ -201,13 +201,14 @@ def _add_generator(run: Path, folder: Path, task: str | None, tag: str) -> Recor
         "generator": result["generator"],
         "coverage": result["coverage"],
         "prompts": result["prompts"],
+        **({"judged": result["judged"]} if "judged" in result else {}),
     }
     if "clean_up" in result:
         tag = CLEANED if tag == MEASURED else tag
         return _add_clean_up(run, folder, result, about, task=task, tag=tag)
     table = load_scores(run / SCORES)
     return _add(
-        scores_only(table, table.rewards),
+        scores_only(table, table.rewards, judged=True),
         folder,
         subject=_generator_subject(result["submission"]),
         task=_task(task, result["prompts"]["source"]),

@@ -93,6 +93,76 @@ def folder_table(folder: Path) -> FolderTable | None:
     return None
 
 
+def image_pairs(folders: Sequence[Path], question: str | None) -> Columns:
+    """The pairs of images without a table, with the prompts beside them or one request for all.
+
+    Args:
+        folders: One folder whose images are told apart as `folder_table` has it, or two with the
+            same file names: the original images, then the distorted ones.
+        question: What the images are to do; None takes the prompts that stand beside them.
+
+    Returns:
+        `pair_id`, both images as paths, `prompt_distorted`.
+
+    Raises:
+        InputError: There is no such folder, nothing pairs the images, or a prompt is lacking.
+        SchemaError: An image has no counterpart.
+    """
+    for folder in folders:
+        if not folder.is_dir():
+            msg = f"there is no folder {str(folder)!r}. Give --images FOLDER."
+            raise InputError(msg)
+    if len(folders) == 1:
+        pairs = {
+            key: {role: folders[0] / name for role, name in roles.items()}
+            for key, roles in _pairs(folders[0]).items()
+        }
+    elif len(folders) == 2:
+        pairs = _side_by_side(folders)
+    else:
+        msg = f"{len(folders)} folders. Give one, or two: --images ORIGINAL --images DISTORTED."
+        raise InputError(msg)
+    where = " and ".join(map(str, folders))
+    if not pairs:
+        msg = (
+            f"{where}: nothing says which images are pairs. Name them 17_original.png and "
+            "17_distorted.png, or give two folders: --images ORIGINAL --images DISTORTED."
+        )
+        raise InputError(msg)
+    faults = [f"{k!r} has no image {r}" for k in pairs for r in _ROLES if r not in pairs[k]]
+    raise_faults(where, faults, "Each pair needs both images.")
+    prompts = {k: question or _prompt_of(files["distorted"]) for k, files in pairs.items()}
+    if lacking := [key for key, text in prompts.items() if not text]:
+        msg = (
+            f"{where}: no prompt stands beside {lacking[0]!r}. Say what all images are to do: "
+            "--question TEXT; or give --data FOLDER where a table holds the prompts."
+        )
+        raise InputError(msg)
+    return {
+        PAIR_ID: list(pairs),
+        IMAGE_ORIGINAL: [str(files["original"]) for files in pairs.values()],
+        IMAGE_DISTORTED: [str(files["distorted"]) for files in pairs.values()],
+        PROMPT_DISTORTED: list(prompts.values()),
+    }
+
+
+def _side_by_side(folders: Sequence[Path]) -> dict[str, dict[str, Path]]:
+    """The images of two folders by their name without suffix."""
+    found: dict[str, dict[str, Path]] = {}
+    for role, folder in zip(_ROLES, folders, strict=True):
+        for name in _images(folder):
+            key = PurePosixPath(name).with_suffix("").as_posix()
+            if role in found.setdefault(key, {}):
+                msg = f"{folder}: two files are {key!r}. Keep one of them."
+                raise InputError(msg)
+            found[key][role] = folder / name
+    return found
+
+
+def _prompt_of(image: Path) -> str | None:
+    return _prompt_beside(image.parent.parent, f"{image.parent.name}/{image.name}")
+
+
 def _below(folder: Path) -> Iterator[Path]:
     for root, _, names in os.walk(folder):  # does not follow links to folders
         yield from (Path(root, name) for name in names)

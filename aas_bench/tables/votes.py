@@ -21,15 +21,32 @@ from numpy.typing import NDArray
 
 from aas_bench.errors import FULL, InputError, StoreError, raise_faults
 from aas_bench.files import json_value
-from aas_bench.tables.schema import LABEL, LABEL_SOURCE, PAIR_ID, PEOPLE_VOTE, VOTE, Label
+from aas_bench.tables.judge_columns import (
+    label_column,
+    labels_by_judge,
+    majority_of,
+    with_judgements,
+)
+from aas_bench.tables.schema import (
+    LABEL,
+    LABEL_SOURCE,
+    PAIR_ID,
+    PEOPLE_VOTE,
+    VOTE,
+    Label,
+    repeated_pair_id,
+)
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from aas_bench.tables.scores import ScoreTable
 
 Side: TypeAlias = Literal["left", "right"]
 SIDES: Final[tuple[Side, Side]] = ("left", "right")
 PEOPLE: Final = "people"
-"""What `label_source` says of labels made from votes."""
+JUDGES: Final = "most of the judges"
+"""What `label_source` says of labels made from votes of people, and of judges."""
 
 _CHOICES: Final = (1, 0, -1, None)
 _LONGEST_MS: Final = 2**53
@@ -298,6 +315,49 @@ def add_votes(table: ScoreTable, votes: VoteTable) -> ScoreTable:
     else:
         frame = table.frame.assign(**{PEOPLE_VOTE: people})
     return replace(table, frame=frame)
+
+
+def add_judges(table: ScoreTable, told: Mapping[str, pd.DataFrame]) -> ScoreTable:
+    """A score table with the labels of judges, and as its labels, where it has none, most of them.
+
+    Args:
+        table: The scores.
+        told: Tables that `aas-bench judge pairwise` wrote, by what messages call them.
+
+    Raises:
+        InputError: One holds no labels of a judge, a pair twice, none of these pairs, or a judge
+            who is there already.
+    """
+    known = table.label
+    for source, said in told.items():
+        table = with_judgements(table, _labels_of(source, said, table))
+    if known is not None and (known >= 0).any():
+        return table
+    judged = labels_by_judge(table.frame)
+    label = np.nan_to_num(majority_of(judged), nan=int(Label.TIE)).astype(np.int8)
+    source = f"{JUDGES}: {', '.join(judged)}"
+    frame = table.frame.assign(**{LABEL: label}).assign(**{LABEL_SOURCE: source})
+    return replace(table, frame=frame)
+
+
+def _labels_of(source: str, said: pd.DataFrame, table: ScoreTable) -> pd.DataFrame:
+    """The pairs and the labels of judges of a table that fits the scores."""
+    votes = labels_by_judge(said) if PAIR_ID in said else {}
+    fault = None
+    if not votes:
+        fault = "holds no labels of judges. Give what `aas-bench judge pairwise` wrote."
+    elif twice := [judge for judge in votes if label_column(judge) in table.frame]:
+        fault = f"has labels of a judge {twice[0]!r}, and so has another. Label one otherwise."
+    elif repeated := repeated_pair_id(said[PAIR_ID]):
+        fault = f"is ambiguous: {repeated[0]}. Keep one."
+    elif not set(said[PAIR_ID]) & set(table.frame[PAIR_ID]):
+        first = said[PAIR_ID].iloc[0]
+        fault = f"is on pairs such as {first!r}, none of which was scored. Give those that were."
+    if fault is not None:
+        msg = f"{source} {fault}"
+        raise InputError(msg)
+    kept: pd.DataFrame = said[[PAIR_ID, *map(label_column, votes)]]
+    return kept
 
 
 def _refuse_other_pairs(votes: Iterable[Vote]) -> None:

@@ -12,6 +12,7 @@ from aas_bench.board.entries import (
     Lookup,
     generators_of,
     name_entry,
+    same_judges,
     status_entry,
 )
 from aas_bench.board.paired import ScoreFiles
@@ -146,6 +147,8 @@ def _comparisons(aligned: Lookup, base: Lookup, scores: ScoreFiles | None) -> It
     for measure, reward in [*wanted, *((measure, None) for measure in JUDGED)]:
         ours, theirs = (each.get(measure, reward=reward) for each in (aligned, base))
         if ours is None or theirs is None or None in (ours.value, theirs.value):
+            continue
+        if measure in JUDGED and not same_judges(aligned.record, base.record):
             continue
         test = None
         if scores is not None and reward is not None:

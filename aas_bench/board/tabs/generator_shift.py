@@ -14,6 +14,7 @@ from aas_bench.board.entries import (
     count_entry,
     coverage_entry,
     generators_of,
+    judges_of,
     measured,
     measured_column,
     name_entry,
@@ -157,6 +158,12 @@ COLUMNS: Final = (
     Column(key="alignment", label="Alignment"),
     Column(key="weights", label="Weights", shown=False),
     Column(key="reward", label="Measured by"),
+    Column(
+        key="judges",
+        label="Judged by",
+        tip="Whose answers the judged columns rest on: of several, what most say.",
+        shown=False,
+    ),
     Column(key="status", label="Status", kind="status"),
 )
 
@@ -216,6 +223,7 @@ def _row(of: Lookup, reward: str, rank: int | None, delta: Entry, after: Entry) 
             Entry(text=subject.alignment or UNDEFINED),
             Entry(text=weights or UNDEFINED),
             Entry(text=reward or UNDEFINED),
+            Entry(text=", ".join(judges_of(of.record)) or UNDEFINED),
             status_entry(of.record),
         ),
         facets={
