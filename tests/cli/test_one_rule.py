@@ -70,12 +70,12 @@ def test_evaluate_analyse_report_and_compare_count_alike(run, wordings, tmp_path
 
 
 def turned(run, a, b):
-    """The test by hand: the share of all turns of whole base prompts that lie as far out."""
+    """The mid-p by hand: all turns of whole base prompts that lie further out, and half the ties."""
     frame = pd.read_parquet(run / "scores.parquet").query("wording == 0")
     right = [frame[f"{name}_didp"] > frame[f"{name}_oidp"] for name in (a, b)]
     sums = (right[0].astype(int) - right[1].astype(int)).groupby(frame["index"]).sum()
-    turns = np.array(list(product((-1, 1), repeat=len(sums)))) @ sums.to_numpy()
-    return np.mean(np.abs(turns) >= abs(sums.sum()))
+    turns = np.abs(np.array(list(product((-1, 1), repeat=len(sums)))) @ sums.to_numpy())
+    return (np.mean(turns > abs(sums.sum())) + np.mean(turns >= abs(sums.sum()))) / 2
 
 
 def test_a_wrong_grouping_fails_before_anything_is_scored(run, wordings, tmp_path):
