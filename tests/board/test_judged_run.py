@@ -258,7 +258,10 @@ def test_a_run_without_a_judge_has_no_figure_of_one(leaderboard, builtin, tmp_pa
         (["--judge", "polish=openai:m", "-r", "polish"], "Label the judge: other=SPEC"),
     ],
 )
-def test_mistakes_are_found_before_the_images(leaderboard, builtin, tmp_path, arguments, message):
+def test_mistakes_are_found_before_the_images(
+    leaderboard, builtin, tmp_path, monkeypatch, arguments, message
+):
+    monkeypatch.setenv("OPENAI_API_KEY", "unused")
     code, _, stderr = leaderboard("run", builtin[0], "--out", tmp_path / "run", *arguments)
     assert code == 2
     assert message in stderr
