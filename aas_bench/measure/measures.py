@@ -97,10 +97,29 @@ class Measure:
 JUDGE: Final = "judge"
 """What figures of single judges are grouped by."""
 NO_FOUR: Final = Estimate(value=None, n=0, coverage=0.0, reason="no pair has all four scores")
-
-
 NO_LATENT_ENDS: Final = "resampled clusters give it no interval that holds"
 NO_LATENT: Final = "the original prompt has fewer than four wordings: noise under it is not known"
+
+
+def _one(take: Callable[[View], Estimate | None]) -> Compute:
+    """One estimate of the view; nothing where the view has none."""
+
+    def compute(view: View) -> Iterator[Placed]:
+        estimate = take(view)
+        if estimate is not None:
+            yield Placed(estimate=estimate)
+
+    return compute
+
+
+def _part(statistic: str, name: str) -> Compute:
+    """One estimate of a statistic of the view, by the names of both; nothing without it."""
+
+    def take(view: View) -> Estimate | None:
+        found = getattr(view, statistic)
+        return None if found is None else getattr(found, name)
+
+    return _one(take)
 
 
 def _over_ties(compute: Compute) -> Compute:
@@ -125,14 +144,6 @@ def _preference(name: str) -> Compute:
     return compute
 
 
-def _override(name: str) -> Compute:
-    def compute(view: View) -> Iterator[Placed]:
-        if view.override is not None:
-            yield Placed(estimate=getattr(view.override, name))
-
-    return compute
-
-
 def _placebo(name: str) -> Compute:
     """An estimate against the headline's placebos, and beside it by kind, so that it is told."""
 
@@ -146,14 +157,6 @@ def _placebo(name: str) -> Compute:
     return compute
 
 
-def _rescaling(name: str) -> Compute:
-    def compute(view: View) -> Iterator[Placed]:
-        if view.rescaling is not None:
-            yield Placed(estimate=getattr(view.rescaling, name))
-
-    return compute
-
-
 def _chosen(view: View) -> Iterator[Placed]:
     if view.preference is None:
         yield Placed(estimate=view.chosen)
@@ -162,26 +165,11 @@ def _chosen(view: View) -> Iterator[Placed]:
     yield from _by_wording(view, "chosen")
 
 
-def _choices(name: str) -> Compute:
-    def compute(view: View) -> Iterator[Placed]:
-        yield Placed(estimate=getattr(view.choices, name))
-
-    return compute
-
-
 def _over_wordings(measure: str) -> Compute:
     def compute(view: View) -> Iterator[Placed]:
         found = view.over_wordings
         if found is not None and measure == ("accuracy" if view.preference else "chosen"):
             yield Placed(estimate=found)
-
-    return compute
-
-
-def _averaged(name: str) -> Compute:
-    def compute(view: View) -> Iterator[Placed]:
-        if view.wordings is not None:
-            yield Placed(estimate=getattr(view.wordings.average, name))
 
     return compute
 
@@ -258,11 +246,6 @@ def _by_wording(view: View, measure: str) -> Iterator[Placed]:
             yield Placed(estimate=share, by="wording", group=str(wording))
 
 
-def _unanimous(view: View) -> Iterator[Placed]:
-    if view.consistency is not None:
-        yield Placed(estimate=view.consistency.unanimous)
-
-
 def _win_rate(view: View) -> Iterator[Placed]:
     for effect, response in view.dose.effects.items() if view.dose else ():
         for dose, rate in response.win_rate.items():
@@ -281,28 +264,9 @@ def _shift(name: str) -> Compute:
     return compute
 
 
-def _gap(view: View) -> Iterator[Placed]:
-    yield Placed(estimate=view.gap.gap)
-
-
-def _audited(view: View) -> Iterator[Placed]:
-    if view.audited is not None:
-        yield Placed(estimate=view.audited)
-
-
-def _by_panel(view: View) -> Iterator[Placed]:
-    if view.judged is not None:
-        yield Placed(estimate=view.judged)
-
-
 def _judge_errors(view: View) -> Iterator[Placed]:
     for judge, estimate in view.views.judge_errors.items():
         yield Placed(estimate=estimate, by=JUDGE, group=judge)
-
-
-def _confirmed(view: View) -> Iterator[Placed]:
-    if view.confirmed is not None:
-        yield Placed(estimate=view.confirmed)
 
 
 def _judged(measure: str) -> Compute:
@@ -314,10 +278,6 @@ def _judged(measure: str) -> Compute:
             yield Placed(estimate=estimate, **told)
 
     return compute
-
-
-def _complete(view: View) -> Iterator[Placed]:
-    yield Placed(estimate=view.views.complete)
 
 
 MEASURES: Final = Registry(
@@ -339,7 +299,7 @@ MEASURES: Final = Registry(
             higher_is_better=True,
             chance=0.5,
             scope="whole",
-            compute=_audited,
+            compute=_one(lambda view: view.audited),
         ),
         Measure(
             name="accuracy_judged",
@@ -350,7 +310,7 @@ MEASURES: Final = Registry(
             chance=0.5,
             scope="whole",
             kinds=("reward_model",),
-            compute=_by_panel,
+            compute=_one(lambda view: view.judged),
         ),
         Measure(
             name="judge_error",
@@ -370,7 +330,7 @@ MEASURES: Final = Registry(
             higher_is_better=True,
             chance=0.5,
             scope="table",
-            compute=_confirmed,
+            compute=_one(lambda view: view.confirmed),
         ),
         Measure(
             name="balanced_accuracy",
@@ -418,42 +378,42 @@ MEASURES: Final = Registry(
             formula="mean(d_a < 0): the polished image scores higher under the request",
             higher_is_better=False,
             chance=0.5,
-            compute=_choices("polished"),
+            compute=_part("choices", "polished"),
         ),
         Measure(
             name="tied",
             label="Tied",
             formula="mean(d_a = 0): both images score the same, as far as their numbers tell",
             higher_is_better=None,
-            compute=_choices("tied"),
+            compute=_part("choices", "tied"),
         ),
         Measure(
             name="followed",
             label="Followed",
             formula="share with d_a > d_o and d_a > 0",
             higher_is_better=True,
-            compute=_over_ties(_override("followed")),
+            compute=_over_ties(_part("override", "followed")),
         ),
         Measure(
             name="overridden",
             label="Overridden",
             formula="share with d_a > d_o and d_a <= 0: moved, and the other won",
             higher_is_better=False,
-            compute=_over_ties(_override("overridden")),
+            compute=_over_ties(_part("override", "overridden")),
         ),
         Measure(
             name="missed",
             label="Missed",
             formula="share with d_a <= d_o and d_a <= 0: not moved, and the other won",
             higher_is_better=False,
-            compute=_over_ties(_override("missed")),
+            compute=_over_ties(_part("override", "missed")),
         ),
         Measure(
             name="lucky",
             label="Lucky",
             formula="share with d_a <= d_o and d_a > 0: chosen without having moved",
             higher_is_better=None,
-            compute=_over_ties(_override("lucky")),
+            compute=_over_ties(_part("override", "lucky")),
         ),
         Measure(
             name="moved",
@@ -461,7 +421,7 @@ MEASURES: Final = Registry(
             formula="share with d_a > d_o: noise moves half",
             higher_is_better=True,
             chance=0.5,
-            compute=_over_ties(_override("moved")),
+            compute=_over_ties(_part("override", "moved")),
         ),
         Measure(
             name="response",
@@ -510,21 +470,21 @@ MEASURES: Final = Registry(
             label="Turned by the request",
             formula="share with d_o <= 0 < d_a, the same in every increasing unit",
             higher_is_better=True,
-            compute=_rescaling("crossing"),
+            compute=_part("rescaling", "crossing"),
         ),
         Measure(
             name="certain",
             label="Moved in every unit",
             formula="share with d_a > d_o under every increasing rescaling of the score",
             higher_is_better=True,
-            compute=_rescaling("towards"),
+            compute=_part("rescaling", "towards"),
         ),
         Measure(
             name="certain_overridden",
             label="Overridden in every unit",
             formula="share with d_a > d_o under every increasing rescaling, and d_a <= 0",
             higher_is_better=False,
-            compute=_rescaling("overridden"),
+            compute=_part("rescaling", "overridden"),
         ),
         Measure(
             name="override_strength",
@@ -533,7 +493,7 @@ MEASURES: Final = Registry(
             higher_is_better=False,
             unit="ratio",
             digits=2,
-            compute=_override("override_strength"),
+            compute=_part("override", "override_strength"),
         ),
         Measure(
             name="prompt_response",
@@ -541,7 +501,7 @@ MEASURES: Final = Registry(
             formula="mean(d_a - d_o)",
             higher_is_better=True,
             unit="score",
-            compute=_override("prompt_response"),
+            compute=_part("override", "prompt_response"),
         ),
         Measure(
             name="prior_pull",
@@ -549,7 +509,7 @@ MEASURES: Final = Registry(
             formula="mean((d_a + d_o) / 2); negative: towards the polished image",
             higher_is_better=None,
             unit="score",
-            compute=_override("prior_pull"),
+            compute=_part("override", "prior_pull"),
         ),
         Measure(
             name="knob_accuracy",
@@ -598,7 +558,7 @@ MEASURES: Final = Registry(
             label="Same choice in every wording",
             formula="share of requests with one choice in all wordings",
             higher_is_better=True,
-            compute=_unanimous,
+            compute=_part("consistency", "unanimous"),
             scope="whole",
             kinds=("reward_model",),
         ),
@@ -629,7 +589,7 @@ MEASURES: Final = Registry(
             higher_is_better=True,
             chance=0.0,
             unit="net share",
-            compute=_averaged("understood"),
+            compute=_part("wording_average", "understood"),
             scope="whole",
             kinds=("reward_model",),
         ),
@@ -638,7 +598,7 @@ MEASURES: Final = Registry(
             label="Override rate, over wordings",
             formula="O with what the model does averaged over the wordings of a pair",
             higher_is_better=False,
-            compute=_averaged("override_rate"),
+            compute=_part("wording_average", "override_rate"),
             scope="whole",
             kinds=("reward_model",),
         ),
@@ -718,7 +678,7 @@ MEASURES: Final = Registry(
             label="Pairs made",
             formula="share of prompts with both images",
             higher_is_better=True,
-            compute=_complete,
+            compute=_one(lambda view: view.views.complete),
             scope="table",
             kinds=("generator",),
         ),
@@ -780,7 +740,7 @@ MEASURES: Final = Registry(
             higher_is_better=None,
             unit="score",
             digits=1,
-            compute=_gap,
+            compute=_one(lambda view: view.gap.gap),
             kinds=("reward_model",),
             own=True,
         ),
