@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final, Literal, TypeAlias
 
 from aas_bench.measure.view import TIES, View
@@ -280,6 +281,11 @@ def _judged(measure: str) -> Compute:
     return compute
 
 
+_over_all = partial(Measure, scope="whole", kinds=("reward_model",))
+"""A measure of a reward model over all pairs, never within a group."""
+_by_judges = partial(Measure, scope="table", kinds=("generator",), higher_is_better=True)
+"""What judges say of a generator."""
+
 MEASURES: Final = Registry(
     "measure",
     (
@@ -301,15 +307,13 @@ MEASURES: Final = Registry(
             scope="whole",
             compute=_one(lambda view: view.audited),
         ),
-        Measure(
+        _over_all(
             name="accuracy_judged",
             label="Accuracy, judges' errors allowed for",
             formula="mean of c T + (1 - c)(1 - T): c the choice, T the truth by three judges or "
             "more, whose errors are read off their disagreements",
             higher_is_better=True,
             chance=0.5,
-            scope="whole",
-            kinds=("reward_model",),
             compute=_one(lambda view: view.judged),
         ),
         Measure(
@@ -531,7 +535,7 @@ MEASURES: Final = Registry(
             compute=_knob("chosen"),
             scope="whole",
         ),
-        Measure(
+        _over_all(
             name="win_rate",
             label="Win rate at dose",
             formula="share of scenes in which the image with the effect wins, at one dose",
@@ -539,10 +543,8 @@ MEASURES: Final = Registry(
             chance=0.5,
             at="dose of the effect, 0 to 1",
             compute=_win_rate,
-            scope="whole",
-            kinds=("reward_model",),
         ),
-        Measure(
+        _over_all(
             name="dose_spearman",
             label="Dose response",
             formula="mean over scenes of Spearman's correlation of d_a with the dose",
@@ -550,39 +552,31 @@ MEASURES: Final = Registry(
             chance=0.0,
             unit="correlation",
             compute=_dose_spearman,
-            scope="whole",
-            kinds=("reward_model",),
         ),
-        Measure(
+        _over_all(
             name="unanimous",
             label="Same choice in every wording",
             formula="share of requests with one choice in all wordings",
             higher_is_better=True,
             compute=_part("consistency", "unanimous"),
-            scope="whole",
-            kinds=("reward_model",),
         ),
-        Measure(
+        _over_all(
             name="accuracy_over_wordings",
             label="Accuracy over wordings",
             formula="accuracy over all wordings of the pairs that have two or more",
             higher_is_better=True,
             chance=0.5,
             compute=_over_wordings("accuracy"),
-            scope="whole",
-            kinds=("reward_model",),
         ),
-        Measure(
+        _over_all(
             name="chosen_over_wordings",
             label="Chose what was asked, over wordings",
             formula="mean(d_a > 0) over all wordings of the pairs that have two or more",
             higher_is_better=True,
             chance=0.5,
             compute=_over_wordings("chosen"),
-            scope="whole",
-            kinds=("reward_model",),
         ),
-        Measure(
+        _over_all(
             name="understood_over_wordings",
             label="Net move, over wordings",
             formula="u with what the model does averaged over the wordings of a pair",
@@ -590,39 +584,31 @@ MEASURES: Final = Registry(
             chance=0.0,
             unit="net share",
             compute=_part("wording_average", "understood"),
-            scope="whole",
-            kinds=("reward_model",),
         ),
-        Measure(
+        _over_all(
             name="override_rate_over_wordings",
             label="Override rate, over wordings",
             formula="O with what the model does averaged over the wordings of a pair",
             higher_is_better=False,
             compute=_part("wording_average", "override_rate"),
-            scope="whole",
-            kinds=("reward_model",),
         ),
-        Measure(
+        _over_all(
             name="wording_spread",
             label="Spread between wordings",
             formula="standard deviation of a rate between wordings",
             higher_is_better=False,
             unit="ratio",
             compute=_wording_spread,
-            scope="whole",
-            kinds=("reward_model",),
         ),
-        Measure(
+        _over_all(
             name="wording_noise",
             label="Noise between wordings",
             formula="standard deviation of d_a between the wordings of a pair, pooled over pairs",
             higher_is_better=False,
             unit="score",
             compute=_wording_noise("noise"),
-            scope="whole",
-            kinds=("reward_model",),
         ),
-        Measure(
+        _over_all(
             name="signal_to_noise",
             label="Signal to noise",
             formula="mean(request - placebo) / (sqrt(2) noise between wordings)",
@@ -630,10 +616,8 @@ MEASURES: Final = Registry(
             unit="ratio",
             digits=2,
             compute=_wording_noise("signal_to_noise"),
-            scope="whole",
-            kinds=("reward_model",),
         ),
-        Measure(
+        _over_all(
             name="latent_understood",
             label="Net move under the noise",
             formula="u, against P_o, of the gains that four or more wordings are noise around",
@@ -641,17 +625,13 @@ MEASURES: Final = Registry(
             chance=0.0,
             unit="net share",
             compute=_latent("understood"),
-            scope="whole",
-            kinds=("reward_model",),
         ),
-        Measure(
+        _over_all(
             name="latent_override_rate",
             label="Override rate under the noise",
             formula="O, against P_o, of the gains that four or more wordings are noise around",
             higher_is_better=False,
             compute=_latent("override_rate"),
-            scope="whole",
-            kinds=("reward_model",),
         ),
         Measure(
             name="delta",
@@ -682,56 +662,41 @@ MEASURES: Final = Registry(
             scope="table",
             kinds=("generator",),
         ),
-        Measure(
+        _by_judges(
             name="llm_win",
             label="Judge prefers the request",
             formula="share of pairs in which the LLM judge prefers the distorted image",
-            higher_is_better=True,
             compute=_judged("llm_win"),
-            scope="table",
-            kinds=("generator",),
         ),
-        Measure(
+        _by_judges(
             name="special_effects_diff",
             label="Effects, judged",
             formula="LLM judge's 0-100 for the requested effects, distorted minus original image",
-            higher_is_better=True,
             unit="points",
             digits=2,
             compute=_judged("special_effects_diff"),
-            scope="table",
-            kinds=("generator",),
         ),
-        Measure(
+        _by_judges(
             name="main_concepts_diff",
             label="Content, judged",
             formula="LLM judge's 0-100 for the main concepts, distorted minus original image",
-            higher_is_better=True,
             unit="points",
             digits=2,
             compute=_judged("main_concepts_diff"),
-            scope="table",
-            kinds=("generator",),
         ),
-        Measure(
+        _by_judges(
             name="effects_present_diff",
             label="Effects found, judged",
             formula="share of the requested effects that a judge finds, distorted minus original",
-            higher_is_better=True,
             unit="net share",
             compute=_judged("effects_present_diff"),
-            scope="table",
-            kinds=("generator",),
         ),
-        Measure(
+        _by_judges(
             name="effects_strong_diff",
             label="Strong effects, judged",
             formula="share of them that a judge calls strong, distorted minus original image",
-            higher_is_better=True,
             unit="net share",
             compute=_judged("effects_strong_diff"),
-            scope="table",
-            kinds=("generator",),
         ),
         Measure(
             name="gap",
