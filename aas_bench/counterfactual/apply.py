@@ -23,41 +23,20 @@ _COLD: Final = np.array([0.80, 0.97, 1.22], dtype=np.float32)
 
 
 def blur(image: Pixels, dose: float, scene: Scene) -> Pixels:
-    """Out of focus: a Gaussian of up to 1.6 % of the side.
-
-    Example:
-        >>> scene = SCENES["coffee"]
-        >>> image = photograph(scene, size=320)
-        >>> blur(image, 1.0, scene).shape == image.shape
-        True
-    """
+    """Out of focus: a Gaussian of up to 1.6 % of the side."""
     sigma = 0.016 * max(image.shape[:2]) * dose
     return _pixels(gaussian_filter(_float(image), (sigma, sigma, 0)))
 
 
 def darken(image: Pixels, dose: float, scene: Scene) -> Pixels:
-    """Dark, drained colours: light down by up to 70 %, colour by another 50 %.
-
-    Example:
-        >>> scene = SCENES["coffee"]
-        >>> image = photograph(scene, size=320)
-        >>> darken(image, 1.0, scene).shape == image.shape
-        True
-    """
+    """Dark, drained colours: light down by up to 70 %, colour by another 50 %."""
     view = View(image)
     drained = _mix(view.colour, view.luma[..., None], 0.5 * dose)
     return _pixels(drained * (1 - 0.7 * dose))
 
 
 def clash(image: Pixels, dose: float, scene: Scene) -> Pixels:
-    """Colours that clash: greenish and bright ones go acid green, the others hot magenta.
-
-    Example:
-        >>> scene = SCENES["coffee"]
-        >>> image = photograph(scene, size=320)
-        >>> clash(image, 1.0, scene).shape == image.shape
-        True
-    """
+    """Colours that clash: greenish and bright ones go acid green, the others hot magenta."""
     view = View(image)
     red, green, blue = view.channels
     greenish = _smooth(green - _mix(red, blue, 0.5), 0.02 * view.side)
@@ -68,14 +47,7 @@ def clash(image: Pixels, dose: float, scene: Scene) -> Pixels:
 
 
 def flatten_light(image: Pixels, dose: float, scene: Scene) -> Pixels:
-    """Flat light: broad differences of light down by up to 90 %, contrast by half.
-
-    Example:
-        >>> scene = SCENES["coffee"]
-        >>> image = photograph(scene, size=320)
-        >>> flatten_light(image, 1.0, scene).shape == image.shape
-        True
-    """
+    """Flat light: broad differences of light down by up to 90 %, contrast by half."""
     view = View(image)
     broad = _smooth(view.luma, 0.06 * view.side)[..., None]
     mean = view.luma.mean()
@@ -88,12 +60,6 @@ def mush(image: Pixels, dose: float, scene: Scene) -> Pixels:
 
     Each pixel becomes the mean of the calmest of the four squares that have it as a corner
     (Kuwahara et al., Processing of RI-angiocardiographic images, 1976).
-
-    Example:
-        >>> scene = SCENES["coffee"]
-        >>> image = photograph(scene, size=320)
-        >>> mush(image, 1.0, scene).shape == image.shape
-        True
     """
     view = View(image)
     reach = 1 + int(np.ceil(0.023 * view.side * dose))
@@ -118,14 +84,7 @@ def _moved(plane: Plane, down: int, across: int) -> Plane:
 
 
 def posterise(image: Pixels, dose: float, scene: Scene) -> Pixels:
-    """Artificial surfaces: smoothed, then few tones, in steps of up to 72 grey levels.
-
-    Example:
-        >>> scene = SCENES["coffee"]
-        >>> image = photograph(scene, size=320)
-        >>> posterise(image, 1.0, scene).shape == image.shape
-        True
-    """
+    """Artificial surfaces: smoothed, then few tones, in steps of up to 72 grey levels."""
     sigma = 0.004 * max(image.shape[:2]) * dose
     step = 1 + 71 * dose
     smooth = gaussian_filter(_float(image), (sigma, sigma, 0))
@@ -133,14 +92,7 @@ def posterise(image: Pixels, dose: float, scene: Scene) -> Pixels:
 
 
 def spoil_backdrop(image: Pixels, dose: float, scene: Scene) -> Pixels:
-    """A drab, stained sheet in place of what lies around the main object.
-
-    Example:
-        >>> scene = SCENES["coffee"]
-        >>> image = photograph(scene, size=320)
-        >>> spoil_backdrop(image, 1.0, scene).shape == image.shape
-        True
-    """
+    """A drab, stained sheet in place of what lies around the main object."""
     y, x = _places(image)
     stains = np.sin(7 * x + 3 * np.sin(5 * y)) * np.sin(6 * y + 2 * np.sin(4 * x))
     sheet = _DRAB + 16 * stains[..., None]
@@ -149,14 +101,7 @@ def spoil_backdrop(image: Pixels, dose: float, scene: Scene) -> Pixels:
 
 
 def fade_subject(image: Pixels, dose: float, scene: Scene) -> Pixels:
-    """The main object fades into what lies around it, up to 92 %.
-
-    Example:
-        >>> scene = SCENES["coffee"]
-        >>> image = photograph(scene, size=320)
-        >>> fade_subject(image, 1.0, scene).shape == image.shape
-        True
-    """
+    """The main object fades into what lies around it, up to 92 %."""
     inside = _rectangle(image, scene, soft=0.03)
     reach = 0.10 * max(image.shape[:2])
     outside = (1 - inside)[..., None] + 1e-4
@@ -165,14 +110,7 @@ def fade_subject(image: Pixels, dose: float, scene: Scene) -> Pixels:
 
 
 def empty_out(image: Pixels, dose: float, scene: Scene) -> Pixels:
-    """Things vanish from the edges inward, until 5 % are left on a plain ground.
-
-    Example:
-        >>> scene = SCENES["coffee"]
-        >>> image = photograph(scene, size=320)
-        >>> empty_out(image, 1.0, scene).shape == image.shape
-        True
-    """
+    """Things vanish from the edges inward, until 5 % are left on a plain ground."""
     left, top, right, bottom = _box(scene)
     y, x = _places(image)
     far = np.hypot(x - (left + right) / 2, y - (top + bottom) / 2)
@@ -201,14 +139,7 @@ A scene in the public domain has a guest in the public domain.
 
 
 def paste_guest(image: Pixels, dose: float, scene: Scene) -> Pixels:
-    """A round piece of another photograph that does not belong, up to 60 % of the short side.
-
-    Example:
-        >>> scene = SCENES["coffee"]
-        >>> image = photograph(scene, size=320)
-        >>> paste_guest(image, 1.0, scene).shape == image.shape
-        True
-    """
+    """A round piece of another photograph that does not belong, up to 60 % of the short side."""
     name, across, down = _GUESTS[scene.name]
     height, width = image.shape[:2]
     guest = _main_square(SCENES[name])
@@ -233,14 +164,7 @@ def _main_square(scene: Scene) -> Pixels:
 
 
 def gloom(image: Pixels, dose: float, scene: Scene) -> Pixels:
-    """A gloomy grade: cold, grey, dark towards the corners.
-
-    Example:
-        >>> scene = SCENES["coffee"]
-        >>> image = photograph(scene, size=320)
-        >>> gloom(image, 1.0, scene).shape == image.shape
-        True
-    """
+    """A gloomy grade: cold, grey, dark towards the corners."""
     view = View(image)
     cold = _mix(view.colour, view.luma[..., None] * _COLD, 0.8 * dose)
     y, x = _places(image)
@@ -250,14 +174,7 @@ def gloom(image: Pixels, dose: float, scene: Scene) -> Pixels:
 
 
 def push_aside(image: Pixels, dose: float, scene: Scene) -> Pixels:
-    """Lopsided: all is squeezed by up to 30 % and slides out by 20 % where it leans to already.
-
-    Example:
-        >>> scene = SCENES["coffee"]
-        >>> image = photograph(scene, size=320)
-        >>> push_aside(image, 1.0, scene).shape == image.shape
-        True
-    """
+    """Lopsided: all is squeezed by up to 30 % and slides out by 20 % where it leans to already."""
     rightward = signed_lean(View(image)) >= 0
     straight = _float(image if rightward else image[:, ::-1])
     width = image.shape[1]

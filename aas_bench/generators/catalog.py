@@ -41,9 +41,9 @@ BACKENDS: Final = Registry(
             weights=True,
             options=frozenset({"batch_size", "device", "compile", "offload"}),
         ),
-        Backend(name="openai", load="aas_bench.generators.openai:load"),
-        Backend(name="openrouter", load="aas_bench.generators.openrouter:load"),
-        Backend(name="replicate", load="aas_bench.generators.replicate:load"),
+        Backend(name="openai", load="aas_bench.generators.openai:OpenAIGenerator"),
+        Backend(name="openrouter", load="aas_bench.generators.openrouter:OpenRouterGenerator"),
+        Backend(name="replicate", load="aas_bench.generators.replicate:ReplicateGenerator"),
         Backend(
             name="builtin",
             load="aas_bench.generators.builtin:load",

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from aas_bench.generators.base import Request
 from aas_bench.generators.remote import RemoteGenerator
-from aas_bench.generators.spec import Submission
 from aas_bench.service.client import Trace
 from aas_bench.service.faults import ServiceError
 from aas_bench.service.transfer import decode_picture
@@ -41,18 +38,3 @@ class OpenAIGenerator(RemoteGenerator):
             return self.client.picture(url)
         msg = "the answer holds neither b64_json nor url. Update the openai package."
         raise ServiceError(msg)
-
-
-def load(submission: Submission, *, preset: str = "default", **options: Any) -> OpenAIGenerator:
-    """A generator that asks OpenAI, or OPENAI_BASE_URL.
-
-    Args:
-        submission: A submission of backend openai.
-        preset: Which of its presets.
-        options: See `RemoteGenerator`.
-
-    Raises:
-        InputError: OPENAI_API_KEY is not set, or an option is wrong.
-        SpecError: The settings ask for what the run decides.
-    """
-    return OpenAIGenerator(submission, preset=preset, options=options)

@@ -6,7 +6,6 @@ from typing import Any
 
 from aas_bench.generators.base import Request
 from aas_bench.generators.remote import RemoteGenerator
-from aas_bench.generators.spec import Submission
 from aas_bench.service.client import Trace, first_choice, mapping
 from aas_bench.service.faults import RefusedError, ServiceError, error_from
 
@@ -72,21 +71,6 @@ class OpenRouterGenerator(RemoteGenerator):
             raise RefusedError(words)
         msg = "the answer holds neither a picture nor a refusal. Try again."
         raise ServiceError(msg, retryable=True)
-
-
-def load(submission: Submission, *, preset: str = "default", **options: Any) -> OpenRouterGenerator:
-    """A generator that asks OpenRouter, or OPENROUTER_BASE_URL.
-
-    Args:
-        submission: A submission of backend openrouter.
-        preset: Which of its presets.
-        options: See `RemoteGenerator`.
-
-    Raises:
-        InputError: OPENROUTER_API_KEY is not set, or an option is wrong.
-        SpecError: The settings ask for what the run decides.
-    """
-    return OpenRouterGenerator(submission, preset=preset, options=options)
 
 
 def _text(content: object) -> str:

@@ -7,7 +7,7 @@ outcome: a picture that passed the checks, a refusal in the service's words, or 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -51,7 +51,7 @@ class RemoteGenerator(Generator):
     seed_supported: bool = False
     packages: tuple[str, ...] = ("pillow",)
 
-    def __init__(self, submission: Submission, *, preset: str, options: Mapping[str, Any]) -> None:
+    def __init__(self, submission: Submission, *, preset: str = "default", **options: Any) -> None:
         assert submission.model is not None  # the rules of a submission say so
         for variant in VARIANTS:
             taken = self.reserved & submission.settings_for(variant, preset).options.keys()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Final
 
 import httpx
@@ -49,8 +49,8 @@ class ReplicateGenerator(RemoteGenerator):
     reserved = frozenset({"prompt", "seed"})
     packages = ("pillow", "replicate")
 
-    def __init__(self, submission: Submission, *, preset: str, options: Mapping[str, Any]) -> None:
-        super().__init__(submission, preset=preset, options=options)
+    def __init__(self, submission: Submission, *, preset: str = "default", **options: Any) -> None:
+        super().__init__(submission, preset=preset, **options)
         parts = _MODEL.fullmatch(self.model)
         if parts is None:
             msg = (
@@ -123,22 +123,6 @@ class ReplicateGenerator(RemoteGenerator):
             "Try again later, or raise timeout."
         )
         return ServiceError(msg, retryable=True, repeat=False)
-
-
-def load(submission: Submission, *, preset: str = "default", **options: Any) -> ReplicateGenerator:
-    """A generator that asks Replicate, or REPLICATE_BASE_URL.
-
-    Args:
-        submission: A submission of backend replicate; `model` is owner/name or owner/name:version.
-        preset: Which of its presets.
-        options: See `RemoteGenerator`.
-
-    Raises:
-        InputError: REPLICATE_API_TOKEN is not set, or an option is wrong.
-        SpecError: The model's name is malformed, or the settings ask for what the run decides.
-        BackendError: The service does not know the model or does not answer.
-    """
-    return ReplicateGenerator(submission, preset=preset, options=options)
 
 
 def _asked(call: Callable[[], T]) -> T:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final, Literal, TypeAlias
 
 from aas_bench.measure.view import TIES, View
@@ -97,10 +98,29 @@ class Measure:
 JUDGE: Final = "judge"
 """What figures of single judges are grouped by."""
 NO_FOUR: Final = Estimate(value=None, n=0, coverage=0.0, reason="no pair has all four scores")
-
-
 NO_LATENT_ENDS: Final = "resampled clusters give it no interval that holds"
 NO_LATENT: Final = "the original prompt has fewer than four wordings: noise under it is not known"
+
+
+def _one(take: Callable[[View], Estimate | None]) -> Compute:
+    """One estimate of the view; nothing where the view has none."""
+
+    def compute(view: View) -> Iterator[Placed]:
+        estimate = take(view)
+        if estimate is not None:
+            yield Placed(estimate=estimate)
+
+    return compute
+
+
+def _part(statistic: str, name: str) -> Compute:
+    """One estimate of a statistic of the view, by the names of both; nothing without it."""
+
+    def take(view: View) -> Estimate | None:
+        found = getattr(view, statistic)
+        return None if found is None else getattr(found, name)
+
+    return _one(take)
 
 
 def _over_ties(compute: Compute) -> Compute:
@@ -125,14 +145,6 @@ def _preference(name: str) -> Compute:
     return compute
 
 
-def _override(name: str) -> Compute:
-    def compute(view: View) -> Iterator[Placed]:
-        if view.override is not None:
-            yield Placed(estimate=getattr(view.override, name))
-
-    return compute
-
-
 def _placebo(name: str) -> Compute:
     """An estimate against the headline's placebos, and beside it by kind, so that it is told."""
 
@@ -146,14 +158,6 @@ def _placebo(name: str) -> Compute:
     return compute
 
 
-def _rescaling(name: str) -> Compute:
-    def compute(view: View) -> Iterator[Placed]:
-        if view.rescaling is not None:
-            yield Placed(estimate=getattr(view.rescaling, name))
-
-    return compute
-
-
 def _chosen(view: View) -> Iterator[Placed]:
     if view.preference is None:
         yield Placed(estimate=view.chosen)
@@ -162,26 +166,11 @@ def _chosen(view: View) -> Iterator[Placed]:
     yield from _by_wording(view, "chosen")
 
 
-def _choices(name: str) -> Compute:
-    def compute(view: View) -> Iterator[Placed]:
-        yield Placed(estimate=getattr(view.choices, name))
-
-    return compute
-
-
 def _over_wordings(measure: str) -> Compute:
     def compute(view: View) -> Iterator[Placed]:
         found = view.over_wordings
         if found is not None and measure == ("accuracy" if view.preference else "chosen"):
             yield Placed(estimate=found)
-
-    return compute
-
-
-def _averaged(name: str) -> Compute:
-    def compute(view: View) -> Iterator[Placed]:
-        if view.wordings is not None:
-            yield Placed(estimate=getattr(view.wordings.average, name))
 
     return compute
 
@@ -258,11 +247,6 @@ def _by_wording(view: View, measure: str) -> Iterator[Placed]:
             yield Placed(estimate=share, by="wording", group=str(wording))
 
 
-def _unanimous(view: View) -> Iterator[Placed]:
-    if view.consistency is not None:
-        yield Placed(estimate=view.consistency.unanimous)
-
-
 def _win_rate(view: View) -> Iterator[Placed]:
     for effect, response in view.dose.effects.items() if view.dose else ():
         for dose, rate in response.win_rate.items():
@@ -281,28 +265,9 @@ def _shift(name: str) -> Compute:
     return compute
 
 
-def _gap(view: View) -> Iterator[Placed]:
-    yield Placed(estimate=view.gap.gap)
-
-
-def _audited(view: View) -> Iterator[Placed]:
-    if view.audited is not None:
-        yield Placed(estimate=view.audited)
-
-
-def _by_panel(view: View) -> Iterator[Placed]:
-    if view.judged is not None:
-        yield Placed(estimate=view.judged)
-
-
 def _judge_errors(view: View) -> Iterator[Placed]:
     for judge, estimate in view.views.judge_errors.items():
         yield Placed(estimate=estimate, by=JUDGE, group=judge)
-
-
-def _confirmed(view: View) -> Iterator[Placed]:
-    if view.confirmed is not None:
-        yield Placed(estimate=view.confirmed)
 
 
 def _judged(measure: str) -> Compute:
@@ -316,9 +281,10 @@ def _judged(measure: str) -> Compute:
     return compute
 
 
-def _complete(view: View) -> Iterator[Placed]:
-    yield Placed(estimate=view.views.complete)
-
+_over_all = partial(Measure, scope="whole", kinds=("reward_model",))
+"""A measure of a reward model over all pairs, never within a group."""
+_by_judges = partial(Measure, scope="table", kinds=("generator",), higher_is_better=True)
+"""What judges say of a generator."""
 
 MEASURES: Final = Registry(
     "measure",
@@ -339,18 +305,16 @@ MEASURES: Final = Registry(
             higher_is_better=True,
             chance=0.5,
             scope="whole",
-            compute=_audited,
+            compute=_one(lambda view: view.audited),
         ),
-        Measure(
+        _over_all(
             name="accuracy_judged",
             label="Accuracy, judges' errors allowed for",
             formula="mean of c T + (1 - c)(1 - T): c the choice, T the truth by three judges or "
             "more, whose errors are read off their disagreements",
             higher_is_better=True,
             chance=0.5,
-            scope="whole",
-            kinds=("reward_model",),
-            compute=_by_panel,
+            compute=_one(lambda view: view.judged),
         ),
         Measure(
             name="judge_error",
@@ -370,7 +334,7 @@ MEASURES: Final = Registry(
             higher_is_better=True,
             chance=0.5,
             scope="table",
-            compute=_confirmed,
+            compute=_one(lambda view: view.confirmed),
         ),
         Measure(
             name="balanced_accuracy",
@@ -418,42 +382,42 @@ MEASURES: Final = Registry(
             formula="mean(d_a < 0): the polished image scores higher under the request",
             higher_is_better=False,
             chance=0.5,
-            compute=_choices("polished"),
+            compute=_part("choices", "polished"),
         ),
         Measure(
             name="tied",
             label="Tied",
             formula="mean(d_a = 0): both images score the same, as far as their numbers tell",
             higher_is_better=None,
-            compute=_choices("tied"),
+            compute=_part("choices", "tied"),
         ),
         Measure(
             name="followed",
             label="Followed",
             formula="share with d_a > d_o and d_a > 0",
             higher_is_better=True,
-            compute=_over_ties(_override("followed")),
+            compute=_over_ties(_part("override", "followed")),
         ),
         Measure(
             name="overridden",
             label="Overridden",
             formula="share with d_a > d_o and d_a <= 0: moved, and the other won",
             higher_is_better=False,
-            compute=_over_ties(_override("overridden")),
+            compute=_over_ties(_part("override", "overridden")),
         ),
         Measure(
             name="missed",
             label="Missed",
             formula="share with d_a <= d_o and d_a <= 0: not moved, and the other won",
             higher_is_better=False,
-            compute=_over_ties(_override("missed")),
+            compute=_over_ties(_part("override", "missed")),
         ),
         Measure(
             name="lucky",
             label="Lucky",
             formula="share with d_a <= d_o and d_a > 0: chosen without having moved",
             higher_is_better=None,
-            compute=_over_ties(_override("lucky")),
+            compute=_over_ties(_part("override", "lucky")),
         ),
         Measure(
             name="moved",
@@ -461,7 +425,7 @@ MEASURES: Final = Registry(
             formula="share with d_a > d_o: noise moves half",
             higher_is_better=True,
             chance=0.5,
-            compute=_over_ties(_override("moved")),
+            compute=_over_ties(_part("override", "moved")),
         ),
         Measure(
             name="response",
@@ -510,21 +474,21 @@ MEASURES: Final = Registry(
             label="Turned by the request",
             formula="share with d_o <= 0 < d_a, the same in every increasing unit",
             higher_is_better=True,
-            compute=_rescaling("crossing"),
+            compute=_part("rescaling", "crossing"),
         ),
         Measure(
             name="certain",
             label="Moved in every unit",
             formula="share with d_a > d_o under every increasing rescaling of the score",
             higher_is_better=True,
-            compute=_rescaling("towards"),
+            compute=_part("rescaling", "towards"),
         ),
         Measure(
             name="certain_overridden",
             label="Overridden in every unit",
             formula="share with d_a > d_o under every increasing rescaling, and d_a <= 0",
             higher_is_better=False,
-            compute=_rescaling("overridden"),
+            compute=_part("rescaling", "overridden"),
         ),
         Measure(
             name="override_strength",
@@ -533,7 +497,7 @@ MEASURES: Final = Registry(
             higher_is_better=False,
             unit="ratio",
             digits=2,
-            compute=_override("override_strength"),
+            compute=_part("override", "override_strength"),
         ),
         Measure(
             name="prompt_response",
@@ -541,7 +505,7 @@ MEASURES: Final = Registry(
             formula="mean(d_a - d_o)",
             higher_is_better=True,
             unit="score",
-            compute=_override("prompt_response"),
+            compute=_part("override", "prompt_response"),
         ),
         Measure(
             name="prior_pull",
@@ -549,7 +513,7 @@ MEASURES: Final = Registry(
             formula="mean((d_a + d_o) / 2); negative: towards the polished image",
             higher_is_better=None,
             unit="score",
-            compute=_override("prior_pull"),
+            compute=_part("override", "prior_pull"),
         ),
         Measure(
             name="knob_accuracy",
@@ -571,7 +535,7 @@ MEASURES: Final = Registry(
             compute=_knob("chosen"),
             scope="whole",
         ),
-        Measure(
+        _over_all(
             name="win_rate",
             label="Win rate at dose",
             formula="share of scenes in which the image with the effect wins, at one dose",
@@ -579,10 +543,8 @@ MEASURES: Final = Registry(
             chance=0.5,
             at="dose of the effect, 0 to 1",
             compute=_win_rate,
-            scope="whole",
-            kinds=("reward_model",),
         ),
-        Measure(
+        _over_all(
             name="dose_spearman",
             label="Dose response",
             formula="mean over scenes of Spearman's correlation of d_a with the dose",
@@ -590,79 +552,63 @@ MEASURES: Final = Registry(
             chance=0.0,
             unit="correlation",
             compute=_dose_spearman,
-            scope="whole",
-            kinds=("reward_model",),
         ),
-        Measure(
+        _over_all(
             name="unanimous",
             label="Same choice in every wording",
             formula="share of requests with one choice in all wordings",
             higher_is_better=True,
-            compute=_unanimous,
-            scope="whole",
-            kinds=("reward_model",),
+            compute=_part("consistency", "unanimous"),
         ),
-        Measure(
+        _over_all(
             name="accuracy_over_wordings",
             label="Accuracy over wordings",
             formula="accuracy over all wordings of the pairs that have two or more",
             higher_is_better=True,
             chance=0.5,
             compute=_over_wordings("accuracy"),
-            scope="whole",
-            kinds=("reward_model",),
         ),
-        Measure(
+        _over_all(
             name="chosen_over_wordings",
             label="Chose what was asked, over wordings",
             formula="mean(d_a > 0) over all wordings of the pairs that have two or more",
             higher_is_better=True,
             chance=0.5,
             compute=_over_wordings("chosen"),
-            scope="whole",
-            kinds=("reward_model",),
         ),
-        Measure(
+        _over_all(
             name="understood_over_wordings",
             label="Net move, over wordings",
             formula="u with what the model does averaged over the wordings of a pair",
             higher_is_better=True,
             chance=0.0,
             unit="net share",
-            compute=_averaged("understood"),
-            scope="whole",
-            kinds=("reward_model",),
+            compute=_part("wording_average", "understood"),
         ),
-        Measure(
+        _over_all(
             name="override_rate_over_wordings",
             label="Override rate, over wordings",
             formula="O with what the model does averaged over the wordings of a pair",
             higher_is_better=False,
-            compute=_averaged("override_rate"),
-            scope="whole",
-            kinds=("reward_model",),
+            compute=_part("wording_average", "override_rate"),
         ),
-        Measure(
+        _over_all(
             name="wording_spread",
             label="Spread between wordings",
             formula="standard deviation of a rate between wordings",
             higher_is_better=False,
             unit="ratio",
             compute=_wording_spread,
-            scope="whole",
-            kinds=("reward_model",),
         ),
-        Measure(
+        _over_all(
             name="wording_noise",
             label="Noise between wordings",
             formula="standard deviation of d_a between the wordings of a pair, pooled over pairs",
             higher_is_better=False,
             unit="score",
             compute=_wording_noise("noise"),
-            scope="whole",
-            kinds=("reward_model",),
         ),
-        Measure(
+        _over_all(
             name="signal_to_noise",
             label="Signal to noise",
             formula="mean(request - placebo) / (sqrt(2) noise between wordings)",
@@ -670,10 +616,8 @@ MEASURES: Final = Registry(
             unit="ratio",
             digits=2,
             compute=_wording_noise("signal_to_noise"),
-            scope="whole",
-            kinds=("reward_model",),
         ),
-        Measure(
+        _over_all(
             name="latent_understood",
             label="Net move under the noise",
             formula="u, against P_o, of the gains that four or more wordings are noise around",
@@ -681,17 +625,13 @@ MEASURES: Final = Registry(
             chance=0.0,
             unit="net share",
             compute=_latent("understood"),
-            scope="whole",
-            kinds=("reward_model",),
         ),
-        Measure(
+        _over_all(
             name="latent_override_rate",
             label="Override rate under the noise",
             formula="O, against P_o, of the gains that four or more wordings are noise around",
             higher_is_better=False,
             compute=_latent("override_rate"),
-            scope="whole",
-            kinds=("reward_model",),
         ),
         Measure(
             name="delta",
@@ -718,60 +658,45 @@ MEASURES: Final = Registry(
             label="Pairs made",
             formula="share of prompts with both images",
             higher_is_better=True,
-            compute=_complete,
+            compute=_one(lambda view: view.views.complete),
             scope="table",
             kinds=("generator",),
         ),
-        Measure(
+        _by_judges(
             name="llm_win",
             label="Judge prefers the request",
             formula="share of pairs in which the LLM judge prefers the distorted image",
-            higher_is_better=True,
             compute=_judged("llm_win"),
-            scope="table",
-            kinds=("generator",),
         ),
-        Measure(
+        _by_judges(
             name="special_effects_diff",
             label="Effects, judged",
             formula="LLM judge's 0-100 for the requested effects, distorted minus original image",
-            higher_is_better=True,
             unit="points",
             digits=2,
             compute=_judged("special_effects_diff"),
-            scope="table",
-            kinds=("generator",),
         ),
-        Measure(
+        _by_judges(
             name="main_concepts_diff",
             label="Content, judged",
             formula="LLM judge's 0-100 for the main concepts, distorted minus original image",
-            higher_is_better=True,
             unit="points",
             digits=2,
             compute=_judged("main_concepts_diff"),
-            scope="table",
-            kinds=("generator",),
         ),
-        Measure(
+        _by_judges(
             name="effects_present_diff",
             label="Effects found, judged",
             formula="share of the requested effects that a judge finds, distorted minus original",
-            higher_is_better=True,
             unit="net share",
             compute=_judged("effects_present_diff"),
-            scope="table",
-            kinds=("generator",),
         ),
-        Measure(
+        _by_judges(
             name="effects_strong_diff",
             label="Strong effects, judged",
             formula="share of them that a judge calls strong, distorted minus original image",
-            higher_is_better=True,
             unit="net share",
             compute=_judged("effects_strong_diff"),
-            scope="table",
-            kinds=("generator",),
         ),
         Measure(
             name="gap",
@@ -780,7 +705,7 @@ MEASURES: Final = Registry(
             higher_is_better=None,
             unit="score",
             digits=1,
-            compute=_gap,
+            compute=_one(lambda view: view.gap.gap),
             kinds=("reward_model",),
             own=True,
         ),

@@ -356,6 +356,11 @@ class View:
             **every.keywords,
         )
 
+    @property
+    def wording_average(self) -> PlaceboOverride | None:
+        """The average of `wordings`."""
+        return None if self.wordings is None else self.wordings.average
+
     @cached_property
     def wordings(self) -> Wordings | None:
         """Following and override averaged over wordings; None where no pair has two.

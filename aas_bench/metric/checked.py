@@ -1,17 +1,19 @@
-"""What both metrics add to `evaluate.Metric`: inputs checked early, one clear line each."""
+"""What both metrics add to `evaluate.Metric`: inputs checked early, then computed in one way."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
 from aas_bench.errors import InputError, UnknownNameError
-from aas_bench.metric import metric_columns
-from aas_bench.metric.image_scores import ROWS
+from aas_bench.metric import flat, metric_columns
+from aas_bench.metric.image_scores import ROWS, score_pairs
+from aas_bench.rewards.base import RewardModel
+from aas_bench.stats.estimate import Result, Scores, Ties
 from aas_bench.tables.reader import class_labels
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 IMAGES = ("images_original", "images_distorted")
 PROMPTS = ("prompts_original", "prompts")
 _PER_PAIR = ("groups", "clusters")
+_COLUMNS = ("predictions", "references", *IMAGES, *PROMPTS)
 # Which configuration an argument belongs to, where not to both.
 BELONGS = {"predictions": "default"} | dict.fromkeys(
     (*IMAGES, *PROMPTS, "reward_model", "batch_size", "device", "dtype", "accept_prompt_blind"),
@@ -33,10 +36,12 @@ class CheckedInputs:
     Attributes:
         row_widths: Numbers that a row of `predictions` may have.
         optional_columns: Columns that a caller may leave out; stored as nulls.
+        split_by_label: Whether the result is repeated under `by_label`.
     """
 
     row_widths: ClassVar[tuple[int, ...]]
     optional_columns: ClassVar[frozenset[str]] = frozenset()
+    split_by_label: ClassVar[bool] = False
 
     # What evaluate.Metric provides.
     config_name: str
@@ -44,7 +49,6 @@ class CheckedInputs:
     filelocks: list[Any] | None
     file_paths: list[str] | None
     _feature_names: Callable[[], list[str]]
-    _compute: Callable[..., dict[str, Any]]
     _form: int
     _summarised_as: str | None = None
 
@@ -64,7 +68,8 @@ class CheckedInputs:
         """
         given = {"predictions": predictions, "references": references, **rest}
         names = self._feature_names()
-        self._check_names(given, [*names, *inspect.signature(self._compute).parameters])
+        options = [k for k in inspect.signature(self._compute).parameters if k not in _COLUMNS]
+        self._check_names(given, [*names, *options])
         if self.writer is None or any(given.get(name) is not None for name in names):
             self._check_complete(given)
         given |= {name: None for name in names if name not in given}
@@ -107,6 +112,73 @@ class CheckedInputs:
         finally:
             self._summarised_as = None
         return None if found is None else found["summary"]
+
+    def _compute(
+        self,
+        *,
+        references: Sequence[Any],
+        predictions: Any = None,
+        images_original: Any = None,
+        images_distorted: Any = None,
+        prompts_original: Any = None,
+        prompts: Any = None,
+        reward_model: str | RewardModel | Callable[..., Any] | None = None,
+        batch_size: int | None = None,
+        device: str | None = None,
+        dtype: str | None = None,
+        accept_prompt_blind: bool = False,
+        groups: Sequence[Any] | None = None,
+        clusters: Sequence[Any] | None = None,
+        confidence_level: float = 0.95,
+        ties: Literal["original", "half", "distorted"] = "original",
+        on_missing: Literal["raise", "drop"] = "raise",
+    ) -> dict[str, Any]:
+        if self.config_name == "images":
+            predictions = score_pairs(
+                reward_model,
+                images_original=images_original,
+                images_distorted=images_distorted,
+                prompts=prompts,
+                prompts_original=prompts_original,
+                batch_size=batch_size,
+                device=device,
+                dtype=dtype,
+                accept_prompt_blind=accept_prompt_blind,
+                on_missing=on_missing,
+            )
+        scores, labels = np.asarray(predictions, dtype=np.float64), self._labels(references)
+        options: dict[str, Any] = {"confidence_level": confidence_level, "on_missing": on_missing}
+        if self._summarised_as is not None:
+            from aas_bench.metric.long_form_summary import summary_of
+
+            summary = summary_of(
+                scores,
+                reward=self._summarised_as,
+                labels=labels,
+                groups=groups,
+                clusters=clusters,
+                ties=ties,
+                **options,
+            )
+            return {"summary": summary}
+
+        def measure(rows: flat.Rows, ties: Ties = ties) -> Result:
+            chosen, among = flat.some(labels, rows), flat.some(clusters, rows)
+            return self._measure(scores[rows], chosen, ties=ties, clusters=among, **options)
+
+        result = flat.flatten(measure(flat.EVERY_ROW))
+        if self.split_by_label:
+            result["by_label"] = flat.by_group(measure, labels, len(scores))
+        result["by_ties"] = flat.by_ties(measure, tied=result["tied"])
+        return result | {"by_group": flat.by_group(measure, groups, len(scores))}
+
+    def _labels(self, references: Sequence[Any]) -> Sequence[int] | None:
+        """The references as labels; None where the caller gave none."""
+        return references
+
+    def _measure(self, scores: Scores, labels: Any, *, ties: Ties, **options: Any) -> Result:
+        """The metric on pairs: scores (n,) or (n, width), labels (n,) or None."""
+        raise NotImplementedError
 
     def add_batch(self, *, predictions: Any = None, references: Any = None, **rest: Any) -> None:
         """Add pairs.

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, ClassVar, Final, Literal
+from typing import Any, ClassVar, Final
 
 import numpy as np
 
 from aas_bench.errors import InputError
-from aas_bench.metric import flat
 from aas_bench.metric.checked import CheckedInputs
-from aas_bench.metric.image_scores import score_pairs
-from aas_bench.rewards.base import RewardModel
-from aas_bench.stats.estimate import Estimate, Ties
+from aas_bench.stats.estimate import Estimate, Scores, Ties
 from aas_bench.stats.override import Override, override
 from aas_bench.stats.placebo import placebo_from_four
 from aas_bench.stats.preference import choices
@@ -93,6 +90,7 @@ class OverrideRows(CheckedInputs):
         columns: The columns of each configuration.
         row_widths: Numbers that a row of `predictions` may have.
         optional_columns: Columns that a caller may leave out.
+        split_by_label: Whether the result is repeated under `by_label`.
     """
 
     columns: ClassVar[Mapping[str, tuple[str, ...]]] = MappingProxyType(
@@ -109,89 +107,29 @@ class OverrideRows(CheckedInputs):
     )
     row_widths: ClassVar[tuple[int, ...]] = (4,)
     optional_columns: ClassVar[frozenset[str]] = frozenset({"references"})
+    split_by_label: ClassVar[bool] = True
     description: ClassVar[str] = _DESCRIPTION
     inputs_description: ClassVar[str] = _INPUTS
 
-    def _compute(
-        self,
-        *,
-        references: Sequence[int | None],
-        predictions: Any = None,
-        images_original: Any = None,
-        images_distorted: Any = None,
-        prompts_original: Any = None,
-        prompts: Any = None,
-        reward_model: str | RewardModel | Callable[..., Any] | None = None,
-        batch_size: int | None = None,
-        device: str | None = None,
-        dtype: str | None = None,
-        accept_prompt_blind: bool = False,
-        groups: Sequence[Any] | None = None,
-        clusters: Sequence[Any] | None = None,
-        confidence_level: float = 0.95,
-        ties: Literal["original", "half", "distorted"] = "original",
-        on_missing: Literal["raise", "drop"] = "raise",
-    ) -> dict[str, Any]:
-        if self.config_name == "images":
-            predictions = score_pairs(
-                reward_model,
-                images_original=images_original,
-                images_distorted=images_distorted,
-                prompts=prompts,
-                prompts_original=prompts_original,
-                batch_size=batch_size,
-                device=device,
-                dtype=dtype,
-                accept_prompt_blind=accept_prompt_blind,
-                on_missing=on_missing,
-            )
-        scores = np.asarray(predictions, dtype=np.float64)
-        labels = _labels(references)
-        if self._summarised_as is not None:
-            from aas_bench.metric.long_form_summary import summary_of
+    def _measure(self, scores: Scores, labels: Any, *, ties: Ties, **options: Any) -> Measured:
+        four = scores.T
+        told = placebo_from_four(*four, labels=labels, ties=ties, **options)
+        whole = ~np.isnan(four).any(axis=0)
+        found = choices(np.where(whole, difference(four[3], four[1]), np.nan), **options)
+        return Measured(
+            **vars(override(*four, ties=ties, **options)),
+            **{name: getattr(found, name) for name in ("polished", "tied")},
+            response=told.response,
+            understood=told.understood,
+            override_rate=told.override_rate,
+            reading=told.reading,
+            placebo="original",
+        )
 
-            summary = summary_of(
-                scores,
-                reward=self._summarised_as,
-                labels=labels,
-                groups=groups,
-                clusters=clusters,
-                confidence_level=confidence_level,
-                ties=ties,
-                on_missing=on_missing,
-            )
-            return {"summary": summary}
-
-        def measure(rows: flat.Rows, ties: Ties = ties) -> Measured:
-            options: dict[str, Any] = {
-                "clusters": flat.some(clusters, rows),
-                "confidence_level": confidence_level,
-                "on_missing": on_missing,
-            }
-            four = scores[rows].T
-            told = placebo_from_four(*four, labels=flat.some(labels, rows), ties=ties, **options)
-            whole = ~np.isnan(four).any(axis=0)
-            found = choices(np.where(whole, difference(four[3], four[1]), np.nan), **options)
-            return Measured(
-                **vars(override(*four, ties=ties, **options)),
-                **{name: getattr(found, name) for name in ("polished", "tied")},
-                response=told.response,
-                understood=told.understood,
-                override_rate=told.override_rate,
-                reading=told.reading,
-                placebo="original",
-            )
-
-        overall = flat.flatten(measure(flat.EVERY_ROW))
-        overall["by_label"] = flat.by_group(measure, labels, len(scores))
-        overall["by_ties"] = flat.by_ties(measure, tied=overall["tied"])
-        return overall | {"by_group": flat.by_group(measure, groups, len(scores))}
-
-
-def _labels(references: Sequence[int | None]) -> Sequence[int] | None:
-    """The references, or None where the caller gave none."""
-    absent = sum(label is None for label in references)
-    if absent not in (0, len(references)):
-        msg = f"references are missing for {absent} of {len(references)} pairs. Give all or none."
-        raise InputError(msg)
-    return None if absent else [int(label) for label in references if label is not None]
+    def _labels(self, references: Sequence[int | None]) -> Sequence[int] | None:
+        absent = sum(label is None for label in references)
+        if absent not in (0, len(references)):
+            n = len(references)
+            msg = f"references are missing for {absent} of {n} pairs. Give all or none."
+            raise InputError(msg)
+        return None if absent else [int(label) for label in references if label is not None]

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, ClassVar, Final, Literal
+from typing import Any, ClassVar, Final
 
-import numpy as np
-
-from aas_bench.metric import flat
 from aas_bench.metric.checked import CheckedInputs
-from aas_bench.metric.image_scores import score_pairs
-from aas_bench.rewards.base import RewardModel
-from aas_bench.stats.estimate import Estimate, Ties
+from aas_bench.stats.estimate import Estimate, Scores, Ties
 from aas_bench.stats.preference import Preference, choices, preference
 from aas_bench.stats.resolution import difference
 
@@ -91,75 +86,19 @@ class PreferenceRows(CheckedInputs):
     description: ClassVar[str] = _DESCRIPTION
     inputs_description: ClassVar[str] = _INPUTS
 
-    def _compute(
-        self,
-        *,
-        references: Sequence[int],
-        predictions: Any = None,
-        images_original: Any = None,
-        images_distorted: Any = None,
-        prompts: Any = None,
-        reward_model: str | RewardModel | Callable[..., Any] | None = None,
-        batch_size: int | None = None,
-        device: str | None = None,
-        dtype: str | None = None,
-        accept_prompt_blind: bool = False,
-        groups: Sequence[Any] | None = None,
-        clusters: Sequence[Any] | None = None,
-        confidence_level: float = 0.95,
-        ties: Literal["original", "half", "distorted"] = "original",
-        on_missing: Literal["raise", "drop"] = "raise",
-    ) -> dict[str, Any]:
-        if self.config_name == "images":
-            predictions = score_pairs(
-                reward_model,
-                images_original=images_original,
-                images_distorted=images_distorted,
-                prompts=prompts,
-                batch_size=batch_size,
-                device=device,
-                dtype=dtype,
-                accept_prompt_blind=accept_prompt_blind,
-                on_missing=on_missing,
-            )
-        if self._summarised_as is not None:
-            from aas_bench.metric.long_form_summary import summary_of
-
-            summary = summary_of(
-                np.asarray(predictions, dtype=np.float64),
-                reward=self._summarised_as,
-                labels=references,
-                groups=groups,
-                clusters=clusters,
-                confidence_level=confidence_level,
-                ties=ties,
-                on_missing=on_missing,
-            )
-            return {"summary": summary}
-        margin, label = _margin(predictions), np.asarray(references)
-
-        def measure(rows: flat.Rows, ties: Ties = ties) -> Measured:
-            options: dict[str, Any] = {
-                "clusters": flat.some(clusters, rows),
-                "confidence_level": confidence_level,
-                "on_missing": on_missing,
-            }
-            found = choices(margin[rows], **options)
-            return Measured(
-                **vars(preference(margin[rows], label[rows], ties=ties, **options)),
-                chosen=found.chosen,
-                polished=found.polished,
-                tied=found.tied,
-            )
-
-        overall = flat.flatten(measure(flat.EVERY_ROW))
-        overall["by_ties"] = flat.by_ties(measure, tied=overall["tied"])
-        return overall | {"by_group": flat.by_group(measure, groups, len(margin))}
+    def _measure(self, scores: Scores, labels: Any, *, ties: Ties, **options: Any) -> Measured:
+        margin = _margin(scores)
+        found = choices(margin, **options)
+        return Measured(
+            **vars(preference(margin, labels, ties=ties, **options)),
+            chosen=found.chosen,
+            polished=found.polished,
+            tied=found.tied,
+        )
 
 
-def _margin(predictions: Any) -> np.ndarray:
+def _margin(rows: Scores) -> Scores:
     """Score of the distorted image minus score of the original, under the distorted prompt."""
-    rows = np.asarray(predictions, dtype=np.float64)
     if rows.ndim == 1:
         return rows
     original = {1: None, 2: 0, 4: 1}[rows.shape[1]]

@@ -73,31 +73,12 @@ def topics(scores: TaskScores) -> CriticalReport:
         neutral=0.5,
         neutral_name="even",
     )
-    effect = Breakdown(
-        name="effect",
-        title="Rank-biserial correlation of the margins",
-        unit="correlation",
-        neutral=0.0,
-        neutral_name="no effect",
-        note="1: the less aligned generator always scores higher; \u22121: the aligned one does. "
-        "p: Wilcoxon's signed-rank test, by topic adjusted over the topics (Holm).",
-        overall={reward: overall[reward].comparison.rank_biserial for reward in scores.rewards},
-        by={
-            "topic": {
-                topic: {
-                    reward: tests[reward][topic].comparison.rank_biserial
-                    for reward in scores.rewards
-                }
-                for topic in groupings["topic"]
-            }
-        },
-    )
     return CriticalReport(
         task=scores.task.name,
         question=scores.task.question,
         analyses=(
             chosen,
-            effect,
+            _effects(overall, tests),
             scores.breakdown(
                 margin,
                 groupings,
@@ -114,6 +95,26 @@ def topics(scores: TaskScores) -> CriticalReport:
         notes=("There is no original prompt, so nothing tells taste from misunderstanding here.",),
         overall_tests=overall,
         tests=tests,
+    )
+
+
+def _effects(
+    overall: Mapping[str, GroupTest], tests: Mapping[str, Mapping[str, GroupTest]]
+) -> Breakdown:
+    by: dict[str, dict[str, Estimate]] = {topic: {} for found in tests.values() for topic in found}
+    for reward, found in tests.items():
+        for topic, group in found.items():
+            by[topic][reward] = group.comparison.rank_biserial
+    return Breakdown(
+        name="effect",
+        title="Rank-biserial correlation of the margins",
+        unit="correlation",
+        neutral=0.0,
+        neutral_name="no effect",
+        note="1: the less aligned generator always scores higher; \u22121: the aligned one does. "
+        "p: Wilcoxon's signed-rank test, by topic adjusted over the topics (Holm).",
+        overall={reward: found.comparison.rank_biserial for reward, found in overall.items()},
+        by={"topic": by},
     )
 
 
