@@ -200,6 +200,9 @@ def unpickled(path: Path, *, inert: Sequence[str] = (), file: BinaryIO | None = 
     Raises:
         InputError: The pickle names anything else that is no tensor, or is damaged.
     """
+    _refuse_altered(path, file)
+    if file is not None:
+        file.seek(0)
     named = _named_in(path, file) if inert else []
     foreign = [name for name in named if name.partition(".")[0] not in inert]
     if foreign:
@@ -217,6 +220,24 @@ def unpickled(path: Path, *, inert: Sequence[str] = (), file: BinaryIO | None = 
     except (RuntimeError, EOFError, ValueError) as error:
         msg = f"{path} is damaged or no PyTorch file ({error!s:.120}). Download it again."
         raise InputError(msg) from error
+
+
+def _refuse_altered(path: Path, file: BinaryIO | None) -> None:
+    """A PyTorch archive whose tensors are not where and what they were when it was saved.
+
+    A file within another is compared with its checksums: a part of the other that stands in the
+    place of the next leaves all names and sizes as they were.
+    """
+    if not zipfile.is_zipfile(file or path):
+        return
+    with zipfile.ZipFile(file or path) as archive:
+        # torch takes compressed bytes for numbers
+        if any(record.compress_type != zipfile.ZIP_STORED for record in archive.infolist()):
+            msg = f"{path} was compressed after it was saved. Save it with torch.save, "
+            raise InputError(f"{msg}or pack its files with zip -0.")
+        if file is not None and (damaged := archive.testzip()):
+            msg = f"{path} is not what was saved: {damaged} differs from its checksum. "
+            raise InputError(f"{msg}Download all parts again, under the names they have there.")
 
 
 def _refusal(path: Path, what: str) -> InputError:
