@@ -164,9 +164,6 @@ def load_v2_5(
     state = {
         name: tensor for name, tensor in read(of_siglip.path).items() if name.startswith("vision_")
     }
-    wanted = set(tower.state_dict())
-    if not wanted & state.keys():  # newer releases leave the prefix out
-        state = renamed(state, {r"vision_model\.": ""})
     fill(tower, state, origin=of_siglip.path, device=device, dtype=torch_dtype(dtype))
     named = renamed(read(of_head.path), {r"(layers\.)?scoring_head\.": ""})
     fill(head, named, origin=of_head.path, device=device, dtype=torch.float32)

@@ -16,12 +16,16 @@ from torch import nn
 from torch.nn.functional import gelu, scaled_dot_product_attention, silu
 
 from aas_bench.errors import InputError
+from aas_bench.rewards.weights import MOST_LAYERS
 
 Tape: TypeAlias = list[tuple[torch.Tensor, torch.Tensor]]
 """Keys and values of each layer, (heads, tokens, width of a head): what was read so far."""
 
 MERGE: Final = 2
 """Patches along a side that become one token."""
+
+MOST_SIZE: Final = 2**20
+"""Of any number of words, channels or pixels along a side."""
 
 ROTARY_BASE: Final = 500000.0
 """Of Llama 3."""
@@ -97,35 +101,57 @@ def sizes_of(told: Mapping[str, Any], origin: Path) -> Sizes:
     """
     try:
         tower = dict(told["eva_args"])
-        heads = int(told["num_attention_heads"])
+        width, heads = _in_heads(told)
         bias = bool(told.get("use_bias", True))
         sizes = Sizes(
-            words=int(told["vocab_size"]),
-            width=int(told["hidden_size"]),
-            inner=int(told["inner_hidden_size"]),
-            layers=int(told["num_layers"]),
+            words=_size(told["vocab_size"]),
+            width=width,
+            inner=_size(told["inner_hidden_size"]),
+            layers=_size(told["num_layers"], MOST_LAYERS),
             heads=heads,
-            shared=int(told.get("num_multi_query_heads") or heads),
+            shared=_size(told.get("num_multi_query_heads") or heads),
             eps=float(told.get("layernorm_epsilon", 1e-5)),
             bias=bias,
             bias_qkv=bias or bool(told.get("use_qkv_bias", False)),
-            seen=int(told["image_length"]),
+            seen=_size(told["image_length"]),
             tower={
                 **tower,
-                **{n: int(tower[n]) for n in ("hidden_size", "inner_hidden_size", "patch_size")},
-                **{n: int(tower[n]) for n in ("num_layers", "num_attention_heads")},
-                "image_size": [int(side) for side in tower["image_size"]],
+                **dict(zip(("hidden_size", "num_attention_heads"), _in_heads(tower), strict=True)),
+                **{n: _size(tower[n]) for n in ("inner_hidden_size", "patch_size")},
+                "num_layers": _size(tower["num_layers"], MOST_LAYERS),
+                "image_size": [_size(side) for side in tower["image_size"]][:2],
                 "layernorm_epsilon": float(tower.get("layernorm_epsilon", 1e-5)),
             },
         )
-    except (KeyError, TypeError, ValueError) as error:
+        grid = sizes.side // (sizes.tower["patch_size"] * MERGE)
+    except (LookupError, TypeError, ValueError, OverflowError) as error:
         msg = f"{origin} does not describe CogVLM2 ({type(error).__name__}: {error}). Give the "
         raise InputError(f"{msg}folder that its makers' archive unpacks to.") from error
-    grid = sizes.side // (sizes.tower["patch_size"] * MERGE)
     if sizes.seen != grid**2 or told.get("layernorm_order", "pre") != "pre":
         msg = f"{origin} describes another model than VisionReward's (CogVLM2 on Llama 3)."
         raise InputError(f"{msg} Give the folder that its makers' archive unpacks to.")
     return sizes
+
+
+def _size(value: Any, most: int = MOST_SIZE) -> int:
+    """A count of what a network has; one that none has would be built for hours.
+
+    Raises:
+        ValueError: It is none, or less than one or more than `most`.
+    """
+    if not 1 <= int(value) <= most:
+        msg = f"{value!r:.30} is no size"
+        raise ValueError(msg)
+    return int(value)
+
+
+def _in_heads(told: Mapping[str, Any]) -> tuple[int, int]:
+    """Width and heads, which it is shared out among."""
+    width, heads = _size(told["hidden_size"]), _size(told["num_attention_heads"])
+    if width % heads:
+        msg = f"{width} is not shared out among {heads} heads"
+        raise ValueError(msg)
+    return width, heads
 
 
 class Tower(nn.Module):  # type: ignore[misc]  # torch is untyped to mypy here

@@ -87,6 +87,13 @@ def weights_in(path: Path, official: str) -> Path:
     if found:
         msg = f"{path} holds {len(found)} files of weights. Give one, e.g. {found[0]}."
         raise InputError(msg)
+    parts = [*path.glob("*.distcp"), *path.glob("*/*.distcp")]
+    if parts:
+        msg = (
+            f"{path} holds the parts of a distributed run. Put them together, beside config.json: "
+        )
+        command = "python -m torch.distributed.checkpoint.format_utils dcp_to_torch"
+        raise InputError(f"{msg}{command} {parts[0].parent} {path / USUAL_NAMES[2]}")
     if path.is_dir():
         whole = (name for name in USUAL_NAMES if not name.endswith(INDEX_SUFFIX))
         msg = f"{path} has neither {' nor '.join(dict.fromkeys((official, *whole)))}."
@@ -122,8 +129,9 @@ def read_json(path: Path) -> dict[str, Any]:
         InputError: The file is missing, damaged or holds something else.
     """
     if not path.is_file():
-        msg = f"{path} is missing. Give a folder with all the files of the model."
-        raise InputError(msg)
+        msg = f"{path} is missing. Give a folder with all the files of the model"
+        below = sorted(found.parent.name for found in path.parent.glob(f"*/{path.name}"))
+        raise InputError(f"{msg}{', such as its ' if below else ''}{' or '.join(below[-2:])}.")
     try:
         content = json_value(path.read_text(encoding="utf-8"))
     except ValueError as error:

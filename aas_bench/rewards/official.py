@@ -113,7 +113,7 @@ OFFICIAL: tuple[RewardRow, ...] = (
         prompt_limit=77,
         unit="100 x cosine",
         scale="cosine",
-        difference="times 100, log-odds of an image against another for one caption (contrastive "
+        difference="log-odds of an image against another for one caption (contrastive "
         "loss of arXiv:2103.00020)",
         score_range=(-100.0, 100.0),
         licence="MIT",
@@ -134,7 +134,7 @@ OFFICIAL: tuple[RewardRow, ...] = (
         prompt_limit=77,
         unit="exp(logit_scale) x cosine, near 100 x cosine",
         scale="cosine",
-        difference="times its logit scale, log-odds of an image against another for one caption "
+        difference="log-odds of an image against another for one caption "
         "(contrastive loss of arXiv:2103.00020)",
         licence="MIT",
         paper="arXiv:2210.08402",

@@ -7,7 +7,6 @@ of it one at a time, so that a checkpoint of 36 GB needs neither a merged nor an
 from __future__ import annotations
 
 import io
-import json
 import tarfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from aas_bench.errors import InputError
-from aas_bench.files import file_sha256
+from aas_bench.files import file_sha256, json_value
 from aas_bench.rewards.facts import RewardRow
 from aas_bench.rewards.fetch import obtain_folder, parts_of, read_json, weights_in
 from aas_bench.rewards.weights import StateDict, Stored, Tensors, read, tensors_only, unpickled
@@ -26,6 +25,8 @@ from aas_bench.rewards.weights import StateDict, Stored, Tensors, read, tensors_
 SETTINGS: Final = "model_config.json"
 LATEST: Final = "latest"
 PARTS: Final = ("ckpts/split_part_*", "split_part_*", "ckpts/*.tar", "*.tar")
+MOST_SETTINGS: Final = 2**20
+"""Bytes of a model_config.json; the makers' has about 1,500."""
 INERT: Final = ("argparse", "deepspeed", "numpy", "sat")
 """Packages whose objects a training run leaves beside the tensors; none of them is made."""
 OFFSET: Final = "_checkpoint_offset"
@@ -95,14 +96,14 @@ def _unpacked_in(folder: Path) -> Path | None:
 
 def _parts_in(folder: Path) -> list[Path]:
     for pattern in PARTS:
-        if parts := sorted(folder.glob(pattern)):
+        if parts := sorted(part for part in folder.glob(pattern) if part.is_file()):
             return parts
     return []
 
 
 def _from_folder(folder: Path) -> Checkpoint:
     latest = folder / LATEST
-    inside = latest.read_text(encoding="utf-8").strip() if latest.is_file() else ""
+    inside = latest.read_text("utf-8", errors="replace").strip() if latest.is_file() else ""
     path = weights_in(folder / Path(inside).name, "mp_rank_00_model_states.pt")
     hashes = {file.name: file_sha256(file) for file in (folder / SETTINGS, *parts_of(path))}
     return Checkpoint(
@@ -120,14 +121,14 @@ def _from_archive(parts: Sequence[Path], identity: dict[str, Any]) -> Checkpoint
             members = [member for member in archive if member.isreg()]
             settings = _only(members, SETTINGS)
             weights = _only(members, ".pt")
-            text = cast("BinaryIO", archive.extractfile(settings)).read()
+            text = cast("BinaryIO", archive.extractfile(settings)).read(MOST_SETTINGS)
     except (tarfile.TarError, LookupError, OSError) as error:
         msg = f"{told} is no whole archive of one checkpoint ({error}). Download all parts again"
         raise InputError(f"{msg}, or unpack them: cat ckpts/split_part_* | tar -x") from error
     try:
-        loaded = json.loads(text)
+        loaded = json_value(text)
     except ValueError as error:
-        msg = f"{settings.name} in {told} is no JSON ({error!s:.100}). Download it again."
+        msg = f"{SETTINGS} in {told} is no JSON ({error!s:.100}). Download it again."
         raise InputError(msg) from error
     source = _Archived(parts, weights)
     return Checkpoint(

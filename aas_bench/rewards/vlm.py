@@ -29,6 +29,7 @@ from aas_bench.rewards.weights import (
     in_memory,
     read,
     torch_dtype,
+    without_shared_prefix,
 )
 
 IMAGE, PROMPT = "{image}", "{prompt}"
@@ -280,7 +281,7 @@ def _network(
         identity["weights"], path = found.identity, found.path
         state = read(path)
         taken = {n: state.pop(n) for n in list(state) if inside and _of_head(n, settings)}
-        network = _filled(state, base.path, path, common)
+        network = _filled(without_shared_prefix(state), base.path, path, common)
     if settings.head is not None:
         found = obtain(
             Weights(repo=None, file="head.safetensors"), local=_beside(folder, settings.head)

@@ -7,6 +7,7 @@ for their weights, and a file's tensors are read one at a time, when their place
 
 from __future__ import annotations
 
+import os
 import pickle
 import re
 import threading
@@ -22,6 +23,7 @@ from torch.nn.modules.module import register_module_parameter_registration_hook
 from torch.overrides import TorchFunctionMode
 
 from aas_bench.errors import InputError
+from aas_bench.files import silence_loggers
 from aas_bench.rewards.fetch import parts_of, read_json
 
 Tensors: TypeAlias = dict[str, torch.Tensor]
@@ -200,6 +202,9 @@ def unpickled(path: Path, *, inert: Sequence[str] = (), file: BinaryIO | None = 
     Raises:
         InputError: The pickle names anything else that is no tensor, or is damaged.
     """
+    _refuse_altered(path, file)
+    if file is not None:
+        file.seek(0)
     named = _named_in(path, file) if inert else []
     foreign = [name for name in named if name.partition(".")[0] not in inert]
     if foreign:
@@ -217,6 +222,24 @@ def unpickled(path: Path, *, inert: Sequence[str] = (), file: BinaryIO | None = 
     except (RuntimeError, EOFError, ValueError) as error:
         msg = f"{path} is damaged or no PyTorch file ({error!s:.120}). Download it again."
         raise InputError(msg) from error
+
+
+def _refuse_altered(path: Path, file: BinaryIO | None) -> None:
+    """A PyTorch archive whose tensors are not where and what they were when it was saved.
+
+    A file within another is compared with its checksums: a part of the other that stands in the
+    place of the next leaves all names and sizes as they were.
+    """
+    if not zipfile.is_zipfile(file or path):
+        return
+    with zipfile.ZipFile(file or path) as archive:
+        # torch takes compressed bytes for numbers
+        if any(record.compress_type != zipfile.ZIP_STORED for record in archive.infolist()):
+            msg = f"{path} was compressed after it was saved. Save it with torch.save, "
+            raise InputError(f"{msg}or pack its files with zip -0.")
+        if file is not None and (damaged := archive.testzip()):
+            msg = f"{path} is not what was saved: {damaged} differs from its checksum. "
+            raise InputError(f"{msg}Download all parts again, under the names they have there.")
 
 
 def _refusal(path: Path, what: str) -> InputError:
@@ -264,6 +287,20 @@ def _unwrapped(state: StateDict) -> StateDict:
     return state
 
 
+def without_shared_prefix(state: StateDict) -> StateDict:
+    """Without all that every name begins with, whatever the attribute was called that held it.
+
+    Args:
+        state: Emptied on the way, as in `renamed`.
+
+    Example:
+        >>> without_shared_prefix({"reward.clip.a.weight": 1, "reward.clip.b": 2})
+        {'a.weight': 1, 'b': 2}
+    """
+    shared = os.path.commonprefix(list(state))  # noqa: RUF071  # cut at its last dot
+    return renamed(state, {re.escape(shared[: shared.rfind(".") + 1]): ""})
+
+
 def fill(
     module: Module,
     state: StateDict,
@@ -294,6 +331,9 @@ def fill(
     """
     for name in [n for n in state if any(re.fullmatch(pattern, n) for pattern in ignore)]:
         del state[name]
+    wanted = module.state_dict()
+    if not any(name in wanted for name in state):
+        state = without_shared_prefix(state)
     _check(module, state, origin)
     placed: Tensors = {}
     for name in list(state):
@@ -341,7 +381,8 @@ def by_library(
     if source is not None and (source / "config.json").is_file():
         refuse_endless(read_json(source / "config.json"), source)
     try:
-        model, told = kind.from_pretrained(source, output_loading_info=True, **settings)
+        with silence_loggers("transformers"):  # its report of all names; ours is a line
+            model, told = kind.from_pretrained(source, output_loading_info=True, **settings)
     except Exception as error:  # the files are foreign, and transformers raises of all kinds
         reason = " ".join(str(error).split())
         told = f"{type(error).__name__}: {reason:.200}"

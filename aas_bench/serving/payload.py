@@ -6,7 +6,7 @@ import base64
 import binascii
 import hashlib
 import io
-import math
+import sys
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -90,7 +90,8 @@ async def read_form(body: bytes, content_type: str, bounds: Bounds) -> Asked:
     try:
         form = await parser.parse()
     except (MultiPartException, KeyError, ValueError) as error:
-        msg = f"the form cannot be read: {error}. Send files images and a field request."
+        reason = str(error).rstrip(".")
+        msg = f"the form cannot be read: {reason}. Send files images and a field request."
         raise InputError(msg) from error
     text = form.get("request")
     if not isinstance(text, str):
@@ -213,7 +214,7 @@ def _strength(value: Any) -> float | None:
     if value is None:
         return None
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not (number and math.isfinite(value) and value >= 0):
+    if not (number and 0 <= value <= sys.float_info.max):
         msg = f"strength is {value!r:.50}. Send a finite number of at least 0."
         raise InputError(msg)
     return float(value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import runpy
 import shutil
 
 import numpy as np
@@ -90,6 +91,12 @@ def as_lightning(model, folder):
     torch.save(told, folder / "epoch=3.ckpt")
 
 
+def in_a_module_of_ones_own(model, folder):
+    holder, outer = torch.nn.Module(), torch.nn.Module()
+    holder.clip, outer.reward = model, holder
+    torch.save({"state_dict": outer.state_dict()}, folder / "last.ckpt")
+
+
 def as_compiled_ddp(model, folder):
     holder, outer = torch.nn.Module(), torch.nn.Module()
     holder._orig_mod = model  # as torch.compile holds it
@@ -104,6 +111,7 @@ LAYOUTS = {
     "weights file": weights_file,
     "ddp": wrapped(as_ddp),
     "lightning": wrapped(as_lightning),
+    "own module": wrapped(in_a_module_of_ones_own),
     "compiled ddp": wrapped(as_compiled_ddp),
 }
 
@@ -159,6 +167,31 @@ def test_blip_saved_with_its_processor(tmp_path):
                 ).itm_score
             expected = logits.softmax(-1)[0, 1].item()
             assert ours.score([image], [prompt])[0] == pytest.approx(expected, abs=1e-5)
+
+
+def test_parts_of_a_distributed_run_are_put_together_as_told(checkpoint):
+    """The advice is followed to the letter: the command is run, and the folder loads."""
+    from torch.distributed import checkpoint as distributed
+
+    expected = their_logits(checkpoint)
+    model = transformers.CLIPModel.from_pretrained(checkpoint)
+    (checkpoint / "model.safetensors").unlink()
+    parts = checkpoint / "pytorch_model_fsdp_0"
+    distributed.save({"model": model.state_dict()}, checkpoint_id=str(parts), no_dist=True)
+    with pytest.raises(InputError, match="parts of a distributed run") as caught:
+        load_reward(f"hf:{checkpoint}", device="cpu")
+    module, *arguments = str(caught.value).partition("python -m ")[2].split()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.argv", [module, *arguments])
+        runpy.run_module(module, run_name="__main__")
+    np.testing.assert_allclose(
+        table(load_reward(f"hf:{checkpoint}", device="cpu")), expected, rtol=0, atol=1e-5
+    )
+
+
+def test_the_folder_of_a_run_names_its_checkpoints(checkpoint):
+    with pytest.raises(InputError, match=r"run7/config\.json is missing.* its checkpoint-500\.$"):
+        load_reward(f"hf:{checkpoint.parent}", device="cpu")
 
 
 def test_another_part_is_another_identity(checkpoint):

@@ -198,6 +198,23 @@ def test_a_head_beside_the_models_own_tensors(base, tmp_path):
     np.testing.assert_allclose(table(model), expected_of(base, head, 2), rtol=0, atol=1e-5)
 
 
+def test_a_module_that_holds_the_model_and_a_head(base, tmp_path, capfd):
+    """As a trainer saves a module of one's own: `self.vlm`, `self.score`."""
+    head = head_of(32, 1)
+    whole = torch.nn.Module()
+    whole.vlm, whole.score = base[1], head[0]
+    state = {name: tensor.contiguous().clone() for name, tensor in whole.state_dict().items()}
+    save_file(state, tmp_path / "model.safetensors")
+    settings = {"base": str(base[0]), "weights": "model.safetensors", "head_prefix": "score."}
+    model = load_reward(write(tmp_path, template=TEMPLATE, **settings), device="cpu")
+    np.testing.assert_allclose(table(model), expected_of(base, head), rtol=0, atol=1e-5)
+    save_file(state | {"vlm.more": torch.zeros(2)}, tmp_path / "model.safetensors")
+    capfd.readouterr()
+    with pytest.raises(InputError, match=r"1 unexpected \(more\)"):
+        load_reward(write(tmp_path, template=TEMPLATE, **settings), device="cpu")
+    assert "UNEXPECTED" not in "".join(capfd.readouterr())
+
+
 def test_an_adapter_and_a_head(base, tmp_path):
     peft = pytest.importorskip("peft")
     model = transformers.Qwen2VLForConditionalGeneration.from_pretrained(base[0])

@@ -8,6 +8,7 @@ import pickle
 import sys
 import threading
 import types
+import zipfile
 
 import pytest
 
@@ -152,6 +153,20 @@ def test_a_file_without_named_tensors_is_refused(tmp_path, content):
     torch.save(content, tmp_path / "odd.pt")
     with pytest.raises(InputError, match=r"Give a (plain )?state dict"):
         w.read(tmp_path / "odd.pt")
+
+
+def test_a_file_that_was_packed_again_is_not_taken_for_numbers(tmp_path):
+    """torch maps the records of an archive as they lie, also where they are compressed."""
+    saved, packed = tmp_path / "saved.bin", tmp_path / "packed.bin"
+    torch.save({"a": torch.zeros(64)}, saved)
+    with zipfile.ZipFile(saved) as whole:
+        for file, how in ((packed, zipfile.ZIP_DEFLATED), (tmp_path / "plain.bin", 0)):
+            with zipfile.ZipFile(file, "w", how) as again:
+                for name in whole.namelist():
+                    again.writestr(name, whole.read(name))
+    with pytest.raises(InputError, match=r"compressed after it was saved\. Save it"):
+        w.read(packed)
+    assert w.read(tmp_path / "plain.bin")["a"].tensor().eq(0).all()
 
 
 def test_unfilled_modules_hold_no_random_values_and_fill_makes_them_whole(tmp_path):

@@ -125,6 +125,7 @@ def test_contrast_is_taken_on_either_side(toys):
         (asked(cells=[[-1, 0]]), "cell"),
         (asked(strength=-1), "strength"),
         (asked(strength=True), "strength"),
+        (asked(strength=10**400), "strength"),
         ({"images": ["!"], "prompts": ["a"]}, "image 0 is not base64"),
         ({"images": [7], "prompts": ["a"]}, "image 0 is not base64"),
         ({"images": ["YWJj"], "prompts": ["a"]}, "image 0 is no image"),

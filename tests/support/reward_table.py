@@ -1,4 +1,4 @@
-"""The table of docs/reward-models.md, from the catalogue and the goldens.
+"""The tables of docs/reward-models.md, from the catalogue and the goldens.
 
 `python -m support.reward_table` in the folder tests writes it into the page.
 """
@@ -48,16 +48,36 @@ def source(row: RewardRow) -> str:
 
 
 def table() -> str:
-    heads = "name | parity: largest difference | tokens read | score | a difference of scores"
-    lines = [f"| {heads} | official dtype | licence | weights |", "|" + " --- |" * 8]
-    for name, row in REWARDS.items():
-        if row.weights is None:
-            continue
-        limit = "not read" if row.family == "image-only" else str(row.prompt_limit or "all")
-        cells = [f"`{name}`", parity(name), limit, score(row), row.difference]
-        cells += [row.dtype, row.licence, source(row)]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+    """Three narrow tables, since one of all columns is wider than any screen."""
+    rows = {f"`{row.name}`": row for row in REWARDS.values() if row.weights is not None}
+    meaning: dict[str, list[str]] = {}
+    for name, row in rows.items():
+        meaning.setdefault(row.difference, []).append(name)
+    return "\n\n".join(
+        (
+            columns(
+                "name | parity: largest difference | tokens read | score",
+                [(name, parity(r.name), read(r), score(r)) for name, r in rows.items()],
+            ),
+            columns(
+                "name | official dtype | licence | weights",
+                [(name, r.dtype, r.licence, source(r)) for name, r in rows.items()],
+            ),
+            columns(
+                "name | a difference of scores is",
+                [(", ".join(names), told) for told, names in meaning.items()],
+            ),
+        )
+    )
+
+
+def read(row: RewardRow) -> str:
+    return "none" if row.family == "image-only" else str(row.prompt_limit or "all")
+
+
+def columns(heads: str, rows: list[tuple[str, ...]]) -> str:
+    lines = [f"| {heads} |", "|" + " --- |" * len(heads.split(" | "))]
+    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
 
 
 def written() -> str:
