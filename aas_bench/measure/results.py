@@ -217,11 +217,12 @@ class Match(Result):
         told = "; ".join(f"{name} {spelling.whole(share)}" for name, share in shares.items())
         test = found.accuracy_test
         said = test.reason if test.p_value is None else words.p_value(test.p_value)
-        return (
-            f"{MEASURES[self.measure].label.lower()}, {words.count(found.n, 'pair')}: {told}\n"
+        lines = (
+            f"{MEASURES[self.measure].label.lower()}, {words.count(found.n, 'pair')}: {told}",
             f"only the first right in {found.n_only_a}, only the second in {found.n_only_b}; "
-            f"{test_name(found)}: {said}"
+            f"{test_name(found)}: {said}",
         )
+        return "\n".join(map(_WRAP.fill, lines))
 
     __repr__ = __str__
 

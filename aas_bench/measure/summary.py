@@ -35,8 +35,9 @@ from aas_bench.stats.analysis import Analysis
 from aas_bench.stats.estimate import Mask, OnMissing, Ties
 from aas_bench.stats.override import OUTCOMES, outcomes
 from aas_bench.stats.resolution import difference
+from aas_bench.tables.open import Source
 from aas_bench.tables.schema import PAIR_ID, score_column
-from aas_bench.tables.scores import ScoreTable
+from aas_bench.tables.scores import ScoreTable, load_scores
 from aas_bench.tasks.catalog import TASKS
 from aas_bench.tasks.task import Task
 
@@ -51,7 +52,7 @@ STANDARD: Final = Analysis(on_missing="drop")
 
 
 def summarise(
-    table: ScoreTable,
+    table: ScoreTable | Source,
     *,
     by: str | None = None,
     task: str | None = None,
@@ -80,7 +81,8 @@ def summarise(
     under the original prompt there is no override analysis, knob or generator shift.
 
     Args:
-        table: One row per pair (and wording), four scores per reward model.
+        table: One row per pair (and wording), four scores per reward model; or what `load_scores`
+            reads, such as a run directory.
         by: Column to group by; None groups by `dimensions` where a pair has any.
         task: Whose analysis to add, a name of `aas-bench list tasks`; None: the task that the
             columns tell, if any.
@@ -120,6 +122,7 @@ def summarise(
         >>> found.value, found.n, found.low < 0.5 < found.high
         (0.5, 2, True)
     """
+    table = table if isinstance(table, ScoreTable) else load_scores(table)
     asked = recognised(table) if task is None else TASKS[task]
     return measure_scores(
         table,
