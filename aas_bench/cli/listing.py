@@ -9,8 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from aas_bench.cli.options import Json, emit
-
-COLUMNS = 80
+from aas_bench.words import COLUMNS
 
 
 def list_names(

@@ -15,6 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from aas_bench.errors import InputError
+from aas_bench.words import wrapped
 
 
 class WholeHelp(TyperGroup):
@@ -102,6 +103,11 @@ def column_names(given: list[str] | None) -> dict[str, str] | None:
 def emit(document: Mapping[str, Any]) -> None:
     """Print one JSON document; a NaN in it is a defect, so it raises."""
     sys.stdout.write(json.dumps(document, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
+
+
+def say(text: object) -> None:
+    """Print sentences, at most as wide as a table."""
+    typer.echo(wrapped(str(text)))
 
 
 @contextmanager

@@ -104,7 +104,7 @@ def match_rewards(
     return Match(measure="accuracy" if labelled else "chosen", comparison=comparison)
 
 
-def compare_summaries(ours: Summary, theirs: Summary, a: str | None, b: str | None) -> Match:
+def compare_summaries(ours: Summary, theirs: object, a: str | None, b: str | None) -> Match:
     """`Summary.compare`: as the first summary is analysed."""
     if not isinstance(theirs, Summary):
         msg = f"compare takes another summary, not a {type(theirs).__name__}. Give summarise(...)."

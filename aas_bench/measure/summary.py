@@ -147,6 +147,28 @@ def summarise(
     )
 
 
+def check_asked(
+    *,
+    task: str | None = None,
+    generators: str | Path | None = None,
+    n_resamples: int = 1000,
+    seed: int = 0,
+    confidence_level: float = 0.95,
+    **_: Any,
+) -> None:
+    """Refuse what `summarise` would refuse whatever the scores are; of its arguments, by name.
+
+    Raises:
+        InputError: An option is out of its range, or `generators` is no table of means.
+        UnknownNameError: No task is called `task`.
+    """
+    Analysis(confidence_level=confidence_level, n_resamples=n_resamples, seed=seed)
+    if task is not None:
+        TASKS[task]  # an unknown name is answered with the nearest
+    if generators is not None:
+        read_generators(generators)
+
+
 def standard(
     table: ScoreTable,
     *,

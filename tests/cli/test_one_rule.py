@@ -70,7 +70,7 @@ def test_evaluate_analyse_report_and_compare_count_alike(run, wordings, tmp_path
 
 
 def turned(run, a, b):
-    """The mid-p by hand: all turns of whole base prompts that lie further out, and half the ties."""
+    """The mid-p by hand: turns of whole base prompts that lie further out, and half the ties."""
     frame = pd.read_parquet(run / "scores.parquet").query("wording == 0")
     right = [frame[f"{name}_didp"] > frame[f"{name}_oidp"] for name in (a, b)]
     sums = (right[0].astype(int) - right[1].astype(int)).groupby(frame["index"]).sum()
