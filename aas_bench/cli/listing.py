@@ -9,7 +9,6 @@ from typing import Annotated, Literal
 import typer
 
 from aas_bench.cli.options import Json, emit
-from aas_bench.words import COLUMNS
 
 
 def list_names(
@@ -18,6 +17,8 @@ def list_names(
     as_json: Json = False,
 ) -> None:
     """List the reward models, the tasks or the judges by name."""
+    from aas_bench.words import COLUMNS
+
     if kind == "rewards":
         from aas_bench.rewards.catalog import REWARDS
 

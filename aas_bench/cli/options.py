@@ -15,7 +15,6 @@ import typer
 from typer.core import TyperGroup
 
 from aas_bench.errors import InputError
-from aas_bench.words import wrapped
 
 
 class WholeHelp(TyperGroup):
@@ -107,6 +106,8 @@ def emit(document: Mapping[str, Any]) -> None:
 
 def say(text: object) -> None:
     """Print sentences, at most as wide as a table."""
+    from aas_bench.words import wrapped
+
     typer.echo(wrapped(str(text)))
 
 
