@@ -8,7 +8,7 @@ import aas_bench
 from aas_bench.counterfactual.effects import EFFECTS
 from aas_bench.counterfactual.scenes import SCENES, photograph
 from aas_bench.counterfactual.split import counterfactual_dataset
-from aas_bench.errors import InputError, SchemaError
+from aas_bench.errors import InputError, SchemaError, StoreError
 from aas_bench.placebos import with_placebos
 from aas_bench.rewards.base import RewardModel
 from aas_bench.rewards.effect_match import strengths

@@ -205,17 +205,17 @@ class Match(Result):
     def __str__(self) -> str:
         """Both rates, their difference and its test."""
         found, spelling = self.comparison, MEASURES[self.measure].spelling
-        shares = {
-            "first": found.accuracy_a,
-            "second": found.accuracy_b,
-            "first less second": found.accuracy_difference,
-        }
-        told = "; ".join(f"{name} {spelling.whole(share)}" for name, share in shares.items())
+        first, second, less = map(
+            spelling.whole,
+            (found.accuracy_a, found.accuracy_b, found.accuracy_difference),
+        )
         test = found.accuracy_test
         said = test.reason if test.p_value is None else words.p_value(test.p_value)
         return words.wrapped(
-            f"{MEASURES[self.measure].label.lower()}, {words.count(found.n, 'pair')}: {told}\n"
-            f"only the first right in {found.n_only_a}, only the second in {found.n_only_b}; "
+            f"{MEASURES[self.measure].label.lower()}, {words.count(found.n, 'pair')}: "
+            f"first {first}; second {second}\n"
+            f"first less second {less}\n"
+            f"only the first right in {found.n_only_a}, only the second in {found.n_only_b}\n"
             f"{test_name(found)}: {said}"
         )
 
