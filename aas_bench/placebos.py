@@ -300,6 +300,11 @@ def _composed(caption: str, asked: tuple[str, ...], n: int, seed: int) -> Sequen
 
 
 def _foreign(rows: Sequence[Mapping[str, Any]], n: int, seed: int) -> Iterator[list[str]]:
+    from aas_bench.tables.scores import joined_by_prompts
+
+    columns = {n: [row[n] for row in rows] for n in (PROMPT_ORIGINAL, PROMPT_DISTORTED)}
+    bases, _ = joined_by_prompts(np.array([row[INDEX] for row in rows], np.int64), columns)
+    rows = [{**row, INDEX: int(base)} for row, base in zip(rows, bases, strict=True)]
     prompts = sorted(
         {
             (row[INDEX], row[PROMPT_DISTORTED], tuple(sorted(row[DIMENSIONS] or ())))

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from textwrap import TextWrapper
 from typing import Final, Protocol
 
+COLUMNS: Final = 80
+"""How wide a line may be that a terminal shows."""
 UNDEFINED: Final = "–"
 NO_INTERVAL: Final = "no interval"
 _NARROW_SPACE: Final = "\N{NARROW NO-BREAK SPACE}"
 _TOO_LONG: Final = 1e9
+_WRAP: Final = TextWrapper(
+    COLUMNS, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+)
 _LATEX: Final = {
     "\\": r"\textbackslash{}",
     **{mark: f"\\{mark}" for mark in "&%$#_{}"},
@@ -159,6 +165,11 @@ def rank(place: int | None, of: int, best: int | None, worst: int | None) -> str
     if best is None or worst is None:
         return text
     return f"{text} (anywhere in the interval)" if best == worst else f"{text} ({best} to {worst})"
+
+
+def wrapped(text: str) -> str:
+    """Lines of a terminal's width; what goes on is set in, and a number keeps its unit."""
+    return "\n".join(map(_WRAP.fill, text.split("\n")))
 
 
 def spaced(name: str) -> str:

@@ -95,4 +95,4 @@ def train(
 
 
 if __name__ == "__main__":
-    train(aas_bench.load_reward(sys.argv[1]), Terminal())
+    train(aas_bench.load_reward(*sys.argv[1:] or ["average-taste"]), Terminal())

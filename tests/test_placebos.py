@@ -98,6 +98,18 @@ def test_foreign_placebos_are_other_prompts_requests_for_other_dimensions(split)
             assert not set(of[placebo]["dimensions"]) & set(row["dimensions"])
 
 
+def test_without_an_index_foreign_placebos_are_those_of_other_prompts_all_the_same():
+    """As analyses count base prompts: equal captions are one, also where each row has an index."""
+    rows = [row | {"dimensions": []} for row in toy_pairs.rows(n_prompts=8, generators=("one",))]
+    for i, row in enumerate(rows):
+        row |= {"index": i, "prompt_original": f"a cat {i // 4}", "prompt_distorted": f"a dog {i}"}
+    rows[1]["prompt_distorted"] = rows[0]["prompt_distorted"]
+    rows[5]["prompt_distorted"] = rows[0]["prompt_distorted"]
+    for i, row in enumerate(with_placebos(toy_pairs.dataset(rows), "foreign", n_placebos=8)):
+        others = {each["prompt_distorted"] for j, each in enumerate(rows) if j // 4 != i // 4}
+        assert set(row["placebos_foreign"]) == others - {row["prompt_distorted"]}
+
+
 def test_elsewhere_the_template_composes_other_dimensions():
     pairs = toy_pairs.dataset(toy_pairs.rows(n_prompts=4, generators=("one",)))
     pairs = pairs.map(lambda row: {"dimensions": ["clarity", "emotion"]})
@@ -142,11 +154,13 @@ def test_they_survive_files_and_a_run_that_goes_on(split, tmp_path):
     assert np.array_equal(again.placebos("polish", "matched"), gains)
 
 
-def test_other_placebos_do_not_mix_with_a_run(split, tmp_path):
+def test_other_placebos_grow_a_run_to_what_is_made_at_once(split, tmp_path):
     pairs = split.select(range(4))
-    aas_bench.score(with_placebos(pairs), "polish", out=tmp_path, progress=False)
-    with pytest.raises(StoreError):
-        aas_bench.score(with_placebos(pairs, seed=1), "polish", out=tmp_path, progress=False)
+    for seed in (0, 1):
+        other = with_placebos(pairs, seed=seed)
+        grown = aas_bench.score(other, "polish", out=tmp_path / "run", progress=False)
+    once = aas_bench.score(other, "polish", out=tmp_path / "once", progress=False)
+    assert grown.frame.equals(once.frame)
 
 
 def test_they_tell_blind_scorers_from_those_that_read():
@@ -226,10 +240,12 @@ def test_matched_placebos_are_scored_unasked_as_many_as_each_model_bears(capsys)
     table = aas_bench.score(pairs, [Dual(), Cross(), plain])
     widths = {name: table.placebos(name, "matched").shape[1] for name in table.rewards}
     assert widths == {"dual": 8, "cross": 2, "plain": 1}
-    line = capsys.readouterr().err.splitlines()[0]
+    line = capsys.readouterr().err.partition("\nscoring")[0].splitlines()
+    assert max(map(len, line)) <= 80
+    line = " ".join(line)
     new = {p for row in table.frame["placebos_matched"] for p in row}
     assert line.startswith("matched placebos: 8 a pair for dual (16 more scores); 2 a pair for cr")
-    assert line.endswith(f"; {len(new)} more prompts beside {2 * len(set(pairs['index']))}")
+    assert f"; {len(new)} more prompts beside {2 * len(set(pairs['index']))}" in line
     # Each model's placebos are the first of the pair's own list.
     row = table.frame.iloc[0]
     assert row["plain_dimp"] == [len(row["placebos_matched"][0])]
@@ -287,18 +303,26 @@ def test_a_stream_is_scored_under_the_placebos_of_the_table():
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_another_number_of_placebos_does_not_mix_with_a_run(stream, tmp_path):
+def test_another_number_of_placebos_asks_nothing_again(stream, tmp_path):
     pairs = asking(toy_pairs.dataset(toy_pairs.rows(n_prompts=2)))
 
     def run(**options):
         source = pairs.to_iterable_dataset() if stream else pairs
-        return aas_bench.score(source, Dual(), out=tmp_path / "run", progress=False, **options)
+        model = Dual()
+        model.combine = lambda *given: calls.append(given) or Dual.combine(model, *given)
+        return aas_bench.score(source, model, out=tmp_path / "run", progress=False, **options)
 
-    run(n_placebos=3)
-    assert run(n_placebos=3).placebos("dual", "matched").shape == (6, 3)
-    for other in ({"n_placebos": 2}, {"placebos": "none"}):
-        with pytest.raises(StoreError, match=r"placebos.* was .*3"):
-            run(**other)
+    calls = []
+    three = run(n_placebos=3).placebos("dual", "matched")
+    calls.clear()
+    assert np.array_equal(run(n_placebos=3).placebos("dual", "matched"), three)
+    assert np.array_equal(run(n_placebos=2).placebos("dual", "matched"), three[:, :2])
+    if stream:  # without the column its rows cannot be told to be the same
+        with pytest.raises(StoreError, match="a stream cannot be added to"):
+            run(placebos="none")
+        return
+    assert not [name for name in run(placebos="none").frame if name.endswith("_dimp")]
+    assert calls == []
 
 
 def test_one_pair_and_a_model_that_ties_everything_have_no_rate():

@@ -205,6 +205,7 @@ def view(
     """Look at the pairs of a run: images, prompts, scores, outcomes; on a page for this machine."""
     import warnings
     import webbrowser
+    from urllib.parse import urlencode
 
     from PIL.Image import DecompressionBombWarning
 
@@ -221,13 +222,14 @@ def view(
         opened = beside(opened, open_for_looking(other, None))
     task = stored_task(Path(run))
     server = ViewerServer(opened, port=port, task=None if task is None else TASKS[task])
+    address = f"{server.url}{'?' if opened.focus else ''}{urlencode(opened.focus)}"
     try:
         for note in opened.notes:
             typer.echo(note, err=True)
-        typer.echo(f"look at {server.url} (end with Ctrl-C)")
+        typer.echo(f"look at {address} (end with Ctrl-C)")
         sys.stdout.flush()
         if browser:
-            webbrowser.open(server.url)
+            webbrowser.open(address)
         server.serve_forever()
     except KeyboardInterrupt:
         typer.echo("")

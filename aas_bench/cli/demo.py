@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aas_bench.cli.options import Json, Out, command_line, emit, now
+from aas_bench.cli.options import Json, Out, command_line, emit, now, say
 
 if TYPE_CHECKING:
     from aas_bench.pages.real_models import RealModels
@@ -55,7 +55,7 @@ def demo(
         found = {name: standing.to_dict() for name, standing in real.found.items()}
         emit({"report": str(index), "real_models": found, **summary.to_dict()})
         return
-    typer.echo(f"\n{SELF_TEST}")
+    say(f"\n{SELF_TEST}")
     summary_table(summary)
     typer.echo(f"report: {index}")
     if open_report:
@@ -70,7 +70,7 @@ def _show(real: RealModels) -> None:
     from aas_bench.pages.real_models import FIGURES, HEADING
 
     console = Console(highlight=False, markup=False)
-    console.print(f"{HEADING}, {real.n_pairs} pairs: share (95 % interval)")
+    say(f"{HEADING}, {real.n_pairs} pairs: share (95 % interval)")
     grid = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for name in ("", *FIGURES.values()):
         grid.add_column(name, justify="right" if name else "left", no_wrap=True)
@@ -78,4 +78,4 @@ def _show(real: RealModels) -> None:
         grid.add_row(*row)
     console.print(grid)
     for line in (real.lede, real.every_unit, real.limits):
-        console.print(line)
+        say(line)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from aas_bench.cli.options import Config, Json, Revision, Split, emit
+from aas_bench.cli.options import Config, Json, Revision, Split, emit, say
 from aas_bench.cli.scoring import BatchSize, Device, Dtype
 
 
@@ -50,6 +50,6 @@ def doctor(
     if as_json:
         emit(found.to_dict())
     else:
-        typer.echo(found)
+        say(found)
     if not found.healthy:
         raise typer.Exit(1)

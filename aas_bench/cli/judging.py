@@ -17,6 +17,7 @@ from aas_bench.cli.options import (
     WholeHelp,
     emit,
     resumable,
+    say,
 )
 from aas_bench.cli.scoring import (
     PAIRS,
@@ -280,14 +281,14 @@ def _print(summary: JudgedSummary) -> None:
     share, net = MEASURES["llm_win"].spelling, Spelling(digits=3)
     for name, judge in summary.judges.items():
         asked = sum(judge.statuses.values())
-        typer.echo(f"{name}: {judge.statuses.get('ok', 0):,} of {asked:,} questions answered")
+        say(f"{name}: {judge.statuses.get('ok', 0):,} of {asked:,} questions answered")
         for measure, estimate in judge.measures.items():
             row = MEASURES[measure]
             label = _RATED if summary.by == "dimensions" else row.label.lower()
-            typer.echo(f"  {label}: {row.spelling.whole(estimate)}")
+            say(f"  {label}: {row.spelling.whole(estimate)}")
         if judge.mass and min(judge.mass.values()) < LEAST_MASS:
             worst = min(judge.mass, key=lambda name: (judge.mass or {})[name])
-            typer.echo(
+            say(
                 f"  a mark is answered with probability {judge.mass[worst]:.3f} to {worst!r}: "
                 "the ratings say little"
             )
@@ -299,14 +300,12 @@ def _print(summary: JudgedSummary) -> None:
         }
         for title, (figure, spelling) in told.items():
             if figure is not None:
-                typer.echo(f"  {title}: {spelling.whole(figure)}")
+                say(f"  {title}: {spelling.whole(figure)}")
         if judge.n_missing:
-            typer.echo(
-                f"  missing: {judge.n_missing:,} of {judge.n_pairs:,} pairs (answers.parquet)"
-            )
+            say(f"  missing: {judge.n_missing:,} of {judge.n_pairs:,} pairs (answers.parquet)")
         if judge.cost is not None:
-            typer.echo(f"  cost: {judge.cost:.2f} US dollars")
+            say(f"  cost: {judge.cost:.2f} US dollars")
     for a, others in summary.agreement.items():
         for b, kappa in others.items():
             if a < b:
-                typer.echo(f"kappa of {a} and {b}: {net.whole(kappa)}")
+                say(f"kappa of {a} and {b}: {net.whole(kappa)}")

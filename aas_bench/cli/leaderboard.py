@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import typer
 
-from aas_bench.cli.options import Json, WholeHelp, emit, resumable
+from aas_bench.cli.options import Json, WholeHelp, emit, resumable, say
 from aas_bench.cli.scoring import Dimension, Effect, sampled
 from aas_bench.errors import InputError, SpecError
 
@@ -71,9 +71,9 @@ def check(
             f", {row['steps']:,} steps, {row['passes']:,} denoiser calls" if row["steps"] else ""
         )
         memory = f", memory class {row['memory']}" if row["memory"] else ", no card needed"
-        typer.echo(f"{row['file']}: {row['id']}: {row['images']:,} images{steps}{memory}")
+        say(f"{row['file']}: {row['id']}: {row['images']:,} images{steps}{memory}")
         for line in row["pending"]:
-            typer.echo(f"  not runnable yet: {line}")
+            say(f"  not runnable yet: {line}")
         for line in wrap(row["limits"] or "", width=76):
             typer.echo(f"  {line}")
     _refuse(faults)

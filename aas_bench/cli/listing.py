@@ -10,8 +10,6 @@ import typer
 
 from aas_bench.cli.options import Json, emit
 
-COLUMNS = 80
-
 
 def list_names(
     kind: Annotated[Literal["rewards", "tasks", "judges"], typer.Argument(help="What to list.")],
@@ -19,6 +17,8 @@ def list_names(
     as_json: Json = False,
 ) -> None:
     """List the reward models, the tasks or the judges by name."""
+    from aas_bench.words import COLUMNS
+
     if kind == "rewards":
         from aas_bench.rewards.catalog import REWARDS
 

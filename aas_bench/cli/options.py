@@ -104,6 +104,13 @@ def emit(document: Mapping[str, Any]) -> None:
     sys.stdout.write(json.dumps(document, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
 
 
+def say(text: object) -> None:
+    """Print sentences, at most as wide as a table."""
+    from aas_bench.words import wrapped
+
+    typer.echo(wrapped(str(text)))
+
+
 @contextmanager
 def resumable() -> Iterator[None]:
     """Leave with 130 on Ctrl-C and say how to go on."""

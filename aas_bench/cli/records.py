@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aas_bench.cli.options import Json, WholeHelp, emit, now
+from aas_bench.cli.options import Json, WholeHelp, emit, now, say
 from aas_bench.errors import InputError
 from aas_bench.files import files_like
 
@@ -111,7 +111,7 @@ def evidence(
     from aas_bench.records.make_records import add_evidence
 
     for record in add_evidence(to, time=now(), tag=tag):
-        typer.echo(f"{record.id}: {len(record.measurements)} measurements of\n  {record.subset}")
+        say(f"{record.id}: {len(record.measurements)} measurements of\n  {record.subset}")
 
 
 @results.command()
@@ -207,7 +207,7 @@ def diff(
         return
     for each in found:
         told = " ".join(filter(None, (each.record, each.measure, each.of)))
-        typer.echo(_plain(f"{each.kind}: {told}: {each.before} -> {each.after}"))
+        say(_plain(f"{each.kind}: {told}: {each.before} -> {each.after}"))
     typer.echo(f"{len(found)} changes")
 
 
@@ -215,9 +215,9 @@ def _print(verdicts: Sequence[Verdict]) -> None:
     """One line a fault and a flag, then the count."""
     for verdict in verdicts:
         for reason in verdict.refused:
-            typer.echo(_plain(f"refused: {verdict.file}: {reason}"))
+            say(_plain(f"refused: {verdict.file}: {reason}"))
         for flag in verdict.flags:
-            typer.echo(_plain(f"flagged: {verdict.file}: {flag}"))
+            say(_plain(f"flagged: {verdict.file}: {flag}"))
     n_refused = sum(bool(verdict.refused) for verdict in verdicts)
     typer.echo(f"{len(verdicts) - n_refused} accepted, {n_refused} refused")
 

@@ -28,6 +28,7 @@ from aas_bench.cli.options import (
     emit,
     now,
     resumable,
+    say,
 )
 from aas_bench.errors import StoreError
 from aas_bench.files import json_value
@@ -209,6 +210,7 @@ def evaluate(
 ) -> None:
     """Score the pairs, analyse the scores and write the report to OUT/report."""
     from aas_bench.cli.text import summary_table
+    from aas_bench.measure.summary import check_asked
 
     options = {"config": config, "split": split, "revision": revision, "limit": limit}
     options |= sampled(sample, effect, dimension, seed)
@@ -233,6 +235,7 @@ def evaluate(
         "ties": ties,
         "on_missing": on_missing,
     }
+    check_asked(**analysis)  # before the scoring, not after it
     if len(data) > 1:
         _side_by_side(data, options, reward, out, run, analysis, as_json=as_json)
         return
@@ -279,7 +282,7 @@ def check_reward(
     if as_json:
         emit(found.to_dict())
     else:
-        typer.echo(found)
+        say(found)
     if not found.passed:
         raise typer.Exit(1)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from rich.console import Console
 from rich.table import Table
 
+from aas_bench.cli.options import say
 from aas_bench.words import NO_INTERVAL, UNDEFINED, Bounded, Spelling, plain_name
 
 if TYPE_CHECKING:
@@ -32,9 +33,9 @@ def summary_table(summary: Summary, *, groups: bool = False) -> None:
     if not summary.paired:
         _task_tables(console, summary)
         return
-    console.print(
+    say(
         f"{summary.n_pairs:,} pairs of {summary.n_clusters:,} base prompts; "
-        f"{summary.provenance['confidence_level']:.0%} intervals over base prompts"
+        f"{summary.provenance['confidence_level']:.0%} intervals over base prompts",
     )
     grid = Table(box=None, pad_edge=False, header_style="bold")
     grid.add_column("reward", overflow="fold")
@@ -56,12 +57,12 @@ def summary_table(summary: Summary, *, groups: bool = False) -> None:
     console.print(grid)
     for name, reward in summary.rewards.items():
         if reward.override is not None or reward.choices.tied.value:
-            console.print(f"{printable(name)} {finding(reward)}")
+            say(f"{printable(name)} {finding(reward)}")
     for name, reward in summary.rewards.items():
         if said := over_wordings(reward):
-            console.print(f"{printable(name)} {said}")
+            say(f"{printable(name)} {said}")
     if said := unlabelled(summary) or labels_doubt(summary):
-        console.print(said)
+        say(said)
     if groups:
         _group_table(console, summary, headline)
     _task_tables(console, summary)
@@ -87,13 +88,13 @@ def _task_tables(console: Console, summary: Summary) -> None:
     report = summary.task
     if report is None or not report.analyses:
         return
-    console.print(f"\n{report.task}: {report.question}")
+    say(f"\n{report.task}: {report.question}")
     for name in summary.rewards:
-        console.print(f"{printable(name)} {report.findings[name]}")
+        say(f"{printable(name)} {report.findings[name]}")
     for analysis in report.analyses:
         _analysis_table(console, report, analysis, list(summary.rewards))
     for note in report.notes:
-        console.print(f"note: {note}")
+        say(f"note: {note}")
 
 
 def _analysis_table(
@@ -118,14 +119,14 @@ def _analysis_table(
         ]
         name = "all" if group is None else printable(plain_name(group))
         grid.add_row(name, f"{max(e.n for e in each.values()):,}", *cells)
-    console.print(f"\n{analysis.title}")
+    say(f"\n{analysis.title}")
     console.print(grid)
     left = len(groups) - MOST_GROUPS
     further = ", ".join(list(analysis.by)[1:])
     if left > 0:
-        console.print(f"and {left:,} more groups; --json has them all")
+        say(f"and {left:,} more groups; --json has them all")
     if further:
-        console.print(f"by {further}: --json has them")
+        say(f"by {further}: --json has them")
 
 
 def printable(name: str) -> str:
@@ -143,7 +144,7 @@ def mapping_table(mapped: Mapped) -> None:
     console = Console(highlight=False, markup=False)
     what = f"scores of {', '.join(map(printable, mapped.rewards))}"
     what = what if mapped.form == "scores" else f"pairs ({mapped.form})"
-    console.print(f"{_unsteered(mapped.source)}: {what}", soft_wrap=False)
+    say(f"{_unsteered(mapped.source)}: {what}")
     grid = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("your column", "is read as"):
         grid.add_column(name, overflow="fold")
@@ -154,13 +155,13 @@ def mapping_table(mapped: Mapped) -> None:
     console.print(grid)
     for words, names in (("kept as they are", mapped.kept), ("left out", mapped.left_out)):
         if names:
-            console.print(f"{words}: {', '.join(map(_unsteered, names))}")
+            say(f"{words}: {', '.join(map(_unsteered, names))}")
     if mapped.faults is not None:
         return
     labels = mapped.labels
     told = ", ".join(f"{n:,} {name}" for name, n in labels.items()) if labels else "none"
-    console.print(
-        f"{len(mapped):,} pairs of {mapped.n_clusters:,} base prompts; labels: {told}; no faults"
+    say(
+        f"{len(mapped):,} pairs of {mapped.n_clusters:,} base prompts; labels: {told}; no faults",
     )
 
 
@@ -176,16 +177,16 @@ def _group_table(console: Console, summary: Summary, headline: str) -> None:
         pairs = max(group.n for group in found if group is not None)
         shares = [stacked(group.headline if group else None) for group in found]
         grid.add_row(printable(name), f"{pairs:,}", *shares)
-    console.print(f"\n{headline} by {printable(summary.by or '')}")
+    say(f"\n{headline} by {printable(summary.by or '')}")
     console.print(grid)
     if len(names) > MOST_GROUPS:
-        console.print(f"and {len(names) - MOST_GROUPS:,} more groups; --json has them all")
+        say(f"and {len(names) - MOST_GROUPS:,} more groups; --json has them all")
 
 
 def trade_off_table(found: TradeOff) -> None:
     """One row per reward model, one column per set."""
     console = Console(highlight=False, markup=False)
-    console.print(f"{found.confidence_level:.0%} intervals, over the base prompts of each set")
+    say(f"{found.confidence_level:.0%} intervals, over the base prompts of each set")
     grid = Table(box=None, pad_edge=False, header_style="bold")
     grid.add_column("reward", no_wrap=True)
     for side in found.sides:
@@ -197,7 +198,7 @@ def trade_off_table(found: TradeOff) -> None:
         grid.add_row(printable(reward), *shares)
     console.print(grid)
     for side in (side for side in found.sides if side.n_label_ties):
-        console.print(f"{printable(side.name)}: ties of the labels left out: {side.n_label_ties:,}")
+        say(f"{printable(side.name)}: ties of the labels left out: {side.n_label_ties:,}")
 
 
 def comparison_table(a: str, b: str, match: Match) -> None:
@@ -218,10 +219,10 @@ def comparison_table(a: str, b: str, match: Match) -> None:
     console.print(grid)
     test = result.accuracy_test
     p_value = test.reason if test.p_value is None else f"p = {test.p_value:.3g}"
-    console.print(
+    say(
         f"{result.n:,} pairs; only {a} {'right' if labelled else 'as asked'} in "
         f"{result.n_only_a:,}, only {b} in "
-        f"{result.n_only_b:,}; {test_name(result)}: {p_value}"
+        f"{result.n_only_b:,}; {test_name(result)}: {p_value}",
     )
 
 
@@ -229,12 +230,12 @@ def agreement_tables(found: VoteAgreement) -> None:
     """Agreement of all, then each rater, then judges and dimensions where there are any."""
     console = Console(highlight=False, markup=False)
     people = f"{len(found.raters)} {'people' if len(found.raters) > 1 else 'person'}"
-    console.print(f"{found.n_pairs:,} pairs judged by {people}")
+    say(f"{found.n_pairs:,} pairs judged by {people}")
     for level, alpha in found.overall.alpha.items():
-        console.print(f"Krippendorff's alpha, {level}: {interval(alpha)}")
+        say(f"Krippendorff's alpha, {level}: {interval(alpha)}")
     for name, pair in found.between.items():
         a, _, b = name.partition(" | ")
-        console.print(f"{printable(a)} and {printable(b)}: kappa {interval(pair.kappa)}")
+        say(f"{printable(a)} and {printable(b)}: kappa {interval(pair.kappa)}")
     grid = Table(box=None, pad_edge=False, header_style="bold")
     grid.add_column("rater", no_wrap=True)
     for name in ("votes", "ties", "skipped", "seconds", "chose left", "kappa with others"):
@@ -246,9 +247,9 @@ def agreement_tables(found: VoteAgreement) -> None:
         grid.add_row(printable(name), *counts, seconds, *estimates)
     console.print(grid)
     for name, judge in found.overall.judges.items():
-        console.print(
+        say(
             f"{printable(name)} against people: kappa {interval(judge.kappa)}; "
-            f"same answer {interval(judge.same)}, {judge.same.n:,} pairs"
+            f"same answer {interval(judge.same)}, {judge.same.n:,} pairs",
         )
     if found.by_dimension:
         _by_dimension(console, found)
@@ -263,7 +264,7 @@ def _by_dimension(console: Console, found: VoteAgreement) -> None:
         alpha = within.alpha["interval"]
         kappas = [stacked(judge.kappa) for judge in within.judges.values()]
         grid.add_row(printable(dimension), f"{alpha.n:,}", stacked(alpha), *kappas)
-    console.print("\nby dimension: alpha (interval) of people, kappa of each judge with them")
+    say("\nby dimension: alpha (interval) of people, kappa of each judge with them")
     console.print(grid)
 
 
@@ -292,10 +293,10 @@ def rater_table(found: RaterEvaluation) -> None:
             grid.add_row(printable(name), f"{parts[name].n:,}", *shown)
         console.print(grid)
     above = found.overall.accuracy_above_guess
-    console.print(
-        f"accuracy above always guessing the commonest rating of the dimension: {interval(above)}"
+    say(
+        f"accuracy above always guessing the commonest rating of the dimension: {interval(above)}",
     )
-    console.print(f"{found.rounding} {found.overall.n_masked:,} rows do not apply.")
+    say(f"{found.rounding} {found.overall.n_masked:,} rows do not apply.")
 
 
 def interval(estimate: Estimate) -> str:

@@ -18,7 +18,14 @@ from aas_bench.errors import InputError
 from aas_bench.measure.row_findings import RowFinding, found_in
 from aas_bench.stats.estimate import Mask
 from aas_bench.tables.images import one_colour, open_image
-from aas_bench.tables.schema import IMAGE_DISTORTED, IMAGE_ORIGINAL, INDEX, PROMPT_DISTORTED
+from aas_bench.tables.schema import (
+    IMAGE_DISTORTED,
+    IMAGE_ORIGINAL,
+    INDEX,
+    PROMPT_DISTORTED,
+    PROMPT_ORIGINAL,
+)
+from aas_bench.tables.scores import joined_by_prompts
 
 BLACK: Final = 8
 """Brightest value of a black image."""
@@ -156,8 +163,10 @@ def _repeated(
     frame: pd.DataFrame, original: list[str], distorted: list[str]
 ) -> Iterator[tuple[RowFinding, Mask]]:
     """Pairs that stand twice, and images that stand under several base prompts."""
+    prompts = {name: frame[name] for name in (PROMPT_ORIGINAL, PROMPT_DISTORTED) if name in frame}
+    bases, _ = joined_by_prompts(frame[INDEX].to_numpy(np.int64), prompts)
     keys = pd.DataFrame(
-        {"o": original, "d": distorted, "p": frame[PROMPT_DISTORTED], "i": frame[INDEX]}
+        {"o": original, "d": distorted, "p": frame[PROMPT_DISTORTED].array, "i": bases}
     )
     there = ((keys["o"] != "") | (keys["d"] != "")).to_numpy(dtype=bool)
     twice = keys.duplicated(["o", "d", "p"]).to_numpy() & there

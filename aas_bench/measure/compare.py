@@ -104,8 +104,11 @@ def match_rewards(
     return Match(measure="accuracy" if labelled else "chosen", comparison=comparison)
 
 
-def compare_summaries(ours: Summary, theirs: Summary, a: str | None, b: str | None) -> Match:
+def compare_summaries(ours: Summary, theirs: object, a: str | None, b: str | None) -> Match:
     """`Summary.compare`: as the first summary is analysed."""
+    if not isinstance(theirs, Summary):
+        msg = f"compare takes another summary, not a {type(theirs).__name__}. Give summarise(...)."
+        raise InputError(msg)
     first, second = _one_of(ours, a), _one_of(theirs, b)
     match = match_rewards(ours.table, theirs.table, first, second, ours.analysis)
     if match is None:
@@ -236,15 +239,19 @@ def holm_by_family(
     return adjusted
 
 
+def without_maker(names: Iterable[Any]) -> list[str]:
+    """What pairs are called without the generator before the first slash, where it is one."""
+    told = [str(name) for name in names]
+    makers = {name.partition("/")[0] for name in told}
+    return [name.partition("/")[2] or name for name in told] if len(makers) == 1 else told
+
+
 def _shifts(table: ScoreTable, reward: str, shift: str) -> pd.DataFrame:
     """The value and the base prompt of each pair, by what it is called without its maker."""
     rows = headline_rows(table.frame)
     cells, frame = table.cells(reward), table.frame[rows]
     value: Scores = difference(cells.diop, cells.oiop) if shift == "delta" else cells.diop
-    names = [str(name) for name in frame[PAIR_ID]]
-    makers = {name.partition("/")[0] for name in names}
-    if len(makers) == 1:
-        names = [name.partition("/")[2] or name for name in names]
+    names = without_maker(frame[PAIR_ID])
     found: pd.DataFrame = pd.DataFrame(
         {"value": value[rows], "cluster": table.clusters[rows]}, index=names
     )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from copy import copy
+from importlib.util import find_spec
 from typing import Any, Final
 
 import numpy as np
@@ -121,7 +123,7 @@ class OverrideMetric(Base):  # type: ignore[misc]
             reward: The reward model.
             images: (polished, unpolished) of each pair.
             prompts: (plain, asking for the unpolished) of each pair.
-            clusters: As in `update`.
+            clusters: As in `update`; None: pairs of one plain prompt share one.
         """
         if len(images) != len(prompts):
             msg = f"{len(images)} pairs of images but {len(prompts)} of prompts. Give as many."
@@ -132,6 +134,9 @@ class OverrideMetric(Base):  # type: ignore[misc]
             [pair[prompt] for _, prompt in cells for pair in prompts],
         )
         oiop, oidp, diop, didp = scores.reshape(len(cells), len(images))
+        if clusters is None:
+            digests = (hashlib.sha256(plain.encode()).digest() for plain, _ in prompts)
+            clusters = [int.from_bytes(digest[:6], "big") for digest in digests]
         self.update(oiop, oidp, diop, didp, clusters)
 
     def compute(self) -> dict[str, float | None]:
@@ -199,7 +204,15 @@ class OverrideMetric(Base):  # type: ignore[misc]
 
         Returns:
             matplotlib's figure and axes.
+
+        Raises:
+            InputError: Either is not installed.
         """
+        if find_spec("matplotlib") is None or Base.__module__ == __name__:
+            msg = (
+                "a plot needs two packages: pip install torchmetrics matplotlib. log_to needs none."
+            )
+            raise InputError(msg)
         import torch
 
         several = values if isinstance(values, list) else [values or self.compute()]

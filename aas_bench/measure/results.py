@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from textwrap import TextWrapper
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 
 from aas_bench import words
@@ -38,9 +37,6 @@ Headline: TypeAlias = Literal["accuracy", "chosen"]
 Figures: TypeAlias = Mapping[str, tuple[Placed, ...]]
 """What was computed, by the name of its row in `MEASURES`."""
 _MOST_LINES = 5
-_WRAP: Final = TextWrapper(
-    80, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
-)
 _LATEX: Final = ("tied", "understood", "override_rate")
 """The columns of a table for a paper, behind the headline."""
 _CITE: Final = "Cite: Reversed alignment, arXiv:2512.11883"
@@ -209,17 +205,17 @@ class Match(Result):
     def __str__(self) -> str:
         """Both rates, their difference and its test."""
         found, spelling = self.comparison, MEASURES[self.measure].spelling
-        shares = {
-            "first": found.accuracy_a,
-            "second": found.accuracy_b,
-            "first less second": found.accuracy_difference,
-        }
-        told = "; ".join(f"{name} {spelling.whole(share)}" for name, share in shares.items())
+        first, second, less = map(
+            spelling.whole,
+            (found.accuracy_a, found.accuracy_b, found.accuracy_difference),
+        )
         test = found.accuracy_test
         said = test.reason if test.p_value is None else words.p_value(test.p_value)
-        return (
-            f"{MEASURES[self.measure].label.lower()}, {words.count(found.n, 'pair')}: {told}\n"
-            f"only the first right in {found.n_only_a}, only the second in {found.n_only_b}; "
+        return words.wrapped(
+            f"{MEASURES[self.measure].label.lower()}, {words.count(found.n, 'pair')}: "
+            f"first {first}; second {second}\n"
+            f"first less second {less}\n"
+            f"only the first right in {found.n_only_a}, only the second in {found.n_only_b}\n"
             f"{test_name(found)}: {said}"
         )
 
@@ -300,7 +296,7 @@ class Summary:
         if len(self.rewards) > _MOST_LINES:
             lines.append(f"and {len(self.rewards) - _MOST_LINES} more reward models")
         lines.append("all numbers: .to_pandas(), .to_latex(), .plot(FILE), .to_dict()")
-        return "\n".join(_WRAP.fill(line) for line in lines)
+        return words.wrapped("\n".join(lines))
 
     __repr__ = __str__
 

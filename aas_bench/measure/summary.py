@@ -35,8 +35,9 @@ from aas_bench.stats.analysis import Analysis
 from aas_bench.stats.estimate import Mask, OnMissing, Ties
 from aas_bench.stats.override import OUTCOMES, outcomes
 from aas_bench.stats.resolution import difference
+from aas_bench.tables.open import Source
 from aas_bench.tables.schema import PAIR_ID, score_column
-from aas_bench.tables.scores import ScoreTable
+from aas_bench.tables.scores import ScoreTable, load_scores
 from aas_bench.tasks.catalog import TASKS
 from aas_bench.tasks.task import Task
 
@@ -51,7 +52,7 @@ STANDARD: Final = Analysis(on_missing="drop")
 
 
 def summarise(
-    table: ScoreTable,
+    table: ScoreTable | Source,
     *,
     by: str | None = None,
     task: str | None = None,
@@ -80,7 +81,8 @@ def summarise(
     under the original prompt there is no override analysis, knob or generator shift.
 
     Args:
-        table: One row per pair (and wording), four scores per reward model.
+        table: One row per pair (and wording), four scores per reward model; or what `load_scores`
+            reads, such as a run directory.
         by: Column to group by; None groups by `dimensions` where a pair has any.
         task: Whose analysis to add, a name of `aas-bench list tasks`; None: the task that the
             columns tell, if any.
@@ -120,6 +122,7 @@ def summarise(
         >>> found.value, found.n, found.low < 0.5 < found.high
         (0.5, 2, True)
     """
+    table = table if isinstance(table, ScoreTable) else load_scores(table)
     asked = recognised(table) if task is None else TASKS[task]
     return measure_scores(
         table,
@@ -142,6 +145,28 @@ def summarise(
         run=run,
         pairs=pairs,
     )
+
+
+def check_asked(
+    *,
+    task: str | None = None,
+    generators: str | Path | None = None,
+    n_resamples: int = 1000,
+    seed: int = 0,
+    confidence_level: float = 0.95,
+    **_: Any,
+) -> None:
+    """Refuse what `summarise` would refuse whatever the scores are; of its arguments, by name.
+
+    Raises:
+        InputError: An option is out of its range, or `generators` is no table of means.
+        UnknownNameError: No task is called `task`.
+    """
+    Analysis(confidence_level=confidence_level, n_resamples=n_resamples, seed=seed)
+    if task is not None:
+        TASKS[task]  # an unknown name is answered with the nearest
+    if generators is not None:
+        read_generators(generators)
 
 
 def standard(

@@ -151,15 +151,23 @@ def open_run(
             raise
 
 
-def rounds_of(path: Path, *, kind: str, version: int) -> tuple[Round, ...]:
-    """What a run directory holds, first round to last; nothing where it is none of this kind."""
+def rounds_of(
+    path: Path, *, kind: str | None = None, version: int | None = None
+) -> tuple[Round, ...]:
+    """What a run directory holds, first round to last; nothing where it is none of this kind.
+
+    Args:
+        path: The directory.
+        kind: What the run makes; None: whatever it is.
+        version: Of the layout of what it stores; None: any.
+    """
     try:
         stored = json_value((path / MANIFEST).read_bytes())
     except (OSError, ValueError):
         return ()
-    if not isinstance(stored, dict):
+    if not isinstance(stored, dict) or "spec" not in stored:
         return ()
-    if (stored.get("format"), stored.get("kind")) != (version, kind):
+    if kind not in (None, stored.get("kind")) or version not in (None, stored.get("format")):
         return ()
     return _rounds(path, stored)
 

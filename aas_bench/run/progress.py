@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from textwrap import fill
 
 
 def say(line: str | None, *, shown: bool) -> None:
@@ -15,7 +16,7 @@ def say(line: str | None, *, shown: bool) -> None:
         shown: Whether to show anything at all.
     """
     if shown and line is not None:
-        print(line, file=sys.stderr)  # noqa: T201 - the one line that no bar can hold
+        print(fill(line, 80), file=sys.stderr)  # noqa: T201 - the one line that no bar can hold
 
 
 @contextmanager

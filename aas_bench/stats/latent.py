@@ -14,7 +14,7 @@ from aas_bench.stats.analysis import Analysis
 from aas_bench.stats.estimate import Estimate, OnMissing, Result, Scores, Ties
 from aas_bench.stats.gains import Gains, Table, read_gains
 from aas_bench.stats.intervals import Intervals
-from aas_bench.stats.placebo import NOT_SHOWN, Kind, Options, PlaceboOverride, analyse
+from aas_bench.stats.placebo import NOT_ABOVE_0, NOT_SHOWN, Kind, Options, PlaceboOverride, analyse
 from aas_bench.stats.swap import clipped
 
 LEAST_WORDINGS: Final = 4
@@ -322,8 +322,7 @@ def _estimates(
     low, high = (float(end) for end in np.quantile(u[1:], tails))
     understood = replace(blank, value=float(u[0]), low=low, high=high, reason=None)
     if low <= 0:
-        ends = f"its interval is {low:.3f} to {high:.3f}"
-        return understood, intervals.none(f"the understood share may be 0: {ends}", n=n)
+        return understood, intervals.none(NOT_ABOVE_0, n=n)
     read = u > 0
     rates = np.clip(lost[read] / u[read], 0, 1)
     low, high = (float(end) for end in np.quantile(rates, tails))

@@ -25,6 +25,7 @@ Reading: TypeAlias = Literal["towards", "unclear", "against"]
 KINDS: Final = get_args(Kind)
 NO_SCORES: Final = "no pair has a score under its request and under a placebo"
 NOT_SHOWN: Final = "no pair is labelled 1"
+NOT_ABOVE_0: Final = "the understood share may be 0"
 
 _WEIGHT: Final[dict[Ties, float]] = {"original": 1.0, "half": 0.5, "distorted": 0.0}
 
@@ -504,8 +505,7 @@ class _Shown:
         if understood.low is None:
             return replace(understood, value=None)
         if understood.low <= 0:
-            ends = f"its interval is {understood.low:.3f} to {understood.high:.3f}"
-            return self.intervals.none(f"the understood share may be 0: {ends}", n=self.n)
+            return self.intervals.none(NOT_ABOVE_0, n=self.n)
         rate = _ratio(swap)
         low, high = rate_interval(swap, self.spread(swap.overridden - rate * swap.moved))
         return replace(understood, value=rate, low=low, high=high)

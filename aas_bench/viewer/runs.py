@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias
 
 import numpy as np
 
 from aas_bench.errors import InputError
-from aas_bench.run.directory import MANIFEST, PARTS, RunDirectory
+from aas_bench.files import json_value
+from aas_bench.measure.compare import without_maker
+from aas_bench.run.directory import Round, rounds_of
 from aas_bench.run.finished import FinishedRun, NotMadeError, is_run
 from aas_bench.run.judge import JUDGED
 from aas_bench.run.made_images import IMAGES
+from aas_bench.run.score import RUN
 from aas_bench.tables.schema import (
     DIDP,
     DIMENSIONS,
@@ -66,12 +69,18 @@ class Opened:
         name: What to call it.
         table: Its scores; without a reward model where nothing was scored.
         images: Where its images are.
+        second: Where those of the generator beside it are; None: all is of the same images.
+        makers: What the two generators are called then.
+        focus: Which reward model of either of two runs to look at first, as an address holds it.
         notes: What to know before looking: unfinished, without images, and so on.
     """
 
     name: str
     table: ScoreTable
     images: Images
+    second: Images | None = None
+    focus: Mapping[str, str] = field(default_factory=dict)
+    makers: tuple[str, ...] = ("",)
     notes: tuple[str, ...] = ()
 
 
@@ -177,6 +186,9 @@ def open_for_looking(source: str, pairs: Callable[[], Any] | None) -> Opened:
 def beside(ours: Opened, theirs: Opened) -> Opened:
     """Two runs as one table, of the pairs that both hold.
 
+    Pairs of two generators are the same where all but the generator in their names is. What is
+    known of one generator's images alone is left out then.
+
     Raises:
         InputError: They share no pair, or call other prompts by the same names.
     """
@@ -184,6 +196,16 @@ def beside(ours: Opened, theirs: Opened) -> Opened:
 
     left, right = ours.table.frame, theirs.table.frame
     place = pd.Index(right[PAIR_ID]).get_indexer(left[PAIR_ID])
+    generators = not (place >= 0).any()
+    if generators:
+        left, right = (
+            each.assign(**{PAIR_ID: without_maker(each[PAIR_ID])}).drop(
+                columns=[MODEL, LABEL], errors="ignore"
+            )
+            for each in (left, right)
+        )
+        names = pd.Index(right[PAIR_ID])
+        place = names.get_indexer(left[PAIR_ID]) if names.is_unique else place
     rows = np.flatnonzero(place >= 0)
     if not len(rows):
         msg = f"{ours.name} and {theirs.name} share no pair. Give two runs on the same pairs."
@@ -207,6 +229,7 @@ def beside(ours: Opened, theirs: Opened) -> Opened:
         names = {r: f"{r}:{end}" if r in shared else r for r in table.rewards}
         columns = {c: names[r] + c[len(r) :] for r in names for c in _columns_of(each, r)}
         renamed.append((each[list(columns)].rename(columns=columns), tuple(names.values())))
+    asked = [name for _, names in renamed for name in names[:1]]
     facts = frame.drop(columns=[c for r in ours.table.rewards for c in _columns_of(frame, r)])
     whole = pd.concat([facts, *(columns for columns, _ in renamed)], axis=1)
     alone = len(left) + len(right) - 2 * len(rows)
@@ -217,6 +240,9 @@ def beside(ours: Opened, theirs: Opened) -> Opened:
         name=f"{ours.name} and {theirs.name}",
         table=ScoreTable(frame=whole, rewards=(*renamed[0][1], *renamed[1][1])),
         images=_Some(ours.images, rows),
+        second=_Some(theirs.images, place[rows]) if generators else None,
+        makers=ends if generators else ("",),
+        focus=dict(zip(("reward", "other"), asked, strict=False)),
         notes=tuple(dict.fromkeys(notes)),
     )
 
@@ -238,28 +264,52 @@ def _columns_of(frame: pd.DataFrame, reward: str) -> list[str]:
 
 
 def _scores(source: str, path: Path) -> tuple[ScoreTable, tuple[str, ...]]:
-    if path.is_dir() and not (path / SCORES).is_file():
-        if (path / JUDGED).is_file():
-            return _judged(path)
-        if (path / MANIFEST).is_file():
-            return _unfinished(path)
+    scored = (path / SCORES).is_file()
+    if not scored and (path / JUDGED).is_file():
+        return _judged(path)
+    rounds = rounds_of(path)
+    if rounds and not (scored and _finished(path) >= len(rounds)):
+        return _unfinished(path, rounds)
     stored = read_without_images(source)
     return ScoreTable.from_columns(stored.columns, source=stored.name), ()
 
 
-def _unfinished(path: Path) -> tuple[ScoreTable, tuple[str, ...]]:
-    """The parts that are whole; one that is being written is not there yet."""
+def _finished(path: Path) -> int:
+    """The last round of a run of `score` that came to its end."""
+    try:
+        about = json_value((path / RUN).read_bytes())
+    except (OSError, ValueError):
+        return 0
+    of_round = about.get("round", 1) if isinstance(about, dict) else 0
+    return of_round if isinstance(of_round, int) else 0
+
+
+def _unfinished(path: Path, rounds: Sequence[Round]) -> tuple[ScoreTable, tuple[str, ...]]:
+    """The parts that are whole, of each pair that of the last round that holds it.
+
+    A part that is being written is not there yet.
+    """
     import pyarrow as pa
 
-    run = RunDirectory(path)
-    numbers = sorted(int(f.stem[5:]) for f in (path / PARTS).glob("part-*.parquet"))
-    parts = [part for number in numbers if (part := run.part(number)) is not None]
-    if not parts:
+    parts: list[pa.Table] = []
+    of_round: list[int] = []
+    seen: set[str] = set()
+    for each in reversed(rounds):
+        new = [
+            t.filter([name not in seen for name in t[PAIR_ID].to_pylist()]) for t in each.tables()
+        ]
+        of_round.append(sum(map(len, new)))
+        seen.update(name for table in new for name in table[PAIR_ID].to_pylist())
+        parts += new
+    if not sum(of_round):
         msg = f"{path} holds no finished part yet. Wait for it, or begin the run again."
         raise InputError(msg)
     whole = pa.concat_tables(parts, promote_options="permissive")
     columns = dict(zip(whole.column_names, whole.columns, strict=True))
-    note = f"unfinished: the first {count(len(whole), 'pair')}; the command that began it goes on"
+    note = f"unfinished: the first {count(of_round[0], 'pair')}"
+    if earlier := sum(of_round[1:]):
+        note = f"{note}, and {earlier:,} as they were before it grew"
+    note = f"{note}; the command that began it goes on"
     return ScoreTable.from_columns(columns, source=str(path)), (note,)
 
 
@@ -313,7 +363,7 @@ def _made(path: Path) -> Opened:
         columns[DIMENSIONS] = [[] for _ in run.indices]
         table = ScoreTable(frame=pd.DataFrame(columns), rewards=())
         notes = ("not scored: images and prompts only",)
-    return Opened(name=run.name, table=table, images=MadeImages(run), notes=notes)
+    return Opened(name=path.resolve().name, table=table, images=MadeImages(run), notes=notes)
 
 
 def _refuse_large(cell: Mapping[str, Any]) -> None:

@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import numpy as np
@@ -37,6 +37,7 @@ from aas_bench.words import level
 _SCRIPT: Final = "view.js"
 _SHEET: Final = "view.css"
 _SIZES: Final = {"small": THUMBNAIL_PX, "full": FULL_PX}
+_Key: TypeAlias = "tuple[int, Side, str, int]"
 _MOST_BESIDE: Final = 6
 """Reward models that a card has room for."""
 _MOST_KEPT: Final = 64 * 2**20
@@ -65,7 +66,7 @@ class ViewerServer(LoopbackServer):
         # Of this run alone: a browser must not show an earlier run's images at the same address.
         self.run = secrets.token_hex(4)
         self.selection = lru_cache(maxsize=8)(self._selection)
-        self._images: OrderedDict[tuple[int, Side, str], bytes] = OrderedDict()
+        self._images: OrderedDict[_Key, bytes] = OrderedDict()
         self._lock = threading.Lock()
         self._decoding = threading.Semaphore(_DECODING)
         self.ids = pd.Index(opened.table.frame[PAIR_ID])
@@ -83,33 +84,34 @@ class ViewerServer(LoopbackServer):
     def _selection(self, query: str) -> Selection:
         return select(self.parts, Choice.of(dict(_given(query)), self.parts))
 
-    def image(self, row: int, side: Side, size: str) -> bytes:
-        """An image as JPEG.
+    def image(self, row: int, side: Side, size: str, maker: int = 0) -> bytes:
+        """An image as JPEG; of which of `makers`, where two generators are side by side.
 
         Raises:
             InputError: There is none, it is too large, or it cannot be read.
         """
-        key = row, side, size
+        key = row, side, size, maker
         found = self._kept(key)
         if found is not None:
             return found
         with self._decoding:
             found = self._kept(key)  # a page asks for it while another is at it
             if found is None:
-                image = open_image(self.opened.images.cell(row, side), name="the image")
+                images = (self.opened.second if maker else None) or self.opened.images
+                image = open_image(images.cell(row, side), name="the image")
                 image.thumbnail((_SIZES[size], _SIZES[size]))  # in place: it is ours
                 buffer = io.BytesIO()
                 image.save(buffer, "JPEG", quality=JPEG_QUALITY)
                 found = self._keep(key, buffer.getvalue())
         return found
 
-    def _kept(self, key: tuple[int, Side, str]) -> bytes | None:
+    def _kept(self, key: _Key) -> bytes | None:
         with self._lock:
             if key in self._images:
                 self._images.move_to_end(key)
             return self._images.get(key)
 
-    def _keep(self, key: tuple[int, Side, str], content: bytes) -> bytes:
+    def _keep(self, key: _Key, content: bytes) -> bytes:
         with self._lock:
             self._images[key] = content
             while sum(map(len, self._images.values())) > _MOST_KEPT:
@@ -153,12 +155,14 @@ class _Handler(LoopbackHandler):
 
     def _image(self, given: Mapping[str, str]) -> None:
         row, side, size = given.get("row", ""), given.get("side"), given.get("size", "small")
+        maker = given.get("maker", "0")
         known = row.isdecimal() and len(row) < 12 and int(row) < len(self.server.ids)
+        known &= maker in map(str, range(len(self.server.opened.makers)))
         if not known or side not in SIDES or size not in _SIZES:
             self.refuse(HTTPStatus.NOT_FOUND, "There is no such image.")
             return
         try:
-            content = self.server.image(int(row), SIDES[SIDES.index(side)], size)
+            content = self.server.image(int(row), SIDES[SIDES.index(side)], size, int(maker))
         except (InputError, OSError) as error:
             # A browser draws it in place of the image: what is missing is said where it is missed.
             lines = textwrap.wrap(f"No image: {error}", _WIDTH)[:8]
@@ -256,7 +260,13 @@ def _cards(
                 "prompt": marked_words(original, asked) if asked else [],
                 "original": original,
                 "facts": _facts(values),
-                "images": {side: _image_addresses(server, row, side) for side in SIDES},
+                "images": [
+                    {
+                        "maker": name,
+                        **{side: _image_addresses(server, row, side, maker) for side in SIDES},
+                    }
+                    for maker, name in enumerate(server.opened.makers)
+                ],
                 "scores": [_scores(server, name, row, beaten[name].get(row)) for name in shown],
                 "more": len(rewards) - len(shown),
             }
@@ -277,8 +287,9 @@ def _scores(
     }
 
 
-def _image_addresses(server: ViewerServer, row: int, side: Side) -> dict[str, str]:
+def _image_addresses(server: ViewerServer, row: int, side: Side, maker: int) -> dict[str, str]:
     where = {"row": int(row), "side": side, "run": server.run}
+    where |= {"maker": maker} if maker else {}
     return {size: f"/image?{urlencode(where | {'size': size})}" for size in _SIZES}
 
 

@@ -28,6 +28,7 @@ def test_the_demo_writes_report_and_scores(run, small, tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(aside))
     done = run("demo", "--no-open", "--out", tmp_path / "out")
     assert done.code == 0
+    assert all(len(line) <= 80 or str(tmp_path) in line for line in done.out.splitlines())
     assert f"report: {tmp_path / 'out' / 'index.html'}" in " ".join(done.out.split())
     assert list(aside.iterdir()) == []
     scores = pd.read_parquet(tmp_path / "out" / "scores.parquet")

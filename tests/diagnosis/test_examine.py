@@ -93,6 +93,16 @@ def test_an_odd_image_is_named_with_its_pair(sound, case):
     assert told[probe].n == (2 if probe == "repeated_image" else 1)
 
 
+def test_an_image_under_one_caption_is_of_one_base_prompt_also_without_an_index(sound):
+    """Where no index joins any pairs, equal captions count as one: as the analyses count."""
+    told = found(
+        altered(sound, 2, **{n: sound[1][n] for n in ("image_original", "prompt_original")})
+    )
+    assert "repeated_image" not in told
+    told = found(altered(sound, 2, image_original=sound[1]["image_original"]))
+    assert told["repeated_image"].rows == ("one/0001", "one/0002")
+
+
 def test_a_picture_with_one_bright_dot_is_a_picture(sound):
     image = Image.new("RGB", LARGE)
     image.putpixel((3, 3), (0, 9, 0))

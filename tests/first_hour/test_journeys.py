@@ -176,6 +176,6 @@ def test_the_judge_of_pairs(journey):
     with JudgeService(answer_of_kind).running() as service:
         journey.settings = {"OPENAI_API_KEY": "sk-any", "OPENAI_BASE_URL": service.url}
         said = journey.type(command)
-    judged = pd.read_parquet(journey.folder / "labels" / "judged.parquet")
+    judged = pd.read_parquet(journey.folder / "compared" / "judged.parquet")
     assert judged["label_majority"].tolist() == [0, 0, 1, 1, 1, 1]
     assert "judge prefers the request: 66.7" in said

@@ -110,6 +110,24 @@ def test_pairs_are_scored_in_the_order_of_the_cells():
         metric.score(model, images, prompts[:2])
 
 
+def test_pairs_of_one_plain_prompt_are_not_taken_for_independent():
+    images = [(picture(i), picture(100 + i)) for i in range(6)]
+    prompts = [(f"a cat {i // 3}", f"a blurred cat {i}, dull") for i in range(6)]
+    asked, told = OverrideMetric(), OverrideMetric()
+    asked.score(ToyCross(), images, prompts)
+    told.score(ToyCross(), images, prompts, clusters=[0, 0, 0, 1, 1, 1])
+    assert asked.compute() == told.compute()
+    alone = OverrideMetric()
+    alone.score(ToyCross(), images, prompts, clusters=range(6))
+    assert alone.compute() != told.compute()
+
+
+def test_a_plot_without_its_packages_says_which(monkeypatch):
+    monkeypatch.setattr("aas_bench.measure.held_back.find_spec", lambda name: None)
+    with pytest.raises(InputError, match="pip install torchmetrics matplotlib"):
+        OverrideMetric().plot()
+
+
 @pytest.mark.parametrize(
     ("given", "why"),
     [

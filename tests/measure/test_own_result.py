@@ -65,7 +65,8 @@ def test_compare_counts_the_pairs_that_both_hold(frame):
     assert found.comparison.accuracy_b.value == right["beta"].mean()
     assert found.comparison.n_only_a == (right["alpha"] & ~right["beta"]).sum()
     assert f"{100 * right['alpha'].mean():.1f}" in str(found)
-    assert len(str(found).splitlines()) == 2
+    assert max(map(len, str(found).splitlines())) <= 80
+    assert str(found).splitlines()[-1].startswith("sign flips by prompt: p ")
 
 
 def test_compare_says_what_it_lacks(summary, frame):
@@ -76,3 +77,11 @@ def test_compare_says_what_it_lacks(summary, frame):
     other = frame.assign(pair_id=[f"x/{i}" for i in range(len(frame))])
     with pytest.raises(InputError, match=r"share no pair"):
         summary.compare(summarise(ScoreTable.from_frame(other)), "alpha", "beta")
+
+
+def test_a_run_or_table_is_read_and_what_is_no_summary_is_said(frame, tmp_path):
+    frame.to_parquet(tmp_path / "scores.parquet")
+    read = summarise(tmp_path)
+    assert read.to_pandas().equals(summarise(ScoreTable.from_frame(frame)).to_pandas())
+    with pytest.raises(InputError, match="another summary, not a str"):
+        read.compare("scores.parquet", "alpha", "beta")

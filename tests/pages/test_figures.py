@@ -12,6 +12,7 @@ from aas_bench.errors import InputError, MissingExtraError, UnknownNameError
 from aas_bench.measure.summary import summarise
 from aas_bench.pages.figures import charts
 from aas_bench.pages.report import render
+from aas_bench.stats.override import OUTCOMES
 from aas_bench.tables.scores import ScoreTable
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -27,16 +28,21 @@ def test_every_figure_of_the_report_can_be_drawn(summary, tmp_path):
         assert drawn.tag == f"{SVG}svg"
         assert drawn.get("viewBox") == f"0 0 {drawn.get('width')} {drawn.get('height')}"
         assert "var(" not in file.read_text(encoding="utf-8")
+        shown = [each.text for each in drawn.iter(f"{SVG}text")]
+        if name == "override":
+            assert all(outcome in shown for outcome in OUTCOMES)
+        if name.startswith("dose-"):
+            assert any(text.endswith("by dose") for text in shown)
+            assert all(reward in shown for reward in summary.rewards)
 
 
 def test_pdf_and_png_are_what_their_names_say(summary, tmp_path):
     pytest.importorskip("cairosvg")
-    first = next(iter(charts(summary).values()))
     pdf = summary.plot(tmp_path / "first.pdf").read_bytes()
     assert pdf.startswith(b"%PDF-")
     with Image.open(BytesIO(summary.plot(tmp_path / "first.PNG").read_bytes())) as image:
-        wide, high = map(float, str(first.svg).split('viewBox="0 0 ')[1].split('"')[0].split())
-        assert image.size == (2 * wide, 2 * high)
+        drawn = ET.fromstring(summary.plot(tmp_path / "first.svg").read_text(encoding="utf-8"))
+        assert image.size == tuple(2 * int(drawn.get(side)) for side in ("width", "height"))
         assert image.convert("RGB").getcolors(1 << 20) != [(image.width * image.height, (255,) * 3)]
 
 

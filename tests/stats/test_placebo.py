@@ -152,7 +152,7 @@ def test_a_blind_model_has_no_override_rate_whatever_its_taste():
         assert result.reading == "unclear"
         assert result.override_rate.value is None
         assert result.override_rate_by_ties is None
-        assert "the understood share may be 0: its interval is -0." in result.override_rate.reason
+        assert result.override_rate.reason == "the understood share may be 0"
     constant = placebo_override(np.zeros(50), np.zeros((50, 3)))
     assert (constant.response.value, constant.understood.value) == (0.5, 0)
     assert constant.n_ties == 150

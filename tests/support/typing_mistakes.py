@@ -25,6 +25,9 @@ MISTAKES = {
     f"{SCORE} --reward random --batch-size many": "valid integer",
     f"{SCORE} --reward random --device gpu": "give cpu (--device cpu)",
     "analyse scores.parquet --confidence 95": "0.95",
+    "evaluate --data counterfactual --reward random --out r --confidence 95": "0.95",
+    "evaluate --data counterfactual --reward random --out r --task counterfactul": "Did you mean",
+    "evaluate --data counterfactual --reward random --out r --generators no.csv": "no.csv",
     "serve --reward random --port 99999999": "65535",
     # names
     "score --data counterfactul --reward random --out r": "Did you mean counterfactual?",

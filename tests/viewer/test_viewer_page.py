@@ -17,6 +17,7 @@ from support.score_runs import score_frame
 from support.toy_pairs import dataset, png, rows
 
 from aas_bench.errors import InputError
+from aas_bench.files import write_atomically
 from aas_bench.run.judge import judge
 from aas_bench.run.score import score
 from aas_bench.tables.pairs import load_pairs
@@ -244,6 +245,54 @@ def test_a_run_that_grows_or_was_killed_shows_its_whole_parts(tmp_path, pairs):
         open_for_looking(str(folder), lambda: pairs)
     with pytest.raises(InputError):
         open_for_looking(str(tmp_path / "nothing"), lambda: pairs)
+
+
+def test_a_run_that_grows_shows_the_new_round_and_what_was_there(tmp_path, pairs, monkeypatch):
+    """As a kill in the second round leaves it: the table of the first is there and is old."""
+    folder = tmp_path / "run"
+    score(pairs.select(range(20)), red, out=folder, progress=False, part_size=16)
+    monkeypatch.setattr("aas_bench.run.score.RunDirectory.write", _killed)
+    with pytest.raises(KeyboardInterrupt):
+        score(pairs, [red, green], out=folder, progress=False, part_size=16)
+    monkeypatch.undo()
+    (folder / "parts-2" / "part-00000.parquet").unlink()
+    opened = open_for_looking(str(folder), lambda: pairs)
+    assert opened.notes[0].startswith("unfinished: the first 44 pairs, and 16 as they were before")
+    found = opened.table.frame.set_index("pair_id")
+    assert (len(found), found.index.is_unique) == (60, True)
+    assert found["green_didp"].notna().sum() == 44
+    score(pairs, [red, green], out=folder, progress=False, part_size=16)
+    opened = open_for_looking(str(folder), lambda: pairs)
+    assert (opened.notes, opened.table.frame["green_didp"].notna().all()) == ((), True)
+    whole = opened.table.frame.set_index("pair_id")["red_didp"]
+    assert (found["red_didp"] == whole[found.index]).all()
+
+
+def _killed(self, name, content):
+    if name == "scores.parquet":
+        raise KeyboardInterrupt
+    return write_atomically(self.path / name, content)
+
+
+def test_two_generators_stand_side_by_side_with_the_images_of_both(serve, tmp_path):
+    refused = {(1, "distorted"): ("refused", "not allowed")}
+    made = [
+        generator_run(tmp_path / "a", prompts(4)),
+        generator_run(tmp_path / "b", prompts(3), verdicts=refused),
+    ]
+    both = beside(*(open_for_looking(str(path), list) for path in made))
+    assert both.table.rewards == ("length:a", "length:b")
+    assert both.focus == {"reward": "length:a", "other": "length:b"}
+    assert any(note.startswith("3 pairs of both runs; 1 more") for note in both.notes)
+    ask = serve(both)
+    body = ask("/?reward=length%3Aa&other=length%3Ab")[1].decode()
+    assert body.count("<article") == 3
+    assert body.count("<img") == 12
+    assert "asked for, b" in body
+    for row, maker, status in ((0, 0, 200), (0, 1, 200), (1, 0, 200), (1, 1, 404), (0, 2, 404)):
+        found = ask(f"/image?row={row}&side=distorted&maker={maker}")
+        assert found[0] == status, (row, maker)
+        assert (b"refused" in found[1]) == ((row, maker) == (1, 1))
 
 
 def test_a_generators_run_shows_what_was_made_and_why_the_rest_was_not(serve, tmp_path):
