@@ -75,8 +75,10 @@ def table(cell: Cell, rng: np.random.Generator) -> tuple[NDArray[np.float64], ND
 def held(
     cell: Cell, n_tables: int, rng: np.random.Generator
 ) -> tuple[float, float, int, float, float]:
-    """Shares of tables whose interval holds the accuracy, ours and the plain one; undefined; the
-    mean width and the mean corrected accuracy.
+    """How the tables of a cell came out.
+
+    Shares whose interval holds the accuracy, ours and the plain one; how many are undefined; the
+    mean width; the mean corrected accuracy.
 
     The plain one is of all tables, ours of those that have one.
     """
@@ -117,7 +119,8 @@ def main() -> None:
         )
         errors = " ".join(f"{each:g}" for each in cell.errors)
         print(
-            f"{cell.n:5} {errors:26} {cell.accuracy:8g} {cell.share:6g} {cell.misled:6g} {cell.together:6} "
+            f"{cell.n:5} {errors:26} {cell.accuracy:8g} {cell.share:6g} {cell.misled:6g} "
+            f"{cell.together:6} "
             f"{ours:7.3f} {plain:6.3f} {width:6.3f} {mean:6.3f} {undefined:6}",
             flush=True,
         )
