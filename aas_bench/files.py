@@ -25,6 +25,8 @@ ASIDE: Final = ".aside-"
 
 _MOST_BRACES: Final = 200
 """Braces in an answer that begin no JSON, after which no more are tried."""
+_LONGEST_ANSWER: Final = 200_000
+"""Characters at the end of an answer in which its JSON object is looked for."""
 _MOST_BESIDE: Final = 10_000
 """So many files of a folder are looked through for one that may be meant."""
 
@@ -126,6 +128,7 @@ def json_object(text: str) -> dict[str, Any] | None:
 
     A model that thinks aloud tries answers before it gives one; the last is what it says.
     """
+    text = text[-_LONGEST_ANSWER:]
     decoder, found, start, failed = json.JSONDecoder(), None, text.find("{"), 0
     while start >= 0 and failed < _MOST_BRACES:
         try:
