@@ -23,6 +23,10 @@ LONGEST_PART: Final = 255
 ASIDE: Final = ".aside-"
 """How the names of files begin that are still being written, or were when their process died."""
 
+_MOST_BRACES: Final = 200
+"""Braces in an answer that begin no JSON, after which no more are tried."""
+_LONGEST_ANSWER: Final = 200_000
+"""Characters at the end of an answer in which its JSON object is looked for."""
 _MOST_BESIDE: Final = 10_000
 """So many files of a folder are looked through for one that may be meant."""
 
@@ -120,13 +124,19 @@ def json_value(text: str | bytes) -> Any:
 
 
 def json_object(text: str) -> dict[str, Any] | None:
-    """The JSON object in an answer, also where words or a code fence stand around it."""
-    start, end = text.find("{"), text.rfind("}")
-    try:
-        found = json_value(text[start : end + 1])
-    except ValueError:
-        return None
-    return found if isinstance(found, dict) else None
+    """The last JSON object in an answer, whatever words, braces or code fences stand around it.
+
+    A model that thinks aloud tries answers before it gives one; the last is what it says.
+    """
+    text = text[-_LONGEST_ANSWER:]
+    decoder, found, start, failed = json.JSONDecoder(), None, text.find("{"), 0
+    while start >= 0 and failed < _MOST_BRACES:
+        try:
+            found, after = decoder.raw_decode(text, start)
+        except (ValueError, RecursionError):
+            failed, after = failed + 1, start + 1
+        start = text.find("{", after)
+    return found
 
 
 @contextmanager

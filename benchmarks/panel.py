@@ -33,6 +33,7 @@ class Cell:
         share: Of pairs whose truth is 1.
         size: Pairs of a base prompt, half of which share their truth.
         misled: Share of pairs in which every judge is wrong.
+        together: The reward model is wrong in these pairs too.
     """
 
     n: int
@@ -41,6 +42,7 @@ class Cell:
     share: float = 0.6
     size: int = 1
     misled: float = 0.0
+    together: bool = False
 
 
 def cells() -> Iterator[Cell]:
@@ -52,8 +54,9 @@ def cells() -> Iterator[Cell]:
     for n in (300, 1000):
         yield Cell(n=n, errors=(0.15,) * 3, accuracy=0.8, share=0.9)
     yield Cell(n=600, errors=(0.15,) * 3, accuracy=0.8, size=6)
-    for misled in (0.02, 0.05, 0.1):
-        yield Cell(n=300, errors=(0.1,) * 3, accuracy=0.8, misled=misled)
+    for together in (False, True):
+        for misled in (0.02, 0.05, 0.1):
+            yield Cell(n=300, errors=(0.1,) * 3, accuracy=0.8, misled=misled, together=together)
 
 
 def table(cell: Cell, rng: np.random.Generator) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -63,17 +66,24 @@ def table(cell: Cell, rng: np.random.Generator) -> tuple[NDArray[np.float64], ND
     truth = np.where(alike, common, rng.random(cell.n)) < cell.share
     misled = rng.random(cell.n) < cell.misled
     wrong = (np.array(cell.errors) > rng.random((cell.n, len(cell.errors)))) | misled[:, None]
-    right = rng.random(cell.n) < cell.accuracy
+    # In both cases it is right in `accuracy` of all pairs; together, in none of the misled ones.
+    level = cell.accuracy / (1 - cell.misled) if cell.together else cell.accuracy
+    right = (rng.random(cell.n) < level) & ~(misled & cell.together)
     return (truth == right).astype(float), (truth[:, None] ^ wrong).astype(float)
 
 
-def held(cell: Cell, n_tables: int, rng: np.random.Generator) -> tuple[float, float, int, float]:
-    """Shares of tables whose interval holds the accuracy, ours and the plain one; undefined; width.
+def held(
+    cell: Cell, n_tables: int, rng: np.random.Generator
+) -> tuple[float, float, int, float, float]:
+    """How the tables of a cell came out.
+
+    Shares whose interval holds the accuracy, ours and the plain one; how many are undefined; the
+    mean width; the mean corrected accuracy.
 
     The plain one is of all tables, ours of those that have one.
     """
     ours = plain = undefined = 0
-    width = 0.0
+    width = mean = 0.0
     for _ in range(n_tables):
         choice, votes = table(cell, rng)
         clusters = np.arange(cell.n) // cell.size
@@ -88,8 +98,9 @@ def held(cell: Cell, n_tables: int, rng: np.random.Generator) -> tuple[float, fl
             continue
         ours += found.low <= cell.accuracy <= found.high
         width += found.high - found.low
+        mean += found.value or 0.0
     defined = max(n_tables - undefined, 1)
-    return ours / defined, plain / n_tables, undefined, width / defined
+    return ours / defined, plain / n_tables, undefined, width / defined, mean / defined
 
 
 def main() -> None:
@@ -99,14 +110,18 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
     print(
-        "pairs  errors                     accuracy  ones  misled  held   plain  width  undefined"
+        "pairs  errors                     accuracy  ones  misled  together  "
+        "held   plain  width  mean  undefined"
     )
     for cell in cells():
-        ours, plain, undefined, width = held(cell, asked.tables, np.random.default_rng(asked.seed))
+        ours, plain, undefined, width, mean = held(
+            cell, asked.tables, np.random.default_rng(asked.seed)
+        )
         errors = " ".join(f"{each:g}" for each in cell.errors)
         print(
             f"{cell.n:5} {errors:26} {cell.accuracy:8g} {cell.share:6g} {cell.misled:6g} "
-            f"{ours:7.3f} {plain:6.3f} {width:6.3f} {undefined:6}",
+            f"{cell.together:6} "
+            f"{ours:7.3f} {plain:6.3f} {width:6.3f} {mean:6.3f} {undefined:6}",
             flush=True,
         )
 

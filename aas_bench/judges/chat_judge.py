@@ -84,13 +84,14 @@ class ChatJudge(Judge):
                 talk, schema=question.schema, name=question.rubric.name, trace=trace
             )
             told.add(trace.provenance)
+            if trace.provenance.get("finish_reason") == "length":
+                # What stands there may be a draft of the answer that did not come.
+                fault = "it was cut short at the model's limit of tokens"
+                break
             values = json_object(text)
             fault = question.faults(values)
             if fault is None:
                 return {"status": "ok", "values": plain(self.client.clean(values))}
-            if trace.provenance.get("finish_reason") == "length":
-                fault = "it was cut short at the model's limit of tokens"
-                break
             correction = f"This cannot be used: {fault}. Answer again with the JSON object alone."
             talk = [
                 *talk,

@@ -114,8 +114,7 @@ class Chat:
         if ended == "content_filter":
             msg = "the answer was filtered"
             raise RefusedError(msg)
-        content = message.get("content")
-        return content if isinstance(content, str) else ""
+        return _text(message.get("content"))
 
     def _require_up(self) -> None:
         with self._lock:
@@ -132,3 +131,11 @@ class Chat:
         with self._lock:
             self._down = 0 if fault is None else self._down + 1
             self._last_fault = fault or ""
+
+
+def _text(content: object) -> str:
+    """What a message says: a string, or of a list of parts those of text (not of thinking)."""
+    if isinstance(content, list):
+        parts = [mapping(each) for each in content]
+        content = "".join(_text(each.get("text")) for each in parts if each.get("type") == "text")
+    return content if isinstance(content, str) else ""

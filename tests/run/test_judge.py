@@ -98,6 +98,16 @@ MISSING = {
     "a further key": (json.dumps(choose("first") | {"x": 1}), "failed", "'x', which was not asked"),
     "a missing key": ('{"choice": "first"}', "failed", "lacks 'why'"),
     "cut short": (openrouter_answer(content='{"why": "t', finish="length"), "failed", "cut short"),
+    "cut short after a draft": (
+        openrouter_answer(content=f"Perhaps {json.dumps(choose('first'))}? No,", finish="length"),
+        "failed",
+        "cut short",
+    ),
+    "thinking alone": (
+        openrouter_answer(content=[{"type": "thinking", "text": json.dumps(choose("first"))}]),
+        "failed",
+        "no JSON object",
+    ),
     "filtered": (openrouter_answer(finish="content_filter"), "refused", "filtered"),
     "refusal": (
         Reply(body={"choices": [{"message": {"role": "assistant", "refusal": "I will not."}}]}),
@@ -117,6 +127,25 @@ def test_what_is_no_answer_is_missing_and_says_why(case, ask):
     assert set(said.answers["status"]) == {status}
     assert all(reason in each for each in said.answers["reason"])
     assert said.answers["answer"].isna().all()
+
+
+WRAPPED = {
+    "a fence": lambda text: f"```json\n{text}\n```\nHope that helps.",
+    "thoughts with drafts": lambda text: (
+        f"<think>The blur {{3}}. {json.dumps(choose('neither'))}? No.</think>\n{text} {{so}}"
+    ),
+    "parts": lambda text: [{"type": "thinking", "text": "{}"}, {"type": "text", "text": text}],
+}
+
+
+@pytest.mark.parametrize("form", WRAPPED)
+def test_what_stands_around_an_answer_does_no_harm(form, ask):
+    def say(seen):
+        return openrouter_answer(content=WRAPPED[form](json.dumps(right(seen))))
+
+    said, _ = ask(say, dark_pairs(2))
+    assert labels(said) == [1, 1]
+    assert said.answers["attempts"].tolist() == [1] * 4
 
 
 def test_a_wrong_answer_is_asked_for_again_with_the_fault(ask):

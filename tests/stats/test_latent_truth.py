@@ -83,7 +83,7 @@ def test_the_interval_holds_the_truth_where_that_of_the_majority_does_not(
         held += found.low <= accuracy <= found.high
         most = np.mean(choice == (votes.mean(axis=1) > 0.5))
         plain += abs(most - accuracy) <= 1.96 * np.sqrt(most * (1 - most) / n)
-    assert 0.91 <= held / times <= 0.985  # .95 leaves this in 2 of 100 such tests; see method.md
+    assert 0.91 <= held / times <= 0.985
     assert plain / times < 0.85
 
 
