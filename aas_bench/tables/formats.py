@@ -164,7 +164,8 @@ def parquet_columns(
             _refuse_large_cells(file, opened, names)
             refuse_repetition(source, file, lambda name: name in names)
             table = opened.read(columns=list(dict.fromkeys(names)))
-    except (pa.ArrowException, OSError) as error:
+        table.validate(full=True)
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise _unreadable(file, "Parquet", error) from error
     return _arrow_columns(file, table, schema)
 
@@ -299,11 +300,13 @@ def _read_arrow(file: Path, *, images: bool) -> Columns:
                 source.seek(0)
                 opened = pa.ipc.open_stream(source)
             table = opened.read_all()
-    except (pa.ArrowException, OSError) as error:
+        schema = table.schema
+        if not images:
+            table = table.select([i for i, f in enumerate(schema) if not is_image_type(f.type)])
+        # Arrow believes the positions that a file states; one before its values would be followed.
+        table.validate(full=True)
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise _unreadable(file, "Arrow", error) from error
-    schema = table.schema
-    if not images:
-        table = table.select([i for i, f in enumerate(schema) if not is_image_type(f.type)])
     return _arrow_columns(file, table, schema)
 
 

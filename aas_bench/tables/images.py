@@ -48,7 +48,8 @@ _SHORTEST_BASE64: Final = 64
 # PNG, JPEG, GIF, RIFF (WebP), BMP, TIFF in base64.
 _BASE64_STARTS: Final = ("iVBORw0KGgo", "/9j/", "R0lGOD", "UklGR", "Qk", "SUkqA", "TU0AK")
 
-_DAMAGED: Final = (OSError, SyntaxError, ValueError, IndexError, EOFError, struct.error)
+_DAMAGED: Final = (OSError, SyntaxError, ValueError, LookupError, TypeError, EOFError, struct.error)
+"""What Pillow raises of a damaged image; TypeError of a TIFF tag of another kind."""
 _BOMB: Final = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 
 

@@ -7,10 +7,12 @@ import contextlib
 import errno
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -400,6 +402,39 @@ def test_a_signal_ends_it_cleanly_and_the_same_command_goes_on(tmp_path, number,
     subprocess.run([*whole, command[-1]], check=True, env=environment, stderr=subprocess.DEVNULL)
     found = [(tmp_path / run / "scores.parquet").read_bytes() for run in ("run", "whole")]
     assert found[0] == found[1]
+
+
+IMPORTED = """
+import signal, sys
+class Interrupted:
+    def find_spec(self, name, *_):
+        if name == "typer":
+            signal.raise_signal(signal.SIGINT)
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.meta_path.insert(0, Interrupted())
+sys.argv = ["aas-bench", "list", "rewards"]
+"""
+
+
+PROJECT = Path(__file__).parents[2] / "pyproject.toml"
+SCRIPT = "from {} import {} as main; main()".format(
+    *re.search(r'^aas-bench = "(.*):(.*)"$', PROJECT.read_text(), re.MULTILINE).groups()
+)
+
+
+@pytest.mark.parametrize(
+    "begin",
+    [
+        "import runpy; runpy.run_module('aas_bench', run_name='__main__')",
+        SCRIPT,
+    ],
+    ids=["module", "script"],
+)
+def test_a_signal_while_it_is_imported_leaves_no_traceback(begin):
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORTED + begin], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
 
 
 def test_a_signal_does_not_wait_for_a_service_that_hangs(tmp_path):
