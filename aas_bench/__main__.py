@@ -1,5 +1,16 @@
-"""`python -m aas_bench` is the command line."""
+"""The command line as a program, also `python -m aas_bench`."""
 
-from aas_bench.cli import main
+from __future__ import annotations
 
-main()
+
+def main() -> None:
+    """Run it; Ctrl-C while it is still being imported is no traceback either."""
+    try:
+        from aas_bench.cli import main as run
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+    run()
+
+
+if __name__ == "__main__":
+    main()

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from textwrap import TextWrapper
 from typing import Final, Protocol
+from unicodedata import normalize
 
 COLUMNS: Final = 80
 """How wide a line may be that a terminal shows."""
@@ -16,6 +17,8 @@ _TOO_LONG: Final = 1e9
 _WRAP: Final = TextWrapper(
     COLUMNS, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
 )
+_FORMULA: Final = ("=", "+", "-", "@")
+_BREAKS: Final = ("\t", "\r", "\n")
 _LATEX: Final = {
     "\\": r"\textbackslash{}",
     **{mark: f"\\{mark}" for mark in "&%$#_{}"},
@@ -194,6 +197,15 @@ def listing(items: Iterable[str], *, most: int | None = None) -> str:
         return f"{', '.join(names[:most])} and {len(names) - most} more"
     *rest, last = names
     return f"{', '.join(rest)} and {last}" if rest else last
+
+
+def for_spreadsheet(text: str) -> str:
+    """Text that a spreadsheet shows and does not run: what begins as a formula gets a quote before.
+
+    Also behind spaces and marks that are not seen, and in the wide letters of other keyboards.
+    """
+    seen = (m for m in normalize("NFKC", text) if m.isprintable() and not m.isspace())
+    return f"'{text}" if text[:1] in _BREAKS or next(seen, "") in _FORMULA else text
 
 
 def latex(text: str) -> str:

@@ -6,7 +6,7 @@ python leaderboard/run.py run leaderboard/submissions/builtin_*.yaml --out RUN
 
 import sys
 
-from aas_bench.cli import main
+from aas_bench.__main__ import main
 
 if __name__ == "__main__":
     sys.argv[1:1] = ["leaderboard"]

@@ -25,6 +25,7 @@ LAYERS = {
     "files": 1,
     "registry": 1,
     "words": 1,
+    "hub_file": 2,
     "tasks": 2,
     "stats": 2,
     "tables": 3,

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from aas_bench.pages.kit import Column, Entry, Table
 from aas_bench.stats.override import OUTCOMES
-from aas_bench.words import latex, latex_table
+from aas_bench.words import for_spreadsheet, latex, latex_table
 
 FORMS: Final[Mapping[str, str]] = {
     "csv": "text/csv; charset=utf-8",
@@ -17,8 +17,6 @@ FORMS: Final[Mapping[str, str]] = {
     "tex": "text/x-tex; charset=utf-8",
 }
 """Suffix -> media type."""
-
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def export(table: Table, form: str) -> bytes:
@@ -118,6 +116,4 @@ def _shown(entry: Entry) -> str:
 
 
 def _guarded(value: Any) -> Any:
-    if isinstance(value, str) and value.startswith(_FORMULA):
-        return f"'{value}"
-    return value
+    return for_spreadsheet(value) if isinstance(value, str) else value

@@ -40,6 +40,9 @@ class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001 - PyYAML's signature
         seen: set[str] = set()
         for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                msg = "a key that is a list or a mapping is not allowed; write a name"
+                raise _Refused(None, None, msg, key.start_mark)
             if key.value in seen:
                 msg = f"key {str(key.value)!r} appears twice; keep one"
                 raise _Refused(None, None, msg, key.start_mark)

@@ -1,12 +1,7 @@
-"""The single weights files that a submission names, each checked by its hash before any is loaded.
-
-A commit says which file was meant, not that this is what arrived: a cache can be damaged, a mirror
-can serve something else. The Hub's client checks sizes; this checks the bytes.
-"""
+"""The single weights files that a submission names, checked by their hashes before loading."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +11,10 @@ from aas_bench.errors import BackendError, SpecError
 from aas_bench.files import file_sha256
 from aas_bench.generators.rules import is_local
 from aas_bench.generators.spec import Adapter, Submission, Transformer, Weights
+from aas_bench.hub_file import recorded_sha256
 
 PEFT_CONFIG: Final = "adapter_config.json"
 PEFT_WEIGHTS: Final = "adapter_model.safetensors"
-_SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +57,9 @@ def obtain_files(submission: Submission) -> dict[str, WeightsFile]:
 def _obtain(who: str, name: str, part: Weights, file: str, given: str | None) -> WeightsFile:
     path = _fetch(who, part, file)
     sha256 = file_sha256(path)
-    told = given or _recorded(part, path, file)
+    told = given
+    if told is None and not is_local(part.repo):
+        told = recorded_sha256(path, repo=part.repo, file=file, revision=part.revision)
     if told is not None and sha256 != told:
         whose = "the submission" if given else "the Hub"
         mend = "Correct sha256" if given and is_local(part.repo) else f"Remove {path.resolve()}"
@@ -96,23 +93,3 @@ def _fetch(who: str, part: Weights, file: str) -> Path:
             f"hf download {part.repo} {file} --revision {part.revision}"
         )
         raise BackendError(msg) from error
-
-
-def _recorded(part: Weights, path: Path, file: str) -> str | None:
-    """The SHA-256 that the Hub records for a large file; None where it is not told.
-
-    The client names a cached file by it; where the cache has no links, the Hub is asked.
-    """
-    if is_local(part.repo):
-        return None
-    if path.is_symlink():
-        name = path.resolve().name
-        return name if _SHA256.fullmatch(name) else None
-    from huggingface_hub import get_hf_file_metadata, hf_hub_url
-    from huggingface_hub.errors import HfHubHTTPError
-
-    try:
-        asked = get_hf_file_metadata(hf_hub_url(part.repo, file, revision=part.revision))
-    except (HfHubHTTPError, OSError, ValueError):
-        return None
-    return asked.etag if asked.etag and _SHA256.fullmatch(asked.etag) else None

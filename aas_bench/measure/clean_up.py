@@ -83,7 +83,7 @@ def load_clean_up(file: Path) -> pd.DataFrame | None:
         if not set(MEASURES) <= set(names):
             return None
         table: pd.DataFrame = pq.read_table(file).to_pandas()
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         msg = f"{file} is not readable Parquet ({error}). Write it again."
         raise StoreError(msg) from error
     _check(table, file)

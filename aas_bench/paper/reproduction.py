@@ -14,7 +14,7 @@ from aas_bench.pages.kit import Column, Entry, Row, Table, estimate_entry
 from aas_bench.pages.render import render_page
 from aas_bench.paper.comparison import Comparison, Figure
 from aas_bench.paper.recompute import Reproduction
-from aas_bench.words import Spelling, latex
+from aas_bench.words import Spelling, for_spreadsheet, latex
 
 HEADINGS: Final = {
     "delta_hpsv2": "Δ HPSv2",
@@ -67,7 +67,7 @@ def to_csv(result: Reproduction) -> str:
         for each in table.figures:
             told = each.to_dict() | (each.recomputed.to_dict() if each.recomputed else {})
             told |= {"recomputed": told.get("value"), "table": table.name}
-            told |= {"row": _cell(each.row), "reason": each.reason or told["reason"]}
+            told |= {"row": for_spreadsheet(each.row), "reason": each.reason or told["reason"]}
             writer.writerow({name: told.get(name) for name in _FIELDS})
     return text.getvalue()
 
@@ -139,8 +139,3 @@ def _latex_cell(figure: Figure | None) -> str:
     ours, theirs = figure.rounded, figure.printed
     shown = "--" if ours is None else f"${ours}$"
     return shown if theirs is None else f"{shown} (${theirs}$)"
-
-
-def _cell(text: str) -> str:
-    """A name that a spreadsheet shows and does not run."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

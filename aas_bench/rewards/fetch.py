@@ -1,14 +1,20 @@
-"""Weights on this machine: given by path, in the Hub's cache, or fetched at a pinned commit."""
+"""Weights on this machine: given by path, in the Hub's cache, or fetched at a pinned commit.
+
+What comes from the Hub is compared with the SHA-256 that it records, so that the commit in an
+identity says which bytes were loaded; of a local file the SHA-256 itself is there.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, Final
 
 from aas_bench.errors import BackendError, InputError
 from aas_bench.files import file_sha256, json_value, silence_loggers
+from aas_bench.hub_file import check_bytes
 from aas_bench.rewards.facts import Weights
 from aas_bench.rewards.spelling import WEIGHTS_SUFFIXES
 
@@ -50,6 +56,7 @@ def obtain(
     Raises:
         InputError: `local` does not lead to a file, or no download is known.
         BackendError: It is not in the cache and the download failed; says what to fetch and how.
+            Or its bytes are not those that the Hub records.
     """
     assert weights is not None, "only rows with weights are loaded from here"
     if local is None:
@@ -177,7 +184,8 @@ def obtain_folder(
 
     Raises:
         InputError: `local` is no folder.
-        BackendError: They are not in the cache and the download failed.
+        BackendError: They are not in the cache and the download failed, or the bytes of weights are
+            not those that the Hub records.
     """
     if local is not None:
         folder = Path(local).expanduser()
@@ -200,7 +208,13 @@ def obtain_folder(
     except (EntryNotFoundError, HfHubHTTPError, OSError) as error:
         included = " ".join(f"--include '{pattern}'" for pattern in patterns)
         raise _unreachable(repo, f"The model {repo}", included, revision, name, error) from error
-    return Obtained(path=folder, identity={"repo": repo, "revision": commit_of(folder)})
+    commit = commit_of(folder)
+    weights = (p for p in sorted(folder.rglob("*")) if p.suffix in WEIGHTS_SUFFIXES)
+    for path in weights:
+        file = path.relative_to(folder).as_posix()
+        if any(fnmatch(file, pattern) for pattern in patterns):  # others may lie there too
+            check_bytes(path, repo=repo, file=file, revision=commit)
+    return Obtained(path=folder, identity={"repo": repo, "revision": commit})
 
 
 def _from_hub(weights: Weights, name: str) -> Obtained:
@@ -225,7 +239,9 @@ def _from_hub(weights: Weights, name: str) -> Obtained:
         raise _unreachable(
             weights.repo, what, weights.file, weights.revision, name, error
         ) from error
-    identity = {"repo": weights.repo, "file": weights.file, "revision": commit_of(path)}
+    commit = commit_of(path)
+    check_bytes(path, repo=weights.repo, file=weights.file, revision=commit)
+    identity = {"repo": weights.repo, "file": weights.file, "revision": commit}
     return Obtained(path=path, identity=identity)
 
 

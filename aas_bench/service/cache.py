@@ -5,12 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from aas_bench.errors import StoreError
-from aas_bench.files import json_value, whole_file
+from aas_bench.files import ASIDE, json_value, whole_file
+
+_STALE: Final = 3600
+"""Seconds after which nobody is still writing a file of some kilobytes."""
 
 
 class AnswerCache:
@@ -24,6 +29,7 @@ class AnswerCache:
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = Path(folder)
+        self._swept: set[Path] = set()
 
     def get(self, question: Mapping[str, Any]) -> str | None:
         """What answered this question; None where nothing did, or it is damaged."""
@@ -43,11 +49,22 @@ class AnswerCache:
         stored = {"question": question, "answer": answer}
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
+            self._sweep(file.parent)
             with whole_file(file) as handle:
                 handle.write(json.dumps(stored, ensure_ascii=False, indent=1).encode())
         except OSError as error:
             msg = f"{self.folder} cannot be written ({error.strerror}). Give another --cache."
             raise StoreError(msg) from error
+
+    def _sweep(self, folder: Path) -> None:
+        """Take away what processes that were killed had half-written; others may be writing now."""
+        if folder in self._swept:
+            return
+        self._swept.add(folder)
+        for aside in folder.glob(f"{ASIDE}*"):
+            with suppress(OSError):
+                if time.time() - aside.stat().st_mtime > _STALE:
+                    aside.unlink()
 
     def _file(self, question: Mapping[str, Any]) -> Path:
         text = json.dumps(question, sort_keys=True, ensure_ascii=False)

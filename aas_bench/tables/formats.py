@@ -158,15 +158,26 @@ def parquet_columns(
 
     try:
         with pq.ParquetFile(source, pre_buffer=True) as opened:
+            _refuse_misfit(source, file, opened)
             schema = opened.schema_arrow
             names = [f.name for f in schema if not is_image_type(f.type)]
             names = names if wanted is None else [name for name in names if wanted(name)]
             _refuse_large_cells(file, opened, names)
             refuse_repetition(source, file, lambda name: name in names)
             table = opened.read(columns=list(dict.fromkeys(names)))
-    except (pa.ArrowException, OSError) as error:
+        table.validate(full=True)
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise _unreadable(file, "Parquet", error) from error
     return _arrow_columns(file, table, schema)
+
+
+def _refuse_misfit(source: Path | IO[bytes], file: str, parquet: Any) -> None:
+    """Before the metadata of any column is looked at."""
+    from aas_bench.tables.parquet_footer import misfit
+
+    if (name := misfit(source, parquet)) is not None:
+        msg = f"{file}: the statistics of {name!r} do not fit the column. Write it again."
+        raise InputError(msg)
 
 
 def _refuse_large_cells(file: str, parquet: Any, names: Collection[str]) -> None:
@@ -209,6 +220,7 @@ def refuse_repetition(
 
     n_bytes = 0
     with pq.ParquetFile(source) as opened:
+        _refuse_misfit(source, file, opened)
         schema, metadata = opened.schema_arrow, opened.metadata
         images = {field.name for field in schema if is_image_type(field.type)}
     for group in range(metadata.num_row_groups):
@@ -299,11 +311,13 @@ def _read_arrow(file: Path, *, images: bool) -> Columns:
                 source.seek(0)
                 opened = pa.ipc.open_stream(source)
             table = opened.read_all()
-    except (pa.ArrowException, OSError) as error:
+        schema = table.schema
+        if not images:
+            table = table.select([i for i, f in enumerate(schema) if not is_image_type(f.type)])
+        # Arrow believes the positions that a file states; one before its values would be followed.
+        table.validate(full=True)
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise _unreadable(file, "Arrow", error) from error
-    schema = table.schema
-    if not images:
-        table = table.select([i for i, f in enumerate(schema) if not is_image_type(f.type)])
     return _arrow_columns(file, table, schema)
 
 

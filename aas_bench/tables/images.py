@@ -48,7 +48,8 @@ _SHORTEST_BASE64: Final = 64
 # PNG, JPEG, GIF, RIFF (WebP), BMP, TIFF in base64.
 _BASE64_STARTS: Final = ("iVBORw0KGgo", "/9j/", "R0lGOD", "UklGR", "Qk", "SUkqA", "TU0AK")
 
-_DAMAGED: Final = (OSError, SyntaxError, ValueError, IndexError, EOFError, struct.error)
+_DAMAGED: Final = (OSError, SyntaxError, ValueError, LookupError, TypeError, EOFError, struct.error)
+"""What Pillow raises of a damaged image; TypeError of a TIFF tag of another kind."""
 _BOMB: Final = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 
 
@@ -127,11 +128,13 @@ def one_colour(image: Image.Image) -> bool:
 
 def _eight_bit(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):
-        grey = np.asarray(image).astype(np.int64)
+        grey = np.asarray(image)
         if grey.size and not 0 <= grey.min() <= grey.max() <= 65535:
             msg = f"mode {image.mode} with values outside 0 to 65535"
             raise ValueError(msg)
-        image = Image.fromarray(np.round(grey / 257).astype(np.uint8))
+        # Looked up: 89 million pixels as floats would take 2 GiB.
+        levels = np.round(np.arange(65536) / 257).astype(np.uint8)
+        image = Image.fromarray(levels[grey])
     if image.mode == "F":
         msg = "float pixels have no defined range"
         raise ValueError(msg)

@@ -128,7 +128,7 @@ def test_a_spreadsheet_runs_no_formula(site):
     assert SCRIPT in cells  # text, not markup, in a CSV
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", " =", "\u200b=", "\uff1d"])
 def test_every_start_of_a_formula_is_guarded(start):
     text = export(apply(table([(f"{start}1", 0.5, "a")]), State()), "csv").decode()
     assert f"'{start}1" in text

@@ -7,10 +7,12 @@ import contextlib
 import errno
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -366,19 +368,26 @@ def test_two_processes_on_one_run(start, tmp_path):
 # Signals.
 
 
+@pytest.fixture(scope="module")
+def many(start, tmp_path_factory):
+    """Pairs of several parts, and the table of an undisturbed run."""
+    folder = tmp_path_factory.mktemp("many")
+    dataset(rows(n_prompts=200)).to_parquet(folder / "many.parquet")
+    given = scoring(folder / "many.parquet", folder / "whole", reward=SLOW)
+    assert start("command", *given).wait() == 0
+    return folder / "many.parquet", (folder / "whole" / "scores.parquet").read_bytes()
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_ends_it_cleanly_and_the_same_command_goes_on(tmp_path, number, code):
-    command = [sys.executable, "-m", "aas_bench"]
+def test_a_signal_ends_it_cleanly_and_the_same_command_goes_on(start, many, tmp_path, number, code):
+    pairs, whole = many
     out = tmp_path / "run"
-    many = tmp_path / "many.parquet"
-    dataset(rows(n_prompts=200)).to_parquet(many)
-    command += list(map(str, scoring(many, out, reward=SLOW)))
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    given = list(map(str, scoring(pairs, out, reward=SLOW)))
     process = subprocess.Popen(
-        command,
+        [sys.executable, "-m", "aas_bench", *given],
         stderr=subprocess.PIPE,
         text=True,
-        env=environment,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         # A shell ignores SIGINT for what it runs in the background, and children inherit that.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
@@ -393,13 +402,42 @@ def test_a_signal_ends_it_cleanly_and_the_same_command_goes_on(tmp_path, number,
     assert not (out / "scores.parquet").exists()
     done = [file.read_bytes() for file in sorted(out.glob("parts/*.parquet"))]
     assert len(done) >= 1
-    subprocess.run(command, check=True, env=environment, stderr=subprocess.DEVNULL)
+    assert start("command", *given).wait() == 0
     assert [f.read_bytes() for f in sorted(out.glob("parts/*.parquet"))][: len(done)] == done
-    whole = [*command[:-1]]
-    whole[whole.index(str(out))] = str(tmp_path / "whole")
-    subprocess.run([*whole, command[-1]], check=True, env=environment, stderr=subprocess.DEVNULL)
-    found = [(tmp_path / run / "scores.parquet").read_bytes() for run in ("run", "whole")]
-    assert found[0] == found[1]
+    assert (out / "scores.parquet").read_bytes() == whole
+
+
+IMPORTED = """
+import signal, sys
+class Interrupted:
+    def find_spec(self, name, *_):
+        if name == "typer":
+            signal.raise_signal(signal.SIGINT)
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.meta_path.insert(0, Interrupted())
+sys.argv = ["aas-bench", "list", "rewards"]
+"""
+
+
+PROJECT = Path(__file__).parents[2] / "pyproject.toml"
+SCRIPT = "from {} import {} as main; main()".format(
+    *re.search(r'^aas-bench = "(.*):(.*)"$', PROJECT.read_text(), re.MULTILINE).groups()
+)
+
+
+@pytest.mark.parametrize(
+    "begin",
+    [
+        "import runpy; runpy.run_module('aas_bench', run_name='__main__')",
+        SCRIPT,
+    ],
+    ids=["module", "script"],
+)
+def test_a_signal_while_it_is_imported_leaves_no_traceback(begin):
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORTED + begin], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
 
 
 def test_a_signal_does_not_wait_for_a_service_that_hangs(tmp_path):

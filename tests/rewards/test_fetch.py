@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 
 from aas_bench.errors import BackendError, InputError
@@ -91,3 +93,53 @@ def test_what_is_in_the_cache_is_found_offline_and_its_commit_recorded(tmp_path)
     assert files.identity == {"repo": "a/b", "revision": commit}
     with pytest.raises(BackendError, match=r"hf download a/b model\.safetensors --revision fff"):
         fetch.obtain(Weights(repo="a/b", revision="f" * 40, file="model.safetensors"))
+
+
+REPO = "me/rm"
+FILES = {"config.json": b"{}", "model.safetensors": b"weights", "other.safetensors": b"others"}
+
+
+@pytest.fixture
+def published(loopback_hub, monkeypatch):
+    loopback_hub.patch(monkeypatch)
+    return loopback_hub.add(REPO, FILES, kind="model").refs["main"]
+
+
+def as_one_file(commit):
+    return fetch.obtain(Weights(repo=REPO, revision=commit, file="model.safetensors"))
+
+
+def as_folder(commit):
+    return fetch.obtain_folder(REPO, revision=commit, patterns=("*.json", "model.safe*"))
+
+
+@pytest.mark.parametrize("ways", [as_one_file, as_folder])
+def test_bytes_that_the_hub_does_not_record_are_refused(ways, published, monkeypatch):
+    told = hashlib.sha256(b"what was uploaded").hexdigest()
+    monkeypatch.setattr("support.hub_routes.identity", lambda *_: told)
+    with pytest.raises(BackendError, match=f"the Hub names {told}; nothing was loaded. Remove /"):
+        ways(published)
+
+
+@pytest.mark.parametrize("ways", [as_one_file, as_folder])
+def test_a_damaged_cache_is_noticed(ways, published):
+    found = ways(published).path
+    assert ways(published).identity["revision"] == published
+    snapshot = found if found.is_dir() else found.parent
+    blob = (snapshot / "model.safetensors").resolve()
+    blob.write_bytes(b"weighty")
+    with pytest.raises(BackendError, match=r"^model\.safetensors of me/rm has the SHA-256"):
+        ways(published)
+    blob.unlink()
+    assert ways(published).path == found
+
+
+def test_what_was_not_asked_for_is_not_read(published, monkeypatch):
+    as_folder(published)
+    fetch.obtain_folder(REPO, revision=published, patterns=("*",))
+    read = []
+    monkeypatch.setattr(
+        "aas_bench.hub_file.file_sha256", lambda p: read.append(p) or p.resolve().name
+    )
+    as_folder(published)
+    assert [path.name for path in read] == ["model.safetensors"]
