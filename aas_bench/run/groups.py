@@ -143,6 +143,12 @@ class UndecodedPairs:
             return (_pair_row(self._pairs[i]) for i in range(start, min(stop, self.total)))
         return self._read_stream(start, stop)
 
+    def texts(self, start: int, stop: int) -> list[dict[str, Any]]:
+        """What `values` of these rows holds, without a look at their images; of no stream."""
+        rows = range(start, min(stop, len(self._pairs)))
+        texts: list[dict[str, Any]] = self._pairs.select_columns(self._columns).select(rows).to_list()
+        return texts
+
     def _read_stream(self, start: int, stop: int) -> Iterator[PairRow]:
         while self._position < stop:
             row = next(self._stream, None)

@@ -13,12 +13,11 @@ import math
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from itertools import count, groupby
-from operator import itemgetter
+from itertools import count, islice
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar
 
 from aas_bench.checks.probes import Finding, ScoredCell, quick_check, refuse_unsound
@@ -84,6 +83,7 @@ _PROMPT_OF: Final = {
     OIDP: PROMPT_DISTORTED,
     DIDP: PROMPT_DISTORTED,
 }
+_ASKED: Final = (PROMPT_ORIGINAL, PROMPT_DISTORTED)
 _CUT_OF: Final = {PROMPT_ORIGINAL: CUT_ORIGINAL, PROMPT_DISTORTED: CUT_DISTORTED}
 
 _log = logging.getLogger(__name__)
@@ -366,9 +366,16 @@ def _default_workers() -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class _GroupAhead:
-    """A group of rows and the images new to its part, on their way through the threads."""
+    """A group of rows and the images new to its part, on their way through the threads.
+
+    Attributes:
+        group: The rows.
+        met: Rows whose prompts are planned first; see `PartScorer`.
+        images: By key, what is being prepared.
+    """
 
     group: RowGroup
+    met: list[list[Mapping[str, Any]]]
     images: dict[str, Future[list[Any]]]
 
 
@@ -381,6 +388,10 @@ class _StoredPart:
 
 class PartScorer:
     """Runs the reward models over the parts of a source.
+
+    Prompts are met so many rows of a part at once as images fit a batch. So it follows from the
+    texts of the pairs alone which prompts share a batch, and a part can be scored without those
+    before it (`score_part`).
 
     Args:
         source: The pairs.
@@ -426,6 +437,7 @@ class PartScorer:
         self._raise_bad_images = raise_bad_images
         self._models: list[RewardModel] = [run.model for run in self.runs]
         self._capacity = max(2, *(run.batch_size for run in self.runs))
+        self._n_met = 0
 
     @property
     def columns(self) -> list[str]:
@@ -465,7 +477,8 @@ class PartScorer:
             rows: list[_ScoredRow] = []
             for item in work:
                 if isinstance(item, _StoredPart):
-                    self._plan_again(item.table)
+                    columns = [*_ASKED, *self._placebos]
+                    self._plan_rows(item.table.select(columns).to_pylist())
                     advance(item.table.num_rows)
                     yield item.table
                     continue
@@ -489,16 +502,62 @@ class PartScorer:
                 # Parquet renames the items of lists; the final file must not tell who wrote a part.
                 yield _StoredPart(table=stored.cast(self.schema))
                 continue
-            rows = self.source.read(start, stop)
-            seen: set[str] = set()
             group = None
-            for group in row_groups(rows, part=part, capacity=self._capacity):
-                new = {k: image for k, image in group.images().items() if k not in seen}
-                seen |= new.keys()
-                images = {key: self._prepare(image, pool) for key, image in new.items()}
-                yield _GroupAhead(group=group, images=images)
+            for group in self._groups(part, self.source.read(start, stop), pool):
+                yield group
             if group is None:
                 return
+
+    def _groups(
+        self, part: int, rows: Iterable[PairRow], pool: ThreadPoolExecutor
+    ) -> Iterator[_GroupAhead]:
+        """The groups of a part that is to be scored, their images under way."""
+        met: list[list[Mapping[str, Any]]] = []
+        seen: set[str] = set()
+        told = self._meet(rows, met)
+        for group in row_groups(told, part=part, capacity=self._capacity):
+            new = {k: image for k, image in group.images().items() if k not in seen}
+            seen |= new.keys()
+            images = {key: self._prepare(image, pool) for key, image in new.items()}
+            yield _GroupAhead(group=group, met=met.copy(), images=images)
+            met.clear()
+
+    def _meet(
+        self, rows: Iterable[PairRow], met: list[list[Mapping[str, Any]]]
+    ) -> Iterator[PairRow]:
+        """The same rows; those whose prompts are met together are noted before they come."""
+        left = iter(rows)
+        while some := list(islice(left, self._capacity)):
+            met.append([row.values for row in some])
+            yield from some
+
+    def score_part(
+        self, part: int, rows: Sequence[PairRow], *, advance: Callable[[int], object]
+    ) -> pa.Table:
+        """The table of one part, as a run over all parts would store it.
+
+        Args:
+            part: Its number.
+            rows: Its rows.
+            advance: Told the number of rows done, group by group.
+        """
+        self._meet_until(part)
+        scored: list[_ScoredRow] = []
+        with ExitStack() as stack:
+            pool = ThreadPoolExecutor(self._workers, thread_name_prefix="prepare")
+            stack.callback(pool.shutdown, cancel_futures=True)
+            groups = prefetch(self._groups(part, rows, pool), depth=_GROUPS_AHEAD)
+            for group in stack.enter_context(closing(groups)):
+                scored += self._score_group(group, pool)
+                advance(len(group.group.rows))
+        return self._table(scored)
+
+    def _meet_until(self, part: int) -> None:
+        """Plan the prompts of the parts before, of which another scores the images."""
+        for earlier in range(self._n_met, part):
+            start = earlier * self._part_size
+            self._plan_rows(self.source.texts(start, start + self._part_size))
+        self._n_met = max(self._n_met, part)
 
     def _prepare(self, image: Mapping[str, Any], pool: ThreadPoolExecutor) -> Future[list[Any]]:
         return pool.submit(prepare, image, self._models)
@@ -508,6 +567,9 @@ class PartScorer:
         if group.number == 0:
             for run in self.runs:
                 run.start_part()
+        for some in work.met:
+            for run in self.runs:
+                self._plan_prompts(run, some)
         images = group.images()
         lacking = dict.fromkeys(key for run in self.runs for key in run.uncached(images))
         futures = {k: work.images.get(k) or self._prepare(images[k], pool) for k in lacking}
@@ -536,7 +598,6 @@ class PartScorer:
     def _score_with(
         self, run: ModelRun, scored: Sequence[_ScoredRow], prepared: Mapping[str, Any]
     ) -> None:
-        self._plan_prompts(run, [row.pair.values for row in scored])
         planned = [list(self._planned(run, row.pair)) for row in scored]
         found = run.scores(
             ((cell.key, term.prompt) for cells in planned for cell in cells for term in cell.terms),
@@ -594,7 +655,7 @@ class PartScorer:
                         yield _Cell(name=name, image=of, key=image.key, terms=terms, at=at)
 
     def _plan_prompts(self, run: ModelRun, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Let a model plan the batches of the prompts of a group."""
+        """Let a model plan the batches of the prompts of rows that are met together."""
         asked: list[str] = []
         for row in rows:
             prompts = [row[name] for name in self._prompts if row[name] is not None]
@@ -605,14 +666,11 @@ class PartScorer:
                 asked += [prompt, *(term.prompt for term in terms)]
         run.plan_prompts(asked)
 
-    def _plan_again(self, stored: pa.Table) -> None:
-        """Plan the batches of a stored part's prompts, as when it was scored."""
-        columns = [GROUP, PROMPT_ORIGINAL, PROMPT_DISTORTED, *self._placebos]
-        rows = stored.select(columns).to_pylist()
-        for _, group in groupby(rows, key=itemgetter(GROUP)):
-            members = list(group)
+    def _plan_rows(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Plan the prompts of a part that is stored, or scored elsewhere, as when it is scored."""
+        for start in range(0, len(rows), self._capacity):
             for run in self.runs:
-                self._plan_prompts(run, members)
+                self._plan_prompts(run, rows[start : start + self._capacity])
 
     def _table(self, rows: Sequence[_ScoredRow]) -> pa.Table:
         import pyarrow as pa
