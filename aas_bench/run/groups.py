@@ -146,7 +146,9 @@ class UndecodedPairs:
     def texts(self, start: int, stop: int) -> list[dict[str, Any]]:
         """What `values` of these rows holds, without a look at their images; of no stream."""
         rows = range(start, min(stop, len(self._pairs)))
-        texts: list[dict[str, Any]] = self._pairs.select_columns(self._columns).select(rows).to_list()
+        texts: list[dict[str, Any]] = (
+            self._pairs.select_columns(self._columns).select(rows).to_list()
+        )
         return texts
 
     def _read_stream(self, start: int, stop: int) -> Iterator[PairRow]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections import Counter, OrderedDict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -12,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from aas_bench.errors import AasBenchError, BackendError, InputError
+from aas_bench.files import json_bytes
 from aas_bench.rewards.base import RewardModel, flat
 
 K = TypeVar("K")
@@ -312,6 +314,21 @@ def _raised(
     if n_items > 1:
         msg += f"; if {n_items} at once are too many, give batch_size=1 (--batch-size 1)"
     return InputError(f"{msg}.")
+
+
+def described(model: RewardModel) -> dict[str, Any]:
+    """What a reward model says that its scores depend on, as it is stored.
+
+    Raises:
+        InputError: It is no JSON.
+    """
+    told = call(model, "describe")
+    try:
+        found: dict[str, Any] = json.loads(json_bytes(told))
+    except InputError as error:
+        msg = f"the description of reward model {model.name!r} {error}"
+        raise InputError(msg) from error
+    return found
 
 
 def one_line(error: BaseException) -> str:

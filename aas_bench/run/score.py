@@ -7,7 +7,6 @@ of the pairs, store the part. Decoding and preprocessing run in threads beside i
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 import os
@@ -17,20 +16,23 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from functools import partial
 from itertools import count, islice
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar
 
 from aas_bench.checks.probes import Finding, ScoredCell, quick_check, refuse_unsound
 from aas_bench.errors import BackendError, InputError
-from aas_bench.files import bars_hidden, json_bytes
+from aas_bench.files import bars_hidden
 from aas_bench.placebos import NEEDED, Choice, choose_placebos
 from aas_bench.rewards.base import RewardModel, Term, weighted_sum
 from aas_bench.rewards.catalog import RewardSpec, load_reward
 from aas_bench.run.directory import RunDirectory, open_run, parquet_bytes
 from aas_bench.run.groups import PairRow, RowGroup, UndecodedPairs, prefetch, row_groups
-from aas_bench.run.model import BadImage, ModelRun, call, prepare
+from aas_bench.run.model import BadImage, ModelRun, call, described, prepare
+from aas_bench.run.pool import Engine
 from aas_bench.run.progress import progress_bar, say
 from aas_bench.run.provenance import provenance, versions
+from aas_bench.run.score_parts import ScoreJob, tables_of, told_models
 from aas_bench.tables.open import Source, hub_home, without_revision
 from aas_bench.tables.schema import (
     CELLS,
@@ -105,6 +107,7 @@ def score(
     device: str | None = None,
     dtype: str | None = None,
     accept_prompt_blind: bool = False,
+    engine: Engine | None = None,
 ) -> ScoreTable:
     """Score each pair of images under each of its prompts, with every reward model.
 
@@ -135,6 +138,9 @@ def score(
         dtype: Their number format; see `load_reward`.
         accept_prompt_blind: Go on with a model to which all prompts are one, or whose tokenizer
             does not know their words, and that does not say so itself (`reads_prompts = False`).
+        engine: Workers that load the models and score parts, `Devices("0,1")` or `RayCluster()`;
+            None: this process. The table is the same, byte for byte, where devices are of one
+            kind and, on processors, compute with as many threads (`OMP_NUM_THREADS`).
 
     Returns:
         One row per pair, in the order of the pairs; also written to `out` as `scores.parquet`,
@@ -161,44 +167,74 @@ def score(
         (array([-128.]), array([127.]))
     """
     opened = _open_pairs(pairs, shown=progress)
-    models = _load_models(reward_models, device, dtype)
-    beside = choose_placebos(
-        opened,
-        placebos if placebos is not None or prompts == "both" else "none",
-        n_placebos,
-        {model.name: model.n_placebos for model in models},
-    )
-    source = UndecodedPairs(beside.pairs)
-    parts = PartScorer(
-        source,
-        [
-            ModelRun(
-                m,
-                batch_size=_size("batch_size", m.batch_size if batch_size is None else batch_size),
-                n_placebos=beside.n_of.get(m.name, 0),
-            )
-            for m in models
-        ],
-        cells=_chosen("prompts", prompts, CELLS_OF),
-        part_size=_size("part_size", part_size),
-        workers=_size("workers", _default_workers() if workers is None else workers),
-        raise_bad_images=_chosen("on_error", on_error, _RAISES),
-        accept_prompt_blind=accept_prompt_blind,
-    )
-    _check_columns(source, parts)
-    spec = {
-        "pairs": source.fingerprint() | ({"source": str(pairs)} if source.total is None else {}),
-        "part_size": part_size,
-        "placebos": beside.n_of,
-        "prompts": prompts,
-        "rewards": [_described(model) for model in models],
-        "versions": versions(),
-    }
     with ExitStack() as stack:
+        load = partial(_load_models, reward_models, dtype=dtype)
+        pool = None if engine is None else stack.enter_context(engine.open(ScoreJob(load)))
+        models = load(device) if pool is None else told_models(pool.facts)
+        beside = choose_placebos(
+            opened,
+            placebos if placebos is not None or prompts == "both" else "none",
+            n_placebos,
+            {model.name: model.n_placebos for model in models},
+        )
+        if workers is None:
+            workers = _default_workers() if pool is None else pool.threads
+        make = partial(
+            part_scorer,
+            pairs=beside.pairs,
+            n_placebos=beside.n_of,
+            batch_size=batch_size,
+            cells=_chosen("prompts", prompts, CELLS_OF),
+            part_size=_size("part_size", part_size),
+            workers=_size("workers", workers),
+            raise_bad_images=_chosen("on_error", on_error, _RAISES),
+            accept_prompt_blind=accept_prompt_blind,
+        )
+        parts = make(models)
+        source = parts.source
+        _check_columns(source, parts)
+        spec = {
+            "pairs": source.fingerprint()
+            | ({"source": str(pairs)} if source.total is None else {}),
+            "part_size": part_size,
+            "placebos": beside.n_of,
+            "prompts": prompts,
+            "rewards": [described(model) for model in models],
+            "versions": versions(),
+        }
         root = out if out is not None else stack.enter_context(tempfile.TemporaryDirectory())
         run = stack.enter_context(open_run(root, kind="scores", spec=spec))
         say(beside.cost(), shown=progress)
-        return _run(parts, run, source=_told(pairs, opened), shown=progress)
+        tables = parts.tables if pool is None else partial(tables_of, parts, pool=pool, make=make)
+        return _run(parts, run, tables, source=_told(pairs, opened), shown=progress)
+
+
+def part_scorer(
+    models: Sequence[RewardModel],
+    *,
+    pairs: Dataset | IterableDataset,
+    n_placebos: Mapping[str, int],
+    batch_size: int | None,
+    **options: Any,
+) -> PartScorer:
+    """What scores parts of pairs with these models, in this process or in a worker.
+
+    Args:
+        models: The reward models; none where only rows are to be read.
+        pairs: The pairs, their placebos beside them.
+        n_placebos: By reward model, how many of a pair's placebos of a kind it scores.
+        batch_size: Items of one call to a model; None: each model's own.
+        options: See `PartScorer`.
+    """
+    runs = [
+        ModelRun(
+            m,
+            batch_size=_size("batch_size", m.batch_size if batch_size is None else batch_size),
+            n_placebos=n_placebos.get(m.name, 0),
+        )
+        for m in models
+    ]
+    return PartScorer(UndecodedPairs(pairs), runs, **options)
 
 
 def _told(pairs: Source, opened: Dataset | IterableDataset) -> dict[str, str | None]:
@@ -211,13 +247,18 @@ def _told(pairs: Source, opened: Dataset | IterableDataset) -> dict[str, str | N
 
 
 def _run(
-    parts: PartScorer, run: RunDirectory, *, source: Mapping[str, str | None], shown: bool
+    parts: PartScorer,
+    run: RunDirectory,
+    tables_in: Callable[..., Iterator[pa.Table]],
+    *,
+    source: Mapping[str, str | None],
+    shown: bool,
 ) -> ScoreTable:
     import pyarrow as pa
 
     started = time.monotonic()
     with progress_bar("scoring", unit="pairs", total=parts.source.total, shown=shown) as advance:
-        tables = list(parts.tables(run, advance=advance))
+        tables = list(tables_in(run, advance=advance))
     if not tables:
         msg = "the stream holds no pairs. Check the split, the filter or the limit."
         raise InputError(msg)
@@ -323,16 +364,6 @@ def _load_models(
     return models
 
 
-def _described(model: RewardModel) -> dict[str, Any]:
-    told = call(model, "describe")
-    try:
-        described: dict[str, Any] = json.loads(json_bytes(told))
-    except InputError as error:
-        msg = f"the description of reward model {model.name!r} {error}"
-        raise InputError(msg) from error
-    return described
-
-
 def _check_columns(source: UndecodedPairs, parts: PartScorer) -> None:
     taken = [name for name in parts.columns if name in source.schema.names]
     if taken:
@@ -436,7 +467,7 @@ class PartScorer:
         self._workers = workers
         self._raise_bad_images = raise_bad_images
         self._models: list[RewardModel] = [run.model for run in self.runs]
-        self._capacity = max(2, *(run.batch_size for run in self.runs))
+        self._capacity = max([2, *(run.batch_size for run in self.runs)])
         self._n_met = 0
 
     @property
@@ -496,14 +527,12 @@ class PartScorer:
     ) -> Iterator[_GroupAhead | _StoredPart]:
         """Read ahead: what is stored, and what is to be scored with its images under way."""
         for part in count():
-            start, stop = part * self._part_size, (part + 1) * self._part_size
-            stored = run.part(part)
-            if stored is not None and self.source.holds(stored, start, stop):
-                # Parquet renames the items of lists; the final file must not tell who wrote a part.
-                yield _StoredPart(table=stored.cast(self.schema))
+            stored = self.stored(run, part)
+            if stored is not None:
+                yield _StoredPart(table=stored)
                 continue
             group = None
-            for group in self._groups(part, self.source.read(start, stop), pool):
+            for group in self._groups(part, self.source.read(*self._span(part)), pool):
                 yield group
             if group is None:
                 return
@@ -531,6 +560,53 @@ class PartScorer:
             met.append([row.values for row in some])
             yield from some
 
+    @property
+    def n_parts(self) -> int | None:
+        """How many parts there are; None of a stream."""
+        total = self.source.total
+        return None if total is None else -(-total // self._part_size)
+
+    def _span(self, part: int) -> tuple[int, int]:
+        return part * self._part_size, (part + 1) * self._part_size
+
+    def rows_of(self, part: int) -> list[PairRow]:
+        """The rows of a part."""
+        return list(self.source.read(*self._span(part)))
+
+    def stored(self, run: RunDirectory, part: int) -> pa.Table | None:
+        """A part that is finished; None where it is to be scored."""
+        table = run.part(part)
+        if table is None or not self.source.holds(table, *self._span(part)):
+            return None
+        # Parquet renames the items of lists; the final file must not tell who wrote a part.
+        return table.cast(self.schema)
+
+    def told(self) -> dict[str, Any]:
+        """What was met since it was last told: for whoever has others score parts, see `take`."""
+        found = {
+            "checks": dict(self.checks),
+            "odd": {what: list(names) for what, names in self.odd.items()},
+            "models": [(run.batch_size, dict(run.n_done)) for run in self.runs],
+        }
+        for names in self.odd.values():
+            names.clear()
+        for run in self.runs:
+            run.n_done.clear()
+        return found
+
+    def take(self, told: Mapping[str, Any], *, n_rows: int) -> None:
+        """Take what a worker told of a part of so many rows."""
+        self.n_scored += n_rows
+        for name, found in told["checks"].items():
+            if name not in self.checks:
+                self.checks[name] = found
+                _warn_of(name, found)
+        for what, names in told["odd"].items():
+            self.odd[what] += names
+        for run, (batch_size, n_done) in zip(self.runs, told["models"], strict=True):
+            run.batch_size = min(run.batch_size, batch_size)
+            run.n_done.update(n_done)
+
     def score_part(
         self, part: int, rows: Sequence[PairRow], *, advance: Callable[[int], object]
     ) -> pa.Table:
@@ -555,8 +631,7 @@ class PartScorer:
     def _meet_until(self, part: int) -> None:
         """Plan the prompts of the parts before, of which another scores the images."""
         for earlier in range(self._n_met, part):
-            start = earlier * self._part_size
-            self._plan_rows(self.source.texts(start, start + self._part_size))
+            self._plan_rows(self.source.texts(*self._span(earlier)))
         self._n_met = max(self._n_met, part)
 
     def _prepare(self, image: Mapping[str, Any], pool: ThreadPoolExecutor) -> Future[list[Any]]:
@@ -621,9 +696,7 @@ class PartScorer:
         found = self.checks[name] = quick_check(run.model, cells, at_once=run.batch_size)
         if not self._accept_prompt_blind:
             refuse_unsound(name, found)
-        for finding in found:
-            if finding.outcome == "fail":
-                _log.warning("reward model %r: %s.", name, finding.text)
+        _warn_of(name, found)
 
     def _given(self, name: str, row: _ScoredRow) -> Iterator[ScoredCell]:
         values, pair = row.values, row.pair
@@ -676,6 +749,12 @@ class PartScorer:
         import pyarrow as pa
 
         return pa.Table.from_pylist([row.finished() for row in rows], schema=self.schema)
+
+
+def _warn_of(name: str, found: Iterable[Finding]) -> None:
+    for finding in found:
+        if finding.outcome == "fail":
+            _log.warning("reward model %r: %s.", name, finding.text)
 
 
 @dataclass(frozen=True, kw_only=True)
