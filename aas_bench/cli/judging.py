@@ -7,7 +7,20 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from aas_bench.cli.options import Config, Json, Out, Revision, Split, emit, resumable
+from aas_bench.cli.options import (
+    Address,
+    Config,
+    Cores,
+    Devices,
+    EngineName,
+    Json,
+    Out,
+    Revision,
+    Split,
+    emit,
+    engine_of,
+    resumable,
+)
 from aas_bench.cli.scoring import PAIRS, Data, Device, Dtype, Limit
 
 if TYPE_CHECKING:
@@ -58,6 +71,10 @@ def pairwise(
     batch_size: BatchSize = None,
     device: Device = None,
     dtype: Dtype = None,
+    devices: Devices = None,
+    engine: EngineName = "local",
+    address: Address = None,
+    cores: Cores = None,
     as_json: Json = False,
 ) -> None:
     """Which image fits the prompt better, in both orders; the same command goes on."""
@@ -82,6 +99,10 @@ def graded(
     batch_size: BatchSize = None,
     device: Device = None,
     dtype: Dtype = None,
+    devices: Devices = None,
+    engine: EngineName = "local",
+    address: Address = None,
+    cores: Cores = None,
     as_json: Json = False,
 ) -> None:
     """Main concept and requested effects of each image, 0 to 100; the same command goes on."""
@@ -106,6 +127,10 @@ def checklist(
     batch_size: BatchSize = None,
     device: Device = None,
     dtype: Dtype = None,
+    devices: Devices = None,
+    engine: EngineName = "local",
+    address: Address = None,
+    cores: Cores = None,
     as_json: Json = False,
 ) -> None:
     """Each requested effect as questions with a yes or no; the same command goes on."""
@@ -123,6 +148,10 @@ def _judge(
     revision: str | None,
     limit: int | None,
     cache: Path | None,
+    devices: str | None,
+    engine: str,
+    address: str | None,
+    cores: int | None,
     as_json: bool,
     prompts: Literal["distorted", "both"] = "distorted",
     **options: Any,
@@ -137,6 +166,7 @@ def _judge(
     from aas_bench.tables.pairs import load_pairs
 
     disable_progress_bars()
+    workers = engine_of(devices, engine, address, cores, device=options["device"])
     where = {"config": config, "split": split, "revision": revision, "limit": limit}
     pairs = load_pairs(data, **where)  # type: ignore[arg-type]
     with resumable():
@@ -148,6 +178,7 @@ def _judge(
             out=out,
             cache=cache,
             progress=not as_json,
+            engine=workers,
             **options,
         )
     if not Path(data).exists():  # the very commit, as for score

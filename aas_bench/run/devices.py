@@ -109,7 +109,7 @@ class DevicePool:
     """See `Pool`."""
 
     facts: Facts
-    threads: int | None
+    threads: int
     workers: Sequence[_Worker]
 
     def results(self, setting: Any, pieces: Iterable[Any], *, advance: Advance) -> Iterator[Any]:

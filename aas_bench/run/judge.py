@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
@@ -20,7 +21,7 @@ from aas_bench.counterfactual.effects import EFFECTS
 from aas_bench.counterfactual.reading import requested_effects
 from aas_bench.errors import InputError
 from aas_bench.judges.base import MAX_SIDE, Answer, Judge, Question, Rubric
-from aas_bench.judges.catalog import JudgeSpec, load_judge
+from aas_bench.judges.catalog import JudgeSpec, load_judge, runs_here
 from aas_bench.judges.checklist import RUBRIC as CHECKLIST
 from aas_bench.judges.checklist import STRONG, checklist_question, effect_key, items, resolved
 from aas_bench.judges.graded import RUBRIC as GRADED
@@ -29,6 +30,8 @@ from aas_bench.judges.pairwise import RUBRIC as PAIRWISE
 from aas_bench.judges.pairwise import decision, pairwise_question, vote
 from aas_bench.run.directory import open_run, parquet_bytes
 from aas_bench.run.groups import PairRow, UndecodedPairs
+from aas_bench.run.judge_parts import Asked, JudgeJob, ToldJudge, pieces_of, told_judges
+from aas_bench.run.pool import Engine, Pool
 from aas_bench.run.progress import progress_bar
 from aas_bench.run.provenance import provenance
 from aas_bench.service.cache import AnswerCache, cache_folder
@@ -113,6 +116,7 @@ def judge(
     out: str | os.PathLike[str] | None = None,
     cache: str | os.PathLike[str] | None = None,
     progress: bool = True,
+    engine: Engine | None = None,
     **options: Any,
 ) -> Judgements:
     """Ask one or several judges about each pair.
@@ -137,6 +141,8 @@ def judge(
         out: Run directory, which the same call continues after an interruption.
         cache: Folder of the answers; None for the user's own.
         progress: Show rate and remaining time, where stderr is a terminal.
+        engine: Workers that load local judges and ask them, `Devices("0,1")` or `RayCluster()`;
+            None: this process.
         options: See `load_judge`.
 
     Raises:
@@ -162,9 +168,18 @@ def judge(
     if prompts not in ("distorted", "both") or (prompts == "both" and by != "pairwise"):
         msg = f"prompts={prompts!r} with {by}. Give 'distorted', or 'both' for pairwise judges."
         raise InputError(msg)
-    source = UndecodedPairs(_opened(pairs))
+    opened = _opened(pairs)
+    source = UndecodedPairs(opened)
     with ExitStack() as stack:
-        asked = _load_judges(judges, options, stack)
+        load = partial(_load_judges, judges, options)
+        pool, elsewhere = None, list[ToldJudge]()
+        asked: Sequence[Judge]
+        if engine is None:
+            asked = load(stack=stack)
+        else:
+            _check_local(judges, source)
+            pool = stack.enter_context(engine.open(JudgeJob(load)))
+            asked = elsewhere = told_judges(pool.facts)
         root = out if out is not None else stack.enter_context(tempfile.TemporaryDirectory())
         store = AnswerCache(Path(cache) if cache is not None else cache_folder("judgements"))
         spec: dict[str, Any] = {
@@ -178,6 +193,10 @@ def judge(
         if prompts == "both":
             spec["rewards"] = [each | {"score": _SHARE} for each in spec["judges"]]
         run = stack.enter_context(open_run(root, kind="judgements", spec=spec))
+        if pool is not None:
+            questions = _Questions(opened, by, prompts)
+            _ask_elsewhere(pool, elsewhere, questions, store, shown=progress)
+            progress = False
         total = None if source.total is None else source.total * len(asked)
         with progress_bar("judging", unit="pairs", total=total, shown=progress) as advance:
             found = list(_ask(source, asked, _PLANS[by](prompts), store, advance))
@@ -238,14 +257,23 @@ def _opened(pairs: Any) -> Any:
     return load_pairs(pairs)
 
 
+def _each(specs: JudgeSpec | Sequence[JudgeSpec]) -> list[Any]:
+    return list(specs) if isinstance(specs, (list, tuple)) else [specs]
+
+
 def _load_judges(
-    specs: JudgeSpec | Sequence[JudgeSpec], options: Mapping[str, Any], stack: ExitStack
+    specs: JudgeSpec | Sequence[JudgeSpec],
+    options: Mapping[str, Any],
+    device: str | None = None,
+    *,
+    stack: ExitStack | None = None,
 ) -> list[Judge]:
-    each: list[Any] = list(specs) if isinstance(specs, (list, tuple)) else [specs]
+    if device is not None:
+        options = {**options, "device": device}
     found = []
-    for spec in each:
+    for spec in _each(specs):
         found.append(load_judge(spec, **options))
-        if not isinstance(spec, Judge):
+        if stack is not None and not isinstance(spec, Judge):
             stack.callback(found[-1].close)
     names = [judge.name for judge in found]
     twice = [name for name in names if names.count(name) > 1]
@@ -260,6 +288,77 @@ def _load_judges(
         msg = "a judge is called 'majority', as the column of all judges is. Label it otherwise."
         raise InputError(msg)
     return found
+
+
+def _check_local(specs: JudgeSpec | Sequence[JudgeSpec], source: UndecodedPairs) -> None:
+    """Refuse what several workers cannot do."""
+    for spec in _each(specs):
+        if isinstance(spec, str) and not runs_here(spec):
+            msg = f"{spec} asks a service, which takes no devices. Give --concurrency instead."
+            raise InputError(msg)
+    if source.total is None:
+        msg = "several workers need the whole table, not a stream. Load it without streaming."
+        raise InputError(msg)
+
+
+class _Questions:
+    """What a judge is asked about a part of the pairs; travels to workers."""
+
+    def __init__(self, pairs: Any, by: By, prompts: Prompts) -> None:
+        self._pairs, self._by, self._prompts = pairs, by, prompts
+        self.n_parts = -(-len(pairs) // PART_SIZE)
+
+    @cached_property
+    def _source(self) -> UndecodedPairs:
+        return UndecodedPairs(self._pairs)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_source"}
+
+    def __call__(self, part: int, identity: Mapping[str, Any]) -> Asked:
+        plan = _PLANS[self._by](self._prompts)
+        found: dict[str, tuple[str, dict[str, Any], Question]] = {}
+        for row in self._source.read(part * PART_SIZE, (part + 1) * PART_SIZE):
+            for question in plan(row).values():
+                key, identified = _identified(question, identity)
+                if isinstance(question, Question) and isinstance(identified, dict):
+                    found.setdefault(key, (key, identified, question))
+        return list(found.values())
+
+
+def _ask_elsewhere(
+    pool: Pool,
+    judges: Sequence[ToldJudge],
+    questions: _Questions,
+    store: AnswerCache,
+    *,
+    shown: bool,
+) -> None:
+    """Let workers ask what was not answered before, and keep what they say."""
+
+    def is_known(j: int, _: str, identified: Mapping[str, Any]) -> bool:
+        return judges[j].lasting and _read(store.get(identified)) is not None
+
+    for judge in judges:
+        judge.key_of = partial(_key, judge.identity())
+    pieces = pieces_of(judges, questions, questions.n_parts, is_known)
+    total = sum(len(which) for _, _, which in pieces)
+    with progress_bar("judging", unit="questions", total=total, shown=shown) as advance:
+        setting = (questions, [judge.identity() for judge in judges])
+        for j, answered in pool.results(setting, pieces, advance=advance) if pieces else ():
+            for key, identified, answer in answered:
+                judges[j].answers[key] = answer
+                _keep(store, judges[j], identified, answer)
+
+
+def _key(identity: Mapping[str, Any], question: Question) -> str:
+    return _identified(question, identity)[0]
+
+
+def _keep(store: AnswerCache, judge: Judge, identified: Mapping[str, Any], answer: Answer) -> None:
+    """Keep an answer that asking again would not change."""
+    if answer.is_final and judge.lasting:
+        store.put(identified, json.dumps(asdict(answer), ensure_ascii=False))
 
 
 def _pairwise(prompts: Prompts) -> _Plan:
@@ -376,9 +475,7 @@ def _ask_judge(
                     known[key] = stored
 
     def keep(question: Question, answer: Answer) -> None:
-        if answer.is_final and judge.lasting:
-            text = json.dumps(asdict(answer), ensure_ascii=False)
-            store.put(asked_as[question], text)
+        _keep(store, judge, asked_as[question], answer)
 
     waiting = iter(lacking)
     with closing(judge.ask(lacking.values(), keep=keep)) as fresh:

@@ -65,15 +65,15 @@ class Job(ABC, Generic[P, D, R]):
 
 
 class Pool(Protocol):
-    """Workers that have opened one job.
+    """Workers that have opened one job."""
 
-    Attributes:
-        facts: What the job told when it was opened.
-        threads: Processors that each worker may take; None: all.
-    """
+    @property
+    def facts(self) -> Facts:
+        """What the job told when it was opened."""
 
-    facts: Facts
-    threads: int | None
+    @property
+    def threads(self) -> int:
+        """Processors that each worker may take."""
 
     def results(self, setting: Any, pieces: Iterable[P], *, advance: Advance) -> Iterator[Any]:
         """The result of each piece as it comes, in any order; asked once.

@@ -23,6 +23,8 @@ from aas_bench.errors import BackendError, InputError, MissingExtraError
 from aas_bench.files import silence_loggers
 from aas_bench.run.pool import THREADS, Advance, Facts, Fault, Job, packed, unpacked
 
+KEPT_FREE: Final = 0.5
+"""Processors of a cluster that actors never get."""
 READING: Final = 0.25
 """Processors of a task that reads."""
 STALLED_AFTER: Final = 1800.0
@@ -93,7 +95,9 @@ class RayCluster:
     def _connect(self) -> None:
         import ray
 
-        options: dict[str, Any] = {"include_dashboard": False} if self.address is None else {}
+        # Of a cluster of our own nothing is to be reached from elsewhere.
+        own = {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
+        options: dict[str, Any] = own if self.address is None else {}
         try:
             with _stderr_closed():
                 ray.init(
@@ -130,15 +134,15 @@ class RayCluster:
         """The error of work that does not go on, and what to change."""
         import ray
 
-        free, all_ = ray.available_resources(), ray.cluster_resources()
+        free, whole = ray.available_resources(), ray.cluster_resources()
         of = ", ".join(
-            f"{free.get(name, 0):g} of {all_.get(name, 0):g} {name}" for name in ("CPU", "GPU")
+            f"{free.get(name, 0):g} of {whole.get(name, 0):g} {name}" for name in ("CPU", "GPU")
         )
         msg = (
             f"nothing was done on the Ray cluster for {self.stalled_after:g} s: {size.n_actors} "
             f"actors ask for {size.told()} each, tasks that read for {READING} CPU, free are {of}. "
-            "Stop what else runs there, give fewer --cores or a larger --stalled-after, and run "
-            "the same command again."
+            "Stop what else runs there, add a node or give other cores= (--cores), and run the "
+            "same command again."
         )
         return BackendError(msg)
 
@@ -165,7 +169,7 @@ class _Size:
             raise InputError(msg)
         wanted = processors_of_actor(each)
         # A machine with more cards than processors still needs one to read with.
-        left = max(0.01, round((n_cpus - 2 * READING) / n_actors, 2))
+        left = max(0.01, round((n_cpus - KEPT_FREE) / n_actors, 2))
         return cls(
             n_actors=n_actors,
             cores=each,
@@ -195,7 +199,7 @@ class RayPool:
     """See `Pool`."""
 
     facts: Facts
-    threads: int | None
+    threads: int
     job: Any
     size: _Size
     cluster: RayCluster
