@@ -93,7 +93,7 @@ class Devices:
             told = [each.receive() for each in workers]
             for name, facts in zip(self.names, told, strict=True):
                 if isinstance(facts, Fault):
-                    raise facts.again()
+                    raise Fault(facts.kind, f"device {name}: {facts.message}").again()
                 if facts != told[0]:
                     msg = (
                         f"devices {self.names[0]} and {name} describe the models differently: "
