@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -30,6 +31,8 @@ PARTS: Final = "parts"
 _LOCK: Final = "lock"
 _FORMAT: Final = 1
 _MOST_SHOWN: Final = 5
+_ADDRESS: Final = re.compile(r"[a-z][a-z0-9+.-]+:/")
+"""As a path shows s3://bucket/run; the letter of a drive is one letter."""
 
 
 class RunDirectory:
@@ -136,6 +139,9 @@ def _locked(root: Path) -> Iterator[None]:
 
 
 def _check_free_or_run(root: Path) -> None:
+    if _ADDRESS.match(str(root)):
+        msg = f"{root} is an address and no folder. Give a folder, and copy it when it is done."
+        raise InputError(msg)
     if root.exists() and not root.is_dir():
         msg = f"{root} is a file. Give a directory for the run."
         raise InputError(msg)

@@ -12,6 +12,8 @@ from __future__ import annotations
 import logging
 import os
 import pickle
+import re
+import socket
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -30,6 +32,9 @@ READING: Final = 0.25
 STALLED_AFTER: Final = 1800.0
 """Seconds without any progress, the loading of models included, after which work stands still."""
 _RETRIES: Final = 3
+_ANSWERS: Final = 10
+"""Seconds in which a cluster answers at its address."""
+_HOST: Final = re.compile(r"(?P<host>[^/:@]+):(?P<port>\d+)$")
 _QUIET: Final = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_BACKEND_LOG_LEVEL": "fatal",
@@ -99,6 +104,8 @@ class RayCluster:
         own = {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
         options: dict[str, Any] = own if self.address is None else {}
         try:
+            if found := _HOST.search(self.address or ""):  # Ray itself would try for ever
+                socket.create_connection((found["host"], int(found["port"])), _ANSWERS).close()
             with _stderr_closed():
                 ray.init(
                     address=self.address or "local",
@@ -106,7 +113,7 @@ class RayCluster:
                     logging_level=logging.CRITICAL,
                     **options,
                 )
-        except (ConnectionError, ValueError, RuntimeError) as error:
+        except (OSError, ValueError, RuntimeError) as error:
             told = " ".join(str(error).split())
             msg = f"no Ray cluster answers at {self.address or 'this machine'} ({told:.200})."
             raise InputError(

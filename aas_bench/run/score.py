@@ -29,10 +29,8 @@ from aas_bench.rewards.catalog import RewardSpec, load_reward
 from aas_bench.run.directory import RunDirectory, open_run, parquet_bytes
 from aas_bench.run.groups import PairRow, RowGroup, UndecodedPairs, prefetch, row_groups
 from aas_bench.run.model import BadImage, ModelRun, call, described, prepare
-from aas_bench.run.pool import Engine
 from aas_bench.run.progress import progress_bar, say
 from aas_bench.run.provenance import provenance, versions
-from aas_bench.run.score_parts import ScoreJob, tables_of, told_models
 from aas_bench.tables.open import Source, hub_home, without_revision
 from aas_bench.tables.schema import (
     CELLS,
@@ -57,6 +55,8 @@ from aas_bench.tables.scores import ScoreTable
 if TYPE_CHECKING:
     import pyarrow as pa
     from datasets import Dataset, IterableDataset
+
+    from aas_bench.run.pool import Engine
 
 T = TypeVar("T")
 Prompts: TypeAlias = Literal["both", "distorted"]
@@ -169,8 +169,14 @@ def score(
     opened = _open_pairs(pairs, shown=progress)
     with ExitStack() as stack:
         load = partial(_load_models, reward_models, dtype=dtype)
-        pool = None if engine is None else stack.enter_context(engine.open(ScoreJob(load)))
-        models = load(device) if pool is None else told_models(pool.facts)
+        pool = elsewhere = None
+        if engine is None:
+            models = load(device)
+        else:
+            from aas_bench.run.score_parts import ScoreJob, tables_of, told_models
+
+            pool = stack.enter_context(engine.open(ScoreJob(load)))
+            models, elsewhere = told_models(pool.facts), partial(tables_of, pool=pool)
         beside = choose_placebos(
             opened,
             placebos if placebos is not None or prompts == "both" else "none",
@@ -205,7 +211,7 @@ def score(
         root = out if out is not None else stack.enter_context(tempfile.TemporaryDirectory())
         run = stack.enter_context(open_run(root, kind="scores", spec=spec))
         say(beside.cost(), shown=progress)
-        tables = parts.tables if pool is None else partial(tables_of, parts, pool=pool, make=make)
+        tables = parts.tables if elsewhere is None else partial(elsewhere, parts, make=make)
         return _run(parts, run, tables, source=_told(pairs, opened), shown=progress)
 
 

@@ -5,6 +5,7 @@ A worker starts in seconds (it imports torch), so each kind of run is made once 
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -196,6 +197,22 @@ def test_judges_of_devices_say_what_one_process_says(tmp_path):
 def test_a_judge_that_is_a_service_takes_no_devices(tmp_path):
     with pytest.raises(InputError, match="openai:m asks a service"):
         judge(engine_runs.pairs(4), "openai:m", out=tmp_path / "run", engine=Devices("cpu"))
+
+
+def test_a_cluster_that_does_not_answer_is_told_at_once(tmp_path):
+    pytest.importorskip("ray")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    with pytest.raises(InputError, match=rf"no Ray cluster answers at {address}.*ray start"):
+        scored(tmp_path / "run", engine_runs.light, RayCluster(address=address))
+
+
+def test_object_storage_is_no_folder_for_a_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="is an address and no folder"):
+        score(engine_runs.pairs(4), engine_runs.light, out="s3://bucket/run", progress=False)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_stream_takes_no_devices(tmp_path):
