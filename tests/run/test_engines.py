@@ -194,6 +194,16 @@ def test_judges_of_devices_say_what_one_process_says(tmp_path):
     assert tables[0] == tables[1]
 
 
+def test_judges_on_ray_say_what_one_process_says(tmp_path, ray):
+    pairs = engine_runs.pairs(n_prompts=10)
+    tables = []
+    for name, engine in (("one", None), ("ray", RayCluster(cores=2))):
+        options = {"out": tmp_path / name, "cache": tmp_path / "cache", "progress": False}
+        judge(pairs, engine_runs.darker, engine=engine, **options)
+        tables.append((tmp_path / name / "judged.parquet").read_bytes())
+    assert tables[0] == tables[1]
+
+
 def test_a_judge_that_is_a_service_takes_no_devices(tmp_path):
     with pytest.raises(InputError, match="openai:m asks a service"):
         judge(engine_runs.pairs(4), "openai:m", out=tmp_path / "run", engine=Devices("cpu"))
