@@ -25,7 +25,7 @@ _BATCHES: Final = 8
 _ONE_BY_ONE: Final = 1
 
 
-class JudgeJob(Job[Piece, "tuple[int, Asked]", "tuple[int, Answered]"]):
+class JudgeJob(Job[Piece, Piece, "tuple[int, Answered]"]):
     """Asks judges; the setting knows the questions.
 
     Args:
@@ -54,15 +54,15 @@ class JudgeJob(Job[Piece, "tuple[int, Asked]", "tuple[int, Answered]"]):
         """See `Job.begin`: what the questions are, and the identity of each judge."""
         self._questions_of, self._identities = setting
 
-    def read(self, piece: Piece) -> tuple[int, Asked]:
-        """See `Job.read`."""
-        judge, part, which = piece
-        asked = self._questions_of(part, self._identities[judge])
-        return judge, [asked[i] for i in which]
+    def read(self, piece: Piece) -> Piece:
+        """See `Job.read`: questions hold functions, which do not travel, so `do` makes them."""
+        return piece
 
-    def do(self, data: tuple[int, Asked], advance: Advance) -> tuple[int, Answered]:
+    def do(self, data: Piece, advance: Advance) -> tuple[int, Answered]:
         """See `Job.do`."""
-        judge, asked = data
+        judge, part, which = data
+        questions = self._questions_of(part, self._identities[judge])
+        asked = [questions[i] for i in which]
         found: Answered = []
         answers = self._judges[judge].ask([question for _, _, question in asked])
         for (key, identified, _), answer in zip(asked, answers, strict=True):

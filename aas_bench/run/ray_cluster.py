@@ -89,23 +89,24 @@ class RayCluster:
             raise MissingExtraError("--engine ray", "ray") from error
         with ExitStack() as stack:
             stack.enter_context(silence_loggers(*_LOGGERS))
-            if not ray.is_initialized():
-                self._connect()
+            if self._connect():
                 stack.callback(ray.shutdown)
             size = _Size.of(ray.cluster_resources(), self.cores)
             content = ray.put(packed(job))
             facts = self._look(content, size)
             yield RayPool(facts=facts, threads=size.cores, job=content, size=size, cluster=self)
 
-    def _connect(self) -> None:
+    def _connect(self) -> bool:
+        """Whether a connection was made; one of the caller's own is taken as it is."""
         import ray
 
-        # Of a cluster of our own nothing is to be reached from elsewhere.
-        own = {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
+        own = {"include_dashboard": False}
         options: dict[str, Any] = own if self.address is None else {}
         try:
             if found := _HOST.search(self.address or ""):  # Ray itself would try for ever
                 socket.create_connection((found["host"], int(found["port"])), _ANSWERS).close()
+            if ray.is_initialized():
+                return False
             with _stderr_closed():
                 ray.init(
                     address=self.address or "local",
@@ -119,6 +120,7 @@ class RayCluster:
             raise InputError(
                 f"{msg} Start one (ray start --head), or leave --address out."
             ) from error
+        return True
 
     def _look(self, job: Any, size: _Size) -> Facts:
         """What the models say of themselves, asked on the cluster, where they will run."""
@@ -240,7 +242,6 @@ class RayPool:
         try:
             for batch in made.iter_batches(batch_size=1, batch_format="numpy", prefetch_batches=0):
                 n_done, result = pickle.loads(batch["made"][0])  # noqa: S301 - of our own actor
-
                 if isinstance(result, Fault):
                     raise result.again()
                 advance(n_done)
