@@ -17,8 +17,12 @@ and leaves with `exit_code`.
 from __future__ import annotations
 
 import difflib
+import errno
+import os
 import re
+import signal
 import sys
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, NoReturn
@@ -28,8 +32,14 @@ _FOR_PYTHON: Final = re.compile(r"\b[a-z_]+=\S* \((--[a-z][^()]*)\)")
 
 _LONGEST_FAULT: Final = 300
 
-_FEW: Final = 8
-"""So many names fit an error's line."""
+FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What the system says of a disk, a quota or a file that can take no more."""
+
+_INTERRUPTED: Final = 130
+_TERMINATED: Final = 143
+
+_FEW: Final = 200
+"""So many characters of names fit an error's line."""
 
 
 class AasBenchError(Exception):
@@ -51,8 +61,9 @@ class UnknownNameError(InputError):
         names = list(known)
         near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
         meant = f" Did you mean {' or '.join(near)}?" if near else ""
-        if not near and 0 < len(names) <= _FEW:
-            meant = f" There are: {', '.join(names)}."
+        listed = ", ".join(names)
+        if not near and 0 < len(listed) <= _FEW:
+            meant = f" There are: {listed}."
         super().__init__(f"no {kind} is called {name!r}.{meant} {hint}")
 
 
@@ -116,14 +127,23 @@ def told_in_one_line(program: str) -> Iterator[None]:
 
     Also on wrong usage of a typer application that runs with `standalone_mode=False`. Where a
     message names an option for Python and, in parentheses, for the command line, as in
-    `on_missing="drop" (--on-missing drop)`, only the latter is told.
+    `on_missing="drop" (--on-missing drop)`, only the latter is told. SIGTERM unwinds
+    as Ctrl-C does, so that nothing half-written stays, and leaves with 143.
     """
     try:
-        yield
+        with _terminable():
+            yield
+    except SystemExit as stop:
+        if stop.code in (_INTERRUPTED, _TERMINATED):
+            _leave_threads(stop.code)
+        raise
     except AasBenchError as error:
         _leave(program, _FOR_PYTHON.sub(r"\1", str(error)), error.exit_code)
     except OSError as error:
         # A path that cannot be read or written is the caller's to mend; without one it is a defect.
+        if error.errno in FULL:
+            where = "" if error.filename is None else f"{error.filename}: "
+            _leave(program, f"{where}the disk is full. Make room and repeat the command.", 1)
         if error.filename is None:
             raise
         message = f"{error.filename}: {error.strerror}. Give another path."
@@ -135,13 +155,52 @@ def told_in_one_line(program: str) -> Iterator[None]:
         _leave_usage(program, error)
 
 
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Let SIGTERM be a KeyboardInterrupt, where nobody else handles it, and its code 143."""
+    terminated = False
+
+    def terminate(*_: object) -> NoReturn:
+        nonlocal terminated
+        terminated = True
+        raise KeyboardInterrupt
+
+    main = threading.current_thread() is threading.main_thread()
+    if not main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    except SystemExit as stop:
+        if terminated and stop.code == _INTERRUPTED:
+            raise SystemExit(_TERMINATED) from None
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _leave_threads(code: int) -> None:
+    """Leave at once where a thread is still at work, which Python would wait for without end.
+
+    All that was open has been closed on the way here; a service that hangs must hold nobody up.
+    """
+    others = (t for t in threading.enumerate() if t is not threading.main_thread())
+    if any(not thread.daemon for thread in others):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
 def _leave_usage(program: str, error: Any) -> NoReturn:
     message, context = error.format_message(), getattr(error, "ctx", None)
     if message.startswith("Usage:"):  # the whole help, where nothing was asked
         print(message, file=sys.stderr)  # noqa: T201
         raise SystemExit(error.exit_code) from None
     path = program if context is None else context.command_path
-    _leave(program, f"{message.rstrip('.')}. See: {path} --help", error.exit_code)
+    message = message.rstrip(".").replace("Value error, ", "")  # pydantic's word, not the user's
+    end = "" if message.endswith("?") else "."
+    _leave(program, f"{message}{end} See: {path} --help", error.exit_code)
 
 
 def _leave(program: str, message: str, code: int) -> NoReturn:

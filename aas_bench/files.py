@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
 import logging
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any, Final
 from uuid import uuid4
 
-from aas_bench.errors import InputError
+from aas_bench.errors import FULL, InputError, StoreError
 
 LONGEST_PART: Final = 255
 """Bytes that a part of a path may have."""
 
 ASIDE: Final = ".aside-"
 """How the names of files begin that are still being written, or were when their process died."""
+
+_MOST_BESIDE: Final = 10_000
+"""So many files of a folder are looked through for one that may be meant."""
 
 _BARS: Final = {"HF_DATASETS": "datasets", "HF_HUB": "huggingface_hub.utils"}
 """How variables of a library begin -> the module that switches its progress bars off."""
@@ -33,6 +38,7 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
 
     Raises:
         InputError: The folder does not exist.
+        StoreError: The disk is full; what was there before is as it was.
     """
     target = Path(path)
     if not target.parent.is_dir():
@@ -45,8 +51,18 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
             file.flush()
             os.fsync(file.fileno())
         aside.replace(target)
+    except OSError as error:
+        if error.errno in FULL:
+            msg = f"{target.parent}: the disk is full. Make room and repeat the command."
+            raise StoreError(msg) from error
+        if error.filename == str(aside):  # a name that says nothing to anybody
+            error.filename = str(target)
+        raise
     finally:
-        aside.unlink(missing_ok=True)
+        # Where the folder became unwritable there is nothing to take away, and the error above
+        # is the one to tell.
+        with suppress(OSError):
+            aside.unlink(missing_ok=True)
 
 
 def write_atomically(path: Path, content: bytes) -> Path:
@@ -65,6 +81,17 @@ def file_sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
+def files_like(path: str | os.PathLike[str]) -> str:
+    """` Did you mean NAME?` of what is there beside a path that is not; else empty."""
+    missing = Path(path)
+    try:
+        there = [each.name for each in islice(missing.parent.iterdir(), _MOST_BESIDE)]
+    except OSError:
+        return ""
+    near = difflib.get_close_matches(missing.name, there, n=1, cutoff=0.75)
+    return f" Did you mean {missing.with_name(near[0])}?" if near else ""
+
+
 def json_bytes(value: Mapping[str, Any]) -> bytes:
     """Indented JSON with sorted keys.
 
@@ -79,12 +106,25 @@ def json_bytes(value: Mapping[str, Any]) -> bytes:
     return (text + "\n").encode()
 
 
+def json_value(text: str | bytes) -> Any:
+    """A JSON document that anybody may have written.
+
+    Raises:
+        ValueError: It is none, or nests deeper than anybody needs.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        msg = "it nests too deep"
+        raise ValueError(msg) from error
+
+
 def json_object(text: str) -> dict[str, Any] | None:
     """The JSON object in an answer, also where words or a code fence stand around it."""
     start, end = text.find("{"), text.rfind("}")
     try:
-        found = json.loads(text[start : end + 1])
-    except (ValueError, RecursionError):
+        found = json_value(text[start : end + 1])
+    except ValueError:
         return None
     return found if isinstance(found, dict) else None
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar, get_a
 import numpy as np
 
 from aas_bench.errors import InputError
+from aas_bench.files import bars_hidden
 from aas_bench.tables.schema import (
     DIMENSIONS,
     IMAGE_COLUMNS,
@@ -110,7 +111,8 @@ def with_placebos(
         else:
             found = list(_foreign(rows, n_placebos, seed))
         kept = pairs.remove_columns([column]) if column in features else pairs
-        return kept.add_column(column, found, feature=Features({column: texts})[column])
+        with bars_hidden(hidden=True):  # a part of a table is copied first: no work worth telling
+            return kept.add_column(column, found, feature=Features({column: texts})[column])
     if kind == "foreign" or features is None:
         msg = (
             "foreign placebos need the whole table, not a stream. Load it without streaming, or "
@@ -313,7 +315,8 @@ def _foreign(rows: Sequence[Mapping[str, Any]], n: int, seed: int) -> Iterator[l
             order = _rng(seed, *map(str, (key[0], key[1], sorted(asked)))).permutation(len(prompts))
             found: dict[str, None] = {}
             for index, prompt, other in (prompts[i] for i in order):
-                if index != row[INDEX] and not asked.intersection(other):
+                own = index == row[INDEX] or prompt == row[PROMPT_DISTORTED]
+                if not own and not asked.intersection(other):
                     found[prompt] = None
                 if len(found) == n:
                     break

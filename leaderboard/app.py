@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from aas_bench.errors import AasBenchError
+from aas_bench.files import quiet_when_piped
 
 RESULTS = Path(__file__).with_name("results")
 
@@ -79,6 +80,7 @@ def export(
 
 def main() -> None:
     """Run the program: an expected error is one line on stderr and its code."""
+    quiet_when_piped()
     try:
         app(standalone_mode=True)
     except AasBenchError as error:

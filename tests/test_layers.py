@@ -40,7 +40,7 @@ LAYERS = {
     "run": 7,
     "measure": 8,
     "serving": 8,
-    "metric": 8,
+    "metric": 9,
     "diagnosis": 9,
     "records": 9,
     "pages": 10,
@@ -48,6 +48,7 @@ LAYERS = {
     "publish": 12,
     "board": 12,
     "people": 12,
+    "viewer": 12,
     "cli": 13,
     "__main__": 14,
 }

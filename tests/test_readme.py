@@ -21,7 +21,8 @@ SHELL = [
 ]
 
 
-@pytest.mark.parametrize("block", PYTHON, ids=lambda b: b.splitlines()[0])
+# The first is typed by `tests/first_hour`.
+@pytest.mark.parametrize("block", PYTHON[1:], ids=lambda b: b.splitlines()[0])
 def test_python_blocks_run(block, capsys):
     exec(compile(block, "README.md", "exec"), {"__name__": "readme"})
     said = capsys.readouterr().out.strip()
@@ -38,7 +39,8 @@ def test_a_summary_of_many_reward_models_is_still_short():
             frame[f"{name}_{cell}"] = one.frame[f"hpsv3_{cell}"]
     summary = summarise(type(one).from_frame(frame))
     said = str(summary).splitlines()
-    assert len(said) == 8
+    assert len(said) <= 20
+    assert max(map(len, said)) <= 80
     assert said[1].startswith("m0: chose what was asked 29.0")
     assert said[-2] == "and 4 more reward models"
     assert repr(summary) == str(summary)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any, Final
 
-from aas_bench.measure.measures import MEASURES
+from aas_bench.measure.measures import JUDGE, MEASURES
 from aas_bench.pages.kit import Axis, Column, ColumnKind, Entry, estimate_entry, number_entry
 from aas_bench.records.collection import Results
 from aas_bench.records.record import Measurement, Record
@@ -84,6 +84,21 @@ def lookups(results: Results, *, built_in: bool = False, **wanted: Any) -> list[
     return [each for each in found if each.self_test == built_in]
 
 
+def generators_of(
+    results: Results, *, built_in: bool = False, edited: bool = False
+) -> list[Lookup]:
+    """The generators' records: from prompts alone, or those that were given seed images.
+
+    Args:
+        results: The records.
+        built_in: As `lookups` takes it.
+        edited: Whether image-to-image results are wanted, or all the others; they have no measure
+            in common.
+    """
+    found = lookups(results, built_in=built_in, kind="generator")
+    return [each for each in found if (each.get("way_back") is not None) == edited]
+
+
 def on_shelf(results: Results, shelf: Shelf, *, built_in: bool = False) -> list[Lookup]:
     """The reward models' records on tasks that one of our tables shows; see `lookups`."""
     found = lookups(results, built_in=built_in, kind="reward_model")
@@ -155,6 +170,24 @@ def status_entry(record: Record) -> Entry:
         day = "" if record.created is None else record.created.isoformat()
         return Entry(text=record.status, sub=day)
     return Entry(text=record.status, sub=source.location, href=source.url)
+
+
+def judges_of(record: Record) -> tuple[str, ...]:
+    """The judges whose answers a record carries, by name; none where figures were published."""
+    named = (each.group for each in record.measurements if each.by == JUDGE)
+    return tuple(sorted({name for name in named if name is not None}))
+
+
+def same_judges(a: Record, b: Record) -> bool:
+    """Whether two records were before the same judges, asked in the same words."""
+
+    def told(record: Record) -> tuple[Any, Any]:
+        about: Any = (record.provenance or {}).get("judged")
+        if not isinstance(about, dict):
+            return None, None
+        return about.get("judges"), about.get("instructions")
+
+    return judges_of(a) == judges_of(b) and told(a) == told(b)
 
 
 def count_entry(found: Measurement | None) -> Entry:

@@ -35,7 +35,10 @@ _CELL_MEANING: Final = {
     "diop": "Image asked for, plain prompt.",
     "didp": "Image asked for, the prompt that asked.",
 }
-_HEADLINES: Final = ("chosen", "accuracy", "override_rate", "delta", "gap", "art_mean", "llm_win")
+_HEADLINES: Final = (
+    *("chosen", "accuracy", "override_rate", "delta", "gap", "art_mean", "llm_win"),
+    "way_back",
+)
 PAPER: Final = """\
 @inproceedings{guo2026universal,
   title     = {Position: Universal Aesthetic Alignment Narrows Artistic Expression},

@@ -10,6 +10,7 @@ from aas_bench.cli import (
     analyse,
     demo,
     examine_source,
+    import_table,
     judging,
     leaderboard,
     listing,
@@ -17,6 +18,7 @@ from aas_bench.cli import (
     publish,
     scoring,
 )
+from aas_bench.cli.options import WholeHelp
 from aas_bench.cli.records import results
 from aas_bench.cli.reproduce import reproduce
 from aas_bench.cli.serve import serve
@@ -26,6 +28,7 @@ from aas_bench.version import __version__
 
 app = typer.Typer(
     name="aas-bench",
+    cls=WholeHelp,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -56,17 +59,18 @@ app.command("demo")(demo.demo)
 app.command("score")(scoring.score)
 app.command("evaluate")(scoring.evaluate)
 app.command("check-reward")(scoring.check_reward)
+app.command("import")(import_table.import_table)
 app.command("doctor")(examine_source.doctor)
 app.command("analyse")(analyse.analyse)
 app.command("compare")(analyse.compare)
 app.command("report")(analyse.report)
+app.command("view")(analyse.view)
 app.command("reproduce")(reproduce)
 app.command("serve")(serve)
 app.command("list")(listing.list_names)
 app.command("install-metric")(listing.install_metric)
 app.command("annotate")(people.annotate)
 app.command("agreement")(people.agreement)
-app.add_typer(people.rater)
 app.add_typer(judging.app)
 app.add_typer(leaderboard.app)
 app.add_typer(results)

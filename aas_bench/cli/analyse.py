@@ -1,10 +1,11 @@
-"""`analyse`, `compare` and `report`: from a score table to numbers and a page."""
+"""`analyse`, `compare`, `report` and `view`: from a score table to numbers and pages."""
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -183,12 +184,82 @@ def report(
         typer.echo(f"report: {index}")
 
 
+def view(
+    run: Annotated[
+        str, typer.Argument(help="Run of score, judge or a generator, finished or not; or a table.")
+    ],
+    other: Annotated[
+        str | None, typer.Argument(metavar="[RUN2]", help="Another on the same pairs, beside it.")
+    ] = None,
+    *,
+    data: Annotated[
+        str | None, typer.Option(help="Pairs with the images, if RUN does not say; see load_pairs.")
+    ] = None,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port on this machine; 0 takes a free one.")
+    ] = 0,
+    browser: Annotated[
+        bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.")
+    ] = True,
+) -> None:
+    """Look at the pairs of a run: images, prompts, scores, outcomes; on a page for this machine."""
+    import warnings
+    import webbrowser
+
+    from PIL.Image import DecompressionBombWarning
+
+    from aas_bench.cli.scoring import open_pairs, stored_task
+    from aas_bench.tasks.catalog import TASKS
+    from aas_bench.viewer.runs import beside, open_for_looking
+    from aas_bench.viewer.viewer_page import ViewerServer
+
+    # An image above a bound is said to be so in its place.
+    warnings.filterwarnings("ignore", category=DecompressionBombWarning)
+    given = None if data is None else open_pairs(data, {})
+    opened = open_for_looking(run, lambda: _pairs_of(run) if given is None else given)
+    if other is not None:  # the images are those of the first
+        opened = beside(opened, open_for_looking(other, None))
+    task = stored_task(Path(run))
+    server = ViewerServer(opened, port=port, task=None if task is None else TASKS[task])
+    try:
+        for note in opened.notes:
+            typer.echo(note, err=True)
+        typer.echo(f"look at {server.url} (end with Ctrl-C)")
+        sys.stdout.flush()
+        if browser:
+            webbrowser.open(server.url)
+        server.serve_forever()
+    except KeyboardInterrupt:
+        typer.echo("")
+    finally:
+        server.server_close()
+
+
+def _pairs_of(run: str) -> Any:
+    """The pairs that a run was made of, or that its table holds itself."""
+    from aas_bench.cli.scoring import open_pairs, stored_pairs
+
+    found = stored_pairs(Path(run))
+    if found is None and Path(run).is_dir():
+        msg = f"{run} does not say what it was made of"
+        raise InputError(msg)
+    return open_pairs(run, {}) if found is None else found
+
+
 def _voted(scores: ScoreTable, votes: list[Path] | None) -> ScoreTable:
+    """The scores with judges' labels and then people's votes, so that people audit judges."""
     if not votes:
         return scores
-    from aas_bench.tables.votes import add_votes, read_votes
+    from aas_bench.run.judge import JUDGED
+    from aas_bench.tables.formats import read_frame
+    from aas_bench.tables.votes import add_judges, add_votes, read_votes
 
-    return add_votes(scores, read_votes(votes))
+    tables = {path: path / JUDGED if path.is_dir() else path for path in votes}
+    of_judges = [path for path, file in tables.items() if file.suffix == ".parquet"]
+    people = [path for path in votes if path not in of_judges]
+    if of_judges:
+        scores = add_judges(scores, {str(path): read_frame(tables[path]) for path in of_judges})
+    return add_votes(scores, read_votes(people)) if people else scores
 
 
 def _read(

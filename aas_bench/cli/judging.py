@@ -9,6 +9,7 @@ import typer
 
 from aas_bench.cli.options import (
     Address,
+    Confidence,
     Config,
     Cores,
     Devices,
@@ -17,19 +18,34 @@ from aas_bench.cli.options import (
     Out,
     Revision,
     Split,
+    WholeHelp,
     emit,
     engine_of,
     resumable,
 )
-from aas_bench.cli.scoring import PAIRS, Data, Device, Dtype, Limit
+from aas_bench.cli.scoring import (
+    PAIRS,
+    Data,
+    Device,
+    Dimension,
+    Dtype,
+    Effect,
+    Limit,
+    Sample,
+    SampleSeed,
+    sampled,
+)
 
 if TYPE_CHECKING:
     from aas_bench.measure.judged import JudgedSummary
 
 SUMMARY = "summary.json"
+LEAST_MASS = 0.5
+_RATED = "ratings in all dimensions, distorted less original"
 
 app = typer.Typer(
     name="judge",
+    cls=WholeHelp,
     help="Ask language models about the images of pairs.",
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -63,6 +79,10 @@ def pairwise(
     split: Split = None,
     revision: Revision = None,
     limit: Limit = None,
+    sample: Sample = None,
+    effect: Effect = None,
+    dimension: Dimension = None,
+    seed: SampleSeed = 0,
     cache: Cache = None,
     concurrency: Concurrency = None,
     base_url: BaseUrl = None,
@@ -91,6 +111,10 @@ def graded(
     split: Split = None,
     revision: Revision = None,
     limit: Limit = None,
+    sample: Sample = None,
+    effect: Effect = None,
+    dimension: Dimension = None,
+    seed: SampleSeed = 0,
     cache: Cache = None,
     concurrency: Concurrency = None,
     base_url: BaseUrl = None,
@@ -119,6 +143,10 @@ def checklist(
     split: Split = None,
     revision: Revision = None,
     limit: Limit = None,
+    sample: Sample = None,
+    effect: Effect = None,
+    dimension: Dimension = None,
+    seed: SampleSeed = 0,
     cache: Cache = None,
     concurrency: Concurrency = None,
     base_url: BaseUrl = None,
@@ -137,8 +165,72 @@ def checklist(
     _judge("checklist", **locals())
 
 
+@app.command()
+def dimensions(
+    *,
+    data: Data,
+    judge: Annotated[
+        list[str],
+        typer.Option("--judge", "-j", help="vlm:REPO_OR_FOLDER, also LABEL=...; repeatable."),
+    ],
+    out: Out,
+    config: Config = None,
+    split: Split = None,
+    revision: Revision = None,
+    limit: Limit = None,
+    sample: Sample = None,
+    effect: Effect = None,
+    dimension: Dimension = None,
+    seed: SampleSeed = 0,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Images at once.")] = None,
+    device: Device = None,
+    dtype: Dtype = None,
+    as_json: Json = False,
+) -> None:
+    """How good each image is, by dimension, whatever its prompt; the same command goes on."""
+    _judge("dimensions", cache=None, **locals())
+
+
+@app.command("evaluate-dimensions")
+def evaluate_dimensions(
+    table: Annotated[
+        str,
+        typer.Argument(
+            help="Folder that `judge dimensions` wrote, or a table of dimension, prediction and "
+            "rating, or a column of each."
+        ),
+    ],
+    *,
+    ratings: Annotated[
+        str | None,
+        typer.Option(help="Another table with people's ratings, by image and dimension."),
+    ] = None,
+    judge: Annotated[
+        str | None, typer.Option("--judge", "-j", help="Which one, where several rated.")
+    ] = None,
+    confidence: Confidence = 0.95,
+    as_json: Json = False,
+) -> None:
+    """Compare ratings with people's, by dimension, beside a guess of the commonest one."""
+    from aas_bench.measure.rater_evaluation import evaluate_rater, joined, of_judge
+    from aas_bench.run.judge import ANSWERS
+    from aas_bench.tables.formats import read_columns
+
+    there = Path(table) / ANSWERS
+    columns = of_judge(read_columns(str(there if there.is_file() else table)), judge)
+    if ratings is not None:
+        columns = joined(columns, read_columns(ratings))
+    found = evaluate_rater(columns, confidence_level=confidence)
+    if as_json:
+        emit(found.to_dict())
+        return
+    from aas_bench.cli.text import rater_table
+
+    rater_table(found)
+
+
 def _judge(
-    by: Literal["pairwise", "graded", "checklist"],
+    by: Literal["pairwise", "graded", "checklist", "dimensions"],
     *,
     data: str,
     judge: list[str],
@@ -147,12 +239,16 @@ def _judge(
     split: str | None,
     revision: str | None,
     limit: int | None,
+    sample: int | None,
+    effect: list[str] | None,
+    dimension: list[str] | None,
+    seed: int,
     cache: Path | None,
-    devices: str | None,
-    engine: str,
-    address: str | None,
-    cores: int | None,
     as_json: bool,
+    devices: str | None = None,
+    engine: str = "local",
+    address: str | None = None,
+    cores: int | None = None,
     prompts: Literal["distorted", "both"] = "distorted",
     **options: Any,
 ) -> None:
@@ -160,6 +256,7 @@ def _judge(
     from datasets import disable_progress_bars
 
     from aas_bench.files import json_bytes, write_atomically
+    from aas_bench.judges.catalog import check_judge
     from aas_bench.measure.judged import summarise_judgements
     from aas_bench.run.judge import judge as ask
     from aas_bench.tables.open import commit_of, without_revision
@@ -167,8 +264,11 @@ def _judge(
 
     disable_progress_bars()
     workers = engine_of(devices, engine, address, cores, device=options["device"])
-    where = {"config": config, "split": split, "revision": revision, "limit": limit}
-    pairs = load_pairs(data, **where)  # type: ignore[arg-type]
+    for each in judge:  # before the pairs are read
+        check_judge(each)
+    where: dict[str, Any] = {"config": config, "split": split, "revision": revision}
+    where |= {"limit": limit} | sampled(sample, effect, dimension, seed)
+    pairs = load_pairs(data, **where)
     with resumable():
         said = ask(
             pairs,
@@ -206,7 +306,14 @@ def _print(summary: JudgedSummary) -> None:
         typer.echo(f"{name}: {judge.statuses.get('ok', 0):,} of {asked:,} questions answered")
         for measure, estimate in judge.measures.items():
             row = MEASURES[measure]
-            typer.echo(f"  {row.label.lower()}: {row.spelling.whole(estimate)}")
+            label = _RATED if summary.by == "dimensions" else row.label.lower()
+            typer.echo(f"  {label}: {row.spelling.whole(estimate)}")
+        if judge.mass and min(judge.mass.values()) < LEAST_MASS:
+            worst = min(judge.mass, key=lambda name: (judge.mass or {})[name])
+            typer.echo(
+                f"  a mark is answered with probability {judge.mass[worst]:.3f} to {worst!r}: "
+                "the ratings say little"
+            )
         told = {
             "ties": (judge.ties, share),
             "orders contradict": (judge.contradicted, share),

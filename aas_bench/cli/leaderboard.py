@@ -14,16 +14,20 @@ from aas_bench.cli.options import (
     Devices,
     EngineName,
     Json,
+    WholeHelp,
     emit,
     engine_of,
     resumable,
 )
+from aas_bench.cli.scoring import Dimension, Effect, sampled
 from aas_bench.errors import InputError, SpecError
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
     from aas_bench.generators.spec import Submission
+    from aas_bench.run.prompts import Prompts
 
 FAMILIES: Final = "families.json"
 SHOWN: Final = ("delta", "after", "chosen", "override_rate")
@@ -31,6 +35,7 @@ SHOWN: Final = ("delta", "after", "chosen", "override_rate")
 
 app = typer.Typer(
     name="leaderboard",
+    cls=WholeHelp,
     help="Run submitted generators: check their files, make their images, measure them.",
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -51,8 +56,10 @@ def check(
     as_json: Json = False,
 ) -> None:
     """Validate submissions without weights and tell what a run of each would cost."""
+    from textwrap import wrap
+
     from aas_bench.generators.cost import cost
-    from aas_bench.generators.model_index import check_held_class
+    from aas_bench.generators.model_index import check_held
     from aas_bench.run.prompts import N_PUBLISHED
 
     submissions, faults = _read(files)
@@ -60,12 +67,13 @@ def check(
     for file, submission in submissions.items():
         try:
             price = cost(submission, limit or N_PUBLISHED, preset=preset)
-            check_held_class(submission)
+            check_held(submission)
         except InputError as error:
             faults.append(f"{file}: {error}")
             continue
         facts = {"file": str(file), "id": submission.id, "backend": submission.backend}
-        rows.append({**facts, **price.to_dict(), "pending": _pending(submission)})
+        limits = _limits(submission)
+        rows.append({**facts, **price.to_dict(), "pending": _pending(submission), "limits": limits})
     if as_json:
         emit({"submissions": rows, "faults": faults})
     for row in () if as_json else rows:
@@ -76,6 +84,8 @@ def check(
         typer.echo(f"{row['file']}: {row['id']}: {row['images']:,} images{steps}{memory}")
         for line in row["pending"]:
             typer.echo(f"  not runnable yet: {line}")
+        for line in wrap(row["limits"] or "", width=76):
+            typer.echo(f"  {line}")
     _refuse(faults)
 
 
@@ -89,6 +99,11 @@ def run(
         typer.Option(help="A Parquet, JSONL, JSON or CSV file, or a Hub id; else built-in ones."),
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="First prompts only.")] = None,
+    sample: Annotated[
+        int | None, typer.Option(min=1, help="So many prompts over all scenes and effects.")
+    ] = None,
+    effect: Effect = None,
+    dimension: Dimension = None,
     rewards: Annotated[
         list[str] | None, typer.Option("--rewards", "-r", help="Reward model; repeat for several.")
     ] = None,
@@ -108,7 +123,7 @@ def run(
         typer.Option("--judge", "-j", help="Judge to ask of the images; repeat for several."),
     ] = None,
     preset: Preset = "default",
-    seed: Annotated[int, typer.Option(min=0, help="Fixes the starting noise.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Fixes the starting noise, and the sample.")] = 0,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Images at once.")] = None,
     device: Annotated[str | None, typer.Option(help="Where weights run, e.g. cuda:1.")] = None,
     compile: Annotated[
@@ -130,12 +145,22 @@ def run(
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Ask again for images that failed.")
     ] = False,
+    only: Annotated[
+        int | None,
+        typer.Option(
+            min=0, help="Make one prompt's images again and say if they equal the run's; its index."
+        ),
+    ] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="With --only: store what differs.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Make, score and report; the same command goes on after an interruption."""
+    """Make, score and report; the same command goes on, one for more prompts grows the run."""
     from datasets import disable_progress_bars
 
     from aas_bench.files import json_bytes, write_atomically
+    from aas_bench.generators.load import check_key
     from aas_bench.measure.compare import alignment_tax
     from aas_bench.measure.summary import STANDARD
     from aas_bench.pages.generator import REWARDS, measure_generator
@@ -146,11 +171,25 @@ def run(
     workers = engine_of(devices, engine, address, cores, device=device)
     submissions = _runnable(files, preset)
     _check_rewards(rewards or [], seed_images=seed_images)
-    _check_judges(judges or [], seed_images=seed_images)
-    asked = load_prompts(prompts or BUILT_IN, limit=limit)
+    _check_judges(judges or [], rewards or REWARDS, seed_images=seed_images)
+    asked = load_prompts(
+        prompts or BUILT_IN, limit=limit, **sampled(sample, effect, dimension, seed)
+    )
     if out.exists() and not out.is_dir():
         msg = f"{out} is a file. Give a folder for the runs."
         raise InputError(msg)
+    if only is not None:
+        how = {"batch_size": batch_size, "device": device, "compile": compile or None}
+        how |= {"offload": offload or None, "concurrency": concurrency}
+        which = {"preset": preset, "seed": seed, "seed_images": seed_images, "replace": replace}
+        _remake(submissions, asked, only, out, as_json=as_json, **which, **how)
+        return
+    if replace:
+        msg = "--replace is for one image. Say which: --only INDEX."
+        raise InputError(msg)
+    for submission in submissions:
+        if not (out / submission.id).exists():  # one that is whole needs no key
+            check_key(submission)
     results = []
     with resumable():
         for submission in submissions:
@@ -197,6 +236,49 @@ def run(
             typer.echo(f"report: {result.report}")
 
 
+def _remake(
+    submissions: Sequence[Submission],
+    prompts: Prompts,
+    index: int,
+    out: Path,
+    *,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Make one prompt's images again; leaves with 1 where one differs and is not replaced."""
+    from dataclasses import asdict
+
+    from aas_bench.run.generate import remake
+
+    found = {
+        each.id: remake(each, prompts, index, out=out / each.id, **options) for each in submissions
+    }
+    if as_json:
+        emit({"remade": {name: [asdict(image) for image in made] for name, made in found.items()}})
+    for name, made in () if as_json else found.items():
+        for image in made:
+            typer.echo(f"{name} {image}")
+    if any(not (image.equal or image.replaced) for made in found.values() for image in made):
+        raise typer.Exit(1)
+
+
+@app.command()
+def export(
+    records: Annotated[Path, typer.Argument(help="A folder of records; see: aas-bench results.")],
+    *,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")],
+    gallery: Annotated[
+        str | None,
+        typer.Option(help="A run's folder, a table of pairs, a Hub id; built-in pairs by default."),
+    ] = None,
+) -> None:
+    """Write the leaderboard of a folder of records as plain HTML."""
+    from aas_bench.board.site import Site
+    from aas_bench.board.static import write_static
+
+    typer.echo(str(write_static(Site(records, gallery=gallery), out)))
+
+
 def _read(files: Sequence[Path]) -> tuple[dict[Path, Submission], list[str]]:
     """The good submissions by file, and every fault of the others."""
     from aas_bench.generators.spec import load_submission
@@ -227,11 +309,14 @@ def _refuse(faults: Sequence[str]) -> None:
 
 def _runnable(files: Sequence[Path], preset: str) -> list[Submission]:
     """The submissions, if all of them can run."""
+    from aas_bench.generators.model_index import check_held
+
     submissions, faults = _read(files)
     for file, submission in submissions.items():
         faults += _pending(submission)
         try:
             submission.preset(preset)
+            check_held(submission)
         except InputError as error:
             faults.append(f"{file}: {error}")
     _refuse(faults)
@@ -249,15 +334,18 @@ def _check_rewards(names: Sequence[str], *, seed_images: bool) -> None:
         check_spelling(name)
 
 
-def _check_judges(names: Sequence[str], *, seed_images: bool) -> None:
+def _check_judges(names: Sequence[str], rewards: Sequence[str], *, seed_images: bool) -> None:
     """Find a misspelt judge before hours of images, not after."""
     from aas_bench.judges.catalog import check_judge
 
     if names and seed_images:
         msg = "--seed-images measures the images against their seeds. Leave --judge out."
         raise InputError(msg)
-    for name in names:
-        check_judge(name)
+    called = [name.partition("=")[0] for name in rewards]
+    taken = [name for name in map(check_judge, names) if name in called]
+    if taken:
+        msg = f"a judge and a reward model are called {taken[0]!r}. Label the judge: other=SPEC."
+        raise InputError(msg)
 
 
 def _pending(submission: Submission) -> list[str]:
@@ -270,76 +358,88 @@ def _pending(submission: Submission) -> list[str]:
     return []
 
 
-def _print_results(records: Sequence[Mapping[str, Any]]) -> None:
-    """One row for each submission and reward model, or for each measure of the clean-up."""
-    from rich.table import Table
+def _limits(submission: Submission) -> str | None:
+    """What a class without a row made by hand cannot do; None where it has one."""
+    from aas_bench.generators.class_source import installed
+    from aas_bench.generators.pipelines import LIMITS, pipeline_row
 
+    if submission.pipeline is None or not pipeline_row(submission.pipeline).general:
+        return None
+    if installed():
+        return f"{submission.pipeline}: {LIMITS}"
+    return f'{submission.pipeline} was not looked up: pip install "aas-bench[generate]"'
+
+
+def _print_results(records: Sequence[Mapping[str, Any]]) -> None:
+    """Of each submission one row a reward model and measure, or a measure of the clean-up."""
     console = _console()
-    grid = Table(box=None, pad_edge=False, header_style="bold")
-    scored = any("measurements" in record for record in records)
-    names = tuple(name.replace("_", " ") for name in SHOWN) if scored else ("mean",)
-    for name in ("submission", "reward" if scored else "measure"):
-        grid.add_column(name, no_wrap=True)
-    for name in (*names, "images"):
-        grid.add_column(name, justify="right", no_wrap=True)
     for record in records:
         complete = f"{record['coverage']['n_complete']}/{record['coverage']['n_prompts']}"
-        name = record["submission"]["id"]
+        console.print(f"{record['submission']['id']}: {complete} images")
+        grid = _grid(("reward", "measure"))
         rewards: dict[str, dict[str, Mapping[str, Any]]] = {}
         for each in record.get("measurements", ()):
             if each["reward"] is not None and each["by"] is None and each["at"] is None:
                 rewards.setdefault(each["reward"], {})[each["measure"]] = each
         for reward, found in rewards.items():
-            grid.add_row(name, reward, *(_number(found.get(each)) for each in SHOWN), complete)
+            for measure in SHOWN:
+                grid.add_row(reward, measure.replace("_", " "), *_number(found.get(measure)))
+                reward = ""
         for measure, mean in record.get("clean_up", {}).get("means", {}).items():
-            grid.add_row(name, measure, _number(mean), complete)
-    console.print(grid)
+            grid.add_row("", measure, *_number(mean))
+        console.print(grid)
 
 
 def _print_judged(records: Sequence[Mapping[str, Any]]) -> None:
     """One row for each submission, judge and measure."""
-    from rich.table import Table
+    from aas_bench.measure.measures import JUDGE, MEASURES
 
-    from aas_bench.measure.measures import MEASURES
-
-    grid = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("submission", "judge", "measure", "value"):
-        grid.add_column(name, no_wrap=True)
+    grid = _grid(("submission", "judge", "measure"))
     for record in records:
-        for each in record.get("judged", {}).get("measurements", ()):
-            label = MEASURES[each["measure"]].label
-            grid.add_row(record["submission"]["id"], each["reward"], label, _number(each))
+        for each in record.get("measurements", ()):
+            if each["by"] == JUDGE:
+                label = MEASURES[each["measure"]].label
+                grid.add_row(record["submission"]["id"], each["group"], label, *_number(each))
     if grid.row_count:
         _console().print(grid)
 
 
 def _print_tax(tax: Mapping[str, Any]) -> None:
-    from rich.table import Table
-
     console = _console()
     for family, comparisons in tax["families"].items():
-        grid = Table(box=None, pad_edge=False, header_style="bold", title=f"family {family}")
-        for name in ("aligned", "base", "reward", "measure", "difference", "p (Holm)"):
-            grid.add_column(name, no_wrap=True)
+        console.print(f"family {family}: aligned less base")
+        grid = _grid(("aligned", "base", "reward", "measure"), "p (Holm)")
         for row in comparisons:
             p_value = "-" if row["mean_p_holm"] is None else f"{row['mean_p_holm']:.3g}"
             names = (row[name] for name in ("aligned", "base", "reward", "measure"))
-            grid.add_row(*names, _number(row["mean_difference"]), p_value)
+            grid.add_row(*names, *_number(row["mean_difference"]), p_value)
         console.print(grid)
 
 
 def _console() -> Console:
-    """Wide enough for a whole row also where the output is no terminal."""
     from rich.console import Console
 
-    console = Console(highlight=False, markup=False)
-    return console if console.is_terminal else Console(highlight=False, markup=False, width=120)
+    return Console(highlight=False, markup=False)
 
 
-def _number(estimate: Mapping[str, Any] | None) -> str:
-    """The value, and its interval on a second line."""
+def _grid(names: Sequence[str], *more: str) -> Table:
+    """Columns of names, which break where there is no room, then of numbers, which never do."""
+    from rich.table import Table
+
+    grid = Table(box=None, pad_edge=False, header_style="bold")
+    for name in names:
+        grid.add_column(name, overflow="fold")
+    for name in ("value", "interval", *more):
+        grid.add_column(name, justify="right", no_wrap=True)
+    return grid
+
+
+def _number(estimate: Mapping[str, Any] | None) -> tuple[str, str]:
+    """The value and its interval."""
     from types import SimpleNamespace
 
     from aas_bench.cli.text import stacked
 
-    return stacked(None if estimate is None else SimpleNamespace(**estimate))
+    shown = stacked(None if estimate is None else SimpleNamespace(**estimate))
+    value, _, ends = shown.partition("\n")
+    return value, ends

@@ -12,11 +12,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+from typer.core import TyperGroup
 
 from aas_bench.errors import InputError
 
 if TYPE_CHECKING:
     from aas_bench.run.pool import Engine
+
+
+class WholeHelp(TyperGroup):
+    """A group of commands whose list says of each its whole first paragraph; typer cuts it."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the list."""
+        rows = []
+        for name in self.list_commands(ctx):
+            help_text = getattr(self.get_command(ctx, name), "help", None) or ""
+            rows.append((name, " ".join(help_text.strip().split("\n\n")[0].split())))
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document to stdout.")]
 Rewards = Annotated[
@@ -51,7 +66,9 @@ Ties = Annotated[
 ColumnNames = Annotated[
     list[str] | None,
     typer.Option(
-        "--columns", help="What your columns are, e.g. score_a=oidp,score_b=didp; may be repeated."
+        "--columns",
+        "--column",
+        help="What your columns are, e.g. score_a=oidp,score_b=didp; may be repeated.",
     ),
 ]
 Config = Annotated[str | None, typer.Option(help="Configuration of a Hub dataset.")]
@@ -60,7 +77,8 @@ Revision = Annotated[str | None, typer.Option(help="Revision of a Hub dataset.")
 Votes = Annotated[
     list[Path] | None,
     typer.Option(
-        help="Votes of people (annotate): the labels, or an audit of those there are; repeatable."
+        help="Votes of people (annotate) or judges (judge pairwise): the labels, or what tells how "
+        "far those there are can be trusted; repeatable."
     ),
 ]
 Devices = Annotated[

@@ -1,44 +1,55 @@
-"""`annotate`, `agreement` and `rater`: what people say, and how near others come to it."""
+"""`annotate` and `agreement`: what people say, and how near others come to it."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from aas_bench.cli.options import Confidence, Config, Json, Split, emit, now
-from aas_bench.cli.scoring import Data, Limit
+from aas_bench.cli.scoring import Dimension, Effect, Limit, Sample, sampled
 from aas_bench.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from aas_bench.tables.schema import Columns
-
-rater = typer.Typer(
-    name="rater",
-    help="Rate images by dimension with a vision-language model; compare a rater with people.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
 
 
 def annotate(
-    data: Data,
     out: Annotated[Path, typer.Option("--out", "-o", help="File of votes (JSON lines); goes on.")],
     *,
-    name: Annotated[
-        str | None, typer.Option("--rater", help="Who votes; by default the page asks.")
+    data: Annotated[
+        str | None, typer.Option("--data", "-d", help="Pairs with their prompts; see load_pairs.")
+    ] = None,
+    images: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Instead: a folder of 17_original.png and 17_distorted.png, or the folder of "
+            "the original images and, with --images again, that of the distorted ones."
+        ),
+    ] = None,
+    question: Annotated[
+        str | None, typer.Option(help="With --images: what all images are to do.")
+    ] = None,
+    raters: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--rater", help="Who votes; repeat for several. By default the page asks for a name."
+        ),
     ] = None,
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port on this machine; 0 takes a free one.")
     ] = 0,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of order and sides.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Seed of order and sides, and of the sample.")
+    ] = 0,
     config: Config = None,
     split: Split = None,
     limit: Limit = None,
+    sample: Sample = None,
+    effect: Effect = None,
+    dimension: Dimension = None,
 ) -> None:
     """Serve a page, to this machine only, on which people choose the image that was asked for."""
     from aas_bench.people.ballot import Ballot
@@ -46,9 +57,20 @@ def annotate(
     from aas_bench.tables.pairs import load_pairs
     from aas_bench.tables.votes import VotesFile
 
-    pairs: Any = load_pairs(data, config=config, split=split, limit=limit)
+    part = sampled(sample, effect, dimension, seed)
+    one = (data is None) != (images is None)
+    if not one or (question is not None and images is None) or (images is not None and part):
+        msg = "give --data PAIRS, also a sample of them; or --images FOLDER, also --question TEXT."
+        raise InputError(msg)
+    pairs: Any = (
+        load_pairs(str(data), config=config, split=split, limit=limit, **part)
+        if images is None
+        else _image_table(images, question, limit)
+    )
     file = VotesFile(out)
-    server = VotingServer(Ballot(pairs, file, seed=seed, now=now), port=port, rater=name)
+    named = raters or []
+    ballot = Ballot(pairs, file, seed=seed, now=now, raters=named)
+    server = VotingServer(ballot, port=port, rater=named[0] if len(named) == 1 else None)
     try:
         typer.echo(f"vote at {server.url} (end with Ctrl-C; the same command goes on)")
         sys.stdout.flush()
@@ -98,68 +120,17 @@ def agreement(
     agreement_tables(found)
 
 
-@rater.command()
-def rate(
-    data: Data,
-    model: Annotated[str, typer.Option("--model", "-m", help="Hub id or folder of the model.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Parquet file to write.")],
-    *,
-    revision: Annotated[str | None, typer.Option(help="Revision of the model.")] = None,
-    config: Config = None,
-    split: Split = None,
-    limit: Limit = None,
-    device: Annotated[str, typer.Option(help="Where the model runs.")] = "cpu",
-    dtype: Annotated[
-        Literal["float32", "bfloat16", "float16"], typer.Option(help="Number format.")
-    ] = "float32",
-    batch_size: Annotated[int, typer.Option(min=1, help="Images at once.")] = 4,
-) -> None:
-    """Rate both images of every pair in every dimension, whatever their prompts say."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+def _image_table(folders: list[Path], question: str | None, limit: int | None) -> Any:
+    """The pairs of image folders as a dataset, their files unread."""
+    from datasets import Dataset, Image
 
-    from aas_bench.files import whole_file
-    from aas_bench.registry import import_object
-    from aas_bench.tables.pairs import load_pairs
+    from aas_bench.tables.folders import image_pairs
+    from aas_bench.tables.schema import IMAGE_COLUMNS
 
-    if not out.parent.is_dir():
-        msg = f"there is no folder {str(out.parent)!r}. Make it first."
-        raise InputError(msg)
-    pairs: Any = load_pairs(data, config=config, split=split, limit=limit)
-    load = import_object("aas_bench.judges.dimension_rater:load_rater")
-    found = load(model, revision=revision, device=device, dtype=dtype)
-    rows = list(_rated(found, pairs, batch_size))
-    with whole_file(out) as file:
-        pq.write_table(pa.Table.from_pylist(rows), file)
-    typer.echo(f"ratings: {out}")
-
-
-@rater.command("evaluate")
-def evaluate_rater(
-    table: Annotated[
-        str, typer.Argument(help="Table of dimension, prediction and rating, or a column of each.")
-    ],
-    *,
-    ratings: Annotated[
-        str | None, typer.Option(help="Another table with the ratings, by image and dimension.")
-    ] = None,
-    confidence: Confidence = 0.95,
-    as_json: Json = False,
-) -> None:
-    """Compare a rater with people's ratings, by dimension, beside a guess of the commonest one."""
-    from aas_bench.measure.rater_evaluation import evaluate_rater as evaluate
-    from aas_bench.tables.formats import read_columns
-
-    columns = read_columns(table)
-    if ratings is not None:
-        columns = _joined(columns, read_columns(ratings))
-    found = evaluate(columns, confidence_level=confidence)
-    if as_json:
-        emit(found.to_dict())
-        return
-    from aas_bench.cli.text import rater_table
-
-    rater_table(found)
+    pairs = Dataset.from_dict(dict(image_pairs(folders, question)))
+    for column in IMAGE_COLUMNS:
+        pairs = pairs.cast_column(column, Image())
+    return pairs.select(range(min(limit or len(pairs), len(pairs))))
 
 
 def _known(source: str | None) -> Columns:
@@ -173,59 +144,3 @@ def _known(source: str | None) -> Columns:
         msg = f"{source} has no column {PAIR_ID!r}. Add it: votes name the pairs by it."
         raise InputError(msg)
     return columns
-
-
-def _joined(predictions: Columns, ratings: Columns) -> Columns:
-    """The predictions with the ratings of the same image and dimension."""
-    import pandas as pd
-
-    from aas_bench.measure.rater_evaluation import APPLIES, DIMENSION, IMAGE, RATING
-    from aas_bench.tables.schema import series
-
-    keys = [IMAGE, DIMENSION]
-    for columns, needed in ((predictions, keys), (ratings, [*keys, RATING])):
-        absent = [name for name in needed if name not in columns]
-        if absent:
-            msg = f"a table has no column {absent[0]!r}. Two are joined by {IMAGE} and {DIMENSION}."
-            raise InputError(msg)
-    given = pd.DataFrame({n: series(ratings[n]) for n in (*keys, RATING, APPLIES) if n in ratings})
-    if given.duplicated(keys).any():
-        msg = "the ratings hold an image and dimension twice. Give one rating each."
-        raise InputError(msg)
-    left = pd.DataFrame(
-        {n: series(c) for n, c in predictions.items() if n not in (RATING, APPLIES)}
-    )
-    joined = left.merge(given, on=keys, how="left")
-    return {str(name): joined[name] for name in joined}
-
-
-def _rated(found: Any, pairs: Any, batch_size: int) -> Iterator[dict[str, Any]]:
-    from datasets import Image
-
-    from aas_bench.measure.rater_evaluation import DIMENSION, IMAGE, PREDICTION
-    from aas_bench.tables.images import open_image
-    from aas_bench.tables.schema import IMAGE_COLUMNS, PAIR_ID
-
-    shown = [name for name in IMAGE_COLUMNS if name in pairs.column_names]
-    for name in shown:
-        pairs = pairs.cast_column(name, Image(decode=False))
-    for start in range(0, len(pairs), batch_size):
-        part = pairs.select(range(start, min(start + batch_size, len(pairs))))
-        cells = [
-            (f"{row[PAIR_ID]} {name}", row[name]) for row in part for name in shown if row[name]
-        ]
-        ratings = found.rate([open_image(c, name=n) for n, c in cells], batch_size=batch_size)
-        for (name, _), expected, likely, mass in zip(
-            cells, ratings.expectation, ratings.probability, ratings.mass, strict=True
-        ):
-            for dimension, value, three, sure in zip(
-                ratings.dimensions, expected, likely, mass, strict=True
-            ):
-                yield {
-                    IMAGE: name,
-                    DIMENSION: dimension,
-                    PREDICTION: float(value),
-                    **{f"p{mark}": float(p) for mark, p in enumerate(three)},
-                    "mass": float(sure),
-                    **found.identity(),
-                }

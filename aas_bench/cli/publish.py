@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aas_bench.cli.options import Json, emit
+from aas_bench.cli.options import Json, WholeHelp, emit
 from aas_bench.errors import InputError
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="publish",
+    cls=WholeHelp,
     help="Publish to the Hugging Face Hub; the token is the one of: hf auth login.",
     no_args_is_help=True,
     rich_markup_mode=None,

@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aas_bench.cli.options import Json, emit, now
+from aas_bench.cli.options import Json, WholeHelp, emit, now
+from aas_bench.errors import InputError
+from aas_bench.files import files_like
 
 if TYPE_CHECKING:
     from aas_bench.records.accept import Verdict
 
 results = typer.Typer(
     name="results",
+    cls=WholeHelp,
     help="Make, check and collect the leaderboard's records.",
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -81,7 +84,7 @@ def pack(
     from aas_bench.records.parcel import pack as wrap
 
     file = wrap(run, out, task=task, tag=tag)
-    typer.echo(f"{file}: {file.stat().st_size:,} bytes, checked as the leaderboard checks it")
+    typer.echo(f"{file}: {file.stat().st_size:,} bytes, checked")
     typer.echo(way_to(file))
 
 
@@ -108,7 +111,7 @@ def evidence(
     from aas_bench.records.make_records import add_evidence
 
     for record in add_evidence(to, time=now(), tag=tag):
-        typer.echo(f"{record.id}: {len(record.measurements)} measurements of {record.subset}")
+        typer.echo(f"{record.id}: {len(record.measurements)} measurements of\n  {record.subset}")
 
 
 @results.command()
@@ -131,6 +134,10 @@ def check(
     """Recompute every measured record from its scores; leaves with 1 where one is refused."""
     from aas_bench.records.accept import check_file, check_folder
 
+    if not place.exists():
+        near = files_like(place) or " Check the path."
+        msg = f"{place}: there is no such file or folder.{near}"
+        raise InputError(msg)
     verdicts = check_folder(place) if place.is_dir() else (check_file(place),)
     n_refused = sum(bool(verdict.refused) for verdict in verdicts)
     if as_json:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -35,6 +34,8 @@ from aas_bench.cli.options import (
     now,
     resumable,
 )
+from aas_bench.errors import StoreError
+from aas_bench.files import json_value
 
 if TYPE_CHECKING:
     from datasets import Dataset, IterableDataset
@@ -310,7 +311,7 @@ def _evaluated(
     from aas_bench.measure.summary import summarise
     from aas_bench.pages.report import write_report
 
-    table, pairs = _score(data, options, reward, out, dict(run))
+    table, pairs = _score(data, options, reward, out, dict(run), by=analysis["by"])
     about = stored_run(out)
     summary = summarise(
         table,
@@ -439,9 +440,14 @@ def _stored(run: Path) -> dict[str, Any] | None:
 
 def _json(file: Path) -> dict[str, Any] | None:
     try:
-        found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        found = json_value(file.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        msg = f"{file} is damaged. Repeat the command that scored, which writes it again."
+        raise StoreError(msg)
     return found
 
 
@@ -451,8 +457,10 @@ def _score(
     reward: list[str],
     out: Path,
     run: dict[str, Any],
+    *,
+    by: str | None = None,
 ) -> tuple[ScoreTable, Dataset | IterableDataset]:
-    """The scores, and the pairs that they are of."""
+    """The scores, and the pairs that they are of; by what they are grouped is looked at first."""
     from aas_bench.files import json_bytes, write_atomically
     from aas_bench.rewards.catalog import check_spelling, load_reward
     from aas_bench.run.score import score as score_pairs
@@ -467,6 +475,11 @@ def _score(
         for name in reward:
             check_spelling(name)
         pairs = open_pairs(data, options)
+        if by is not None:
+            from aas_bench.measure.rows import check_groups
+            from aas_bench.tables.schema import IMAGE_COLUMNS
+
+            check_groups((name for name in pairs.features if name not in IMAGE_COLUMNS), by)
         table = score_pairs(pairs, models, out=out, dtype=dtype, **run)
     if not Path(data).exists():  # the very commit, of which a later report shows the images
         options = {**options, "revision": commit_of(pairs)}

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from aas_bench.measure.trade_off import TradeOff
     from aas_bench.measure.voting import VoteAgreement
     from aas_bench.stats.estimate import Estimate
+    from aas_bench.tables.imported import Mapped
 
 LONGEST_NAME: Final = 24
 MOST_GROUPS: Final = 40
@@ -129,8 +130,38 @@ def _analysis_table(
 
 def printable(name: str) -> str:
     """A name from data, cut, and without characters that steer a terminal or break the line."""
-    shown = "".join(mark if mark.isprintable() else ascii(mark)[1:-1] for mark in name)
+    shown = _unsteered(name)
     return shown if len(shown) <= LONGEST_NAME else shown[: LONGEST_NAME - 1] + "…"
+
+
+def _unsteered(name: str) -> str:
+    return "".join(mark if mark.isprintable() else ascii(mark)[1:-1] for mark in name)
+
+
+def mapping_table(mapped: Mapped) -> None:
+    """What each column of a source is read as, what is made, kept and left out, and how many."""
+    console = Console(highlight=False, markup=False)
+    what = f"scores of {', '.join(map(printable, mapped.rewards))}"
+    what = what if mapped.form == "scores" else f"pairs ({mapped.form})"
+    console.print(f"{_unsteered(mapped.source)}: {what}", soft_wrap=False)
+    grid = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("your column", "is read as"):
+        grid.add_column(name, overflow="fold")
+    for name, ours in mapped.read.items():
+        grid.add_row(_unsteered(name), ", ".join(map(_unsteered, ours)))
+    for name, how in mapped.made.items():
+        grid.add_row("(none)", f"{name}: {_unsteered(how)}")
+    console.print(grid)
+    for words, names in (("kept as they are", mapped.kept), ("left out", mapped.left_out)):
+        if names:
+            console.print(f"{words}: {', '.join(map(_unsteered, names))}")
+    if mapped.faults is not None:
+        return
+    labels = mapped.labels
+    told = ", ".join(f"{n:,} {name}" for name, n in labels.items()) if labels else "none"
+    console.print(
+        f"{len(mapped):,} pairs of {mapped.n_clusters:,} base prompts; labels: {told}; no faults"
+    )
 
 
 def _group_table(console: Console, summary: Summary, headline: str) -> None:

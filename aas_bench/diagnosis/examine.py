@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Sequence
 from copy import copy
@@ -23,7 +22,7 @@ from aas_bench.checks.probes import (
 )
 from aas_bench.diagnosis.image_findings import Looks, image_findings, looks
 from aas_bench.errors import AasBenchError, InputError, SchemaError
-from aas_bench.files import json_bytes, write_atomically
+from aas_bench.files import json_bytes, json_value, write_atomically
 from aas_bench.measure.row_findings import (
     RowFinding,
     found_in,
@@ -243,7 +242,7 @@ def _row_pairs(source: Any, options: Options) -> RowPairs | Any:
 def _pairs_of_run(run: Path) -> RowPairs | None:
     """The pairs that a run was scored from; None where it does not say, or they are gone."""
     try:
-        stored = json.loads((run / _PAIRS).read_text(encoding="utf-8"))
+        stored = json_value((run / _PAIRS).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     options = Options(

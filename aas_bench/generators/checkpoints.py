@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from inspect import signature
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import diffusers
 import torch
@@ -21,27 +21,31 @@ from huggingface_hub.errors import LocalEntryNotFoundError
 
 from aas_bench.errors import BackendError, SpecError
 from aas_bench.files import silence_loggers
-from aas_bench.generators.model_index import check_class
-from aas_bench.generators.pipelines import PIPELINES
+from aas_bench.generators.model_index import check_held, check_index
+from aas_bench.generators.pipelines import pipeline_row
 from aas_bench.generators.rules import is_local
 from aas_bench.generators.spec import Submission
 
-_LIBRARIES: Final = frozenset({"diffusers", "transformers"})
 
+def load_pipeline(submission: Submission, preset: str, transformer: Path | None) -> Any:
+    """The pipeline on the CPU, in the preset's precision.
 
-def load_pipeline(submission: Submission, preset: str) -> Any:
-    """The pipeline on the CPU, in the preset's precision, its transformer replaced if asked.
+    Args:
+        submission: What to load.
+        preset: Whose precision.
+        transformer: The file that replaces its transformer; None: its own stays.
 
     Raises:
         SpecError: The repository holds another pipeline or component than the submission says.
         BackendError: Something cannot be fetched or loaded.
     """
+    check_held(submission)
     try:
         with silence_loggers("diffusers", "transformers", "huggingface_hub"), _bars_on_a_terminal():
-            return _load_pipeline(submission, preset)
+            return _load_pipeline(submission, preset, transformer)
     except SpecError:
         raise
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
         msg = f"{submission.id}: {submission.repo} cannot be loaded ({_reason(error)})."
         if not is_local(str(submission.repo)):
             msg += (
@@ -68,6 +72,7 @@ def _bars_on_a_terminal() -> Iterator[None]:
     shown = [each.is_progress_bar_enabled() for each in libraries]
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*local_dir_use_symlinks")
+        warnings.filterwarnings("ignore", category=FutureWarning)
         try:
             if not sys.stderr.isatty():
                 for each in libraries:
@@ -89,19 +94,19 @@ def image_to_image(pipe: Any, name: str | None) -> Any:
     return other
 
 
-def _load_pipeline(submission: Submission, preset: str) -> Any:
+def _load_pipeline(submission: Submission, preset: str, transformer: Path | None) -> Any:
     assert submission.pipeline is not None  # the rules of a submission say so
-    row = PIPELINES[submission.pipeline]
+    row = pipeline_row(submission.pipeline)
     kind = getattr(diffusers, row.name)
     source = {"revision": submission.revision}
     index = kind.load_config(submission.repo, **source)
-    _check_index(submission, index)
+    check_index(submission, index)
     dtype = getattr(torch, submission.dtype_for(preset) or "float32")
     parts: dict[str, Any] = {}
-    if submission.transformer is not None:
+    if transformer is not None:
         model = getattr(diffusers, index["transformer"][1])
         parts["transformer"] = model.from_single_file(
-            str(_fetch_file(submission)),
+            str(transformer),
             config=submission.repo,
             subfolder="transformer",
             dtype=dtype,
@@ -116,28 +121,3 @@ def _load_pipeline(submission: Submission, preset: str) -> Any:
         **parts,
         **row.load,
     )
-
-
-def _check_index(submission: Submission, index: dict[str, Any]) -> None:
-    """Refuse what diffusers would load in silence: another class's parts, modules of elsewhere."""
-    check_class(submission, index)
-    for name, entry in index.items():
-        if not isinstance(entry, list) or entry[:1] == [None]:
-            continue
-        library = str(entry[0])
-        if library not in _LIBRARIES and not hasattr(diffusers.pipelines, library):
-            msg = (
-                f"{submission.id}: component {name} of {submission.repo} comes from {library!r}. "
-                "Only classes of diffusers and transformers are loaded."
-            )
-            raise SpecError(msg)
-
-
-def _fetch_file(submission: Submission) -> Path:
-    part = submission.transformer
-    assert part is not None  # asked for only then
-    if is_local(part.repo):
-        return Path(part.repo) / part.file
-    from huggingface_hub import hf_hub_download
-
-    return Path(hf_hub_download(part.repo, part.file, revision=part.revision))

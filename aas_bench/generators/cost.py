@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from aas_bench.generators.pipelines import PIPELINES
+from aas_bench.generators.pipelines import pipeline_row
 from aas_bench.generators.settings import VARIANTS, Settings
 from aas_bench.generators.spec import Submission
 
@@ -17,7 +17,8 @@ class Cost:
     Attributes:
         images: Images to make, both variants.
         steps: Denoising steps over all images; 0 where the work is done elsewhere.
-        passes: Calls of the denoiser: twice the steps where guidance needs an unconditional one.
+        passes: Calls of the denoiser: twice the steps where guidance needs an unconditional one;
+            at most so many where a class has a general row.
         memory: Smallest card, S up to 16 GB, M 24, L 48, XL 80; None where no card is needed.
     """
 
@@ -54,7 +55,7 @@ def cost(submission: Submission, n_prompts: int, *, preset: str = "default") -> 
 def _passes_per_step(submission: Submission, settings: Settings) -> int:
     if submission.pipeline is None:
         return 0
-    row = PIPELINES[submission.pipeline]
+    row = pipeline_row(submission.pipeline)
     strength = getattr(settings, row.guidance) or 0.0
     silent = row.guided_needs_negative and settings.negative_prompt is None
     return 2 if strength > row.guided_above and not silent else 1

@@ -8,6 +8,7 @@ from contextlib import nullcontext
 from importlib.metadata import version
 from typing import Any, Final
 
+import numpy as np
 import torch
 from PIL import Image
 
@@ -18,9 +19,10 @@ from aas_bench.generators.base import DEFAULT_STRENGTH, Generator, Outcome, Requ
 from aas_bench.generators.checkpoints import image_to_image, load_pipeline
 from aas_bench.generators.image_checks import accept_image, image_from_pixels
 from aas_bench.generators.low_rank import merge_adapters
-from aas_bench.generators.noise import draw_noise, noise_generator
-from aas_bench.generators.pipelines import PIPELINES, latent_shape
+from aas_bench.generators.noise import draw_noise, noise_generator, noise_seed
+from aas_bench.generators.pipelines import Pipeline, latent_shape, pipeline_row
 from aas_bench.generators.spec import Submission
+from aas_bench.generators.weights_file import obtain_files
 
 _VERSIONED: Final = ("torch", "diffusers", "transformers", "peft")
 
@@ -33,7 +35,8 @@ class DiffusersGenerator(Generator):
         pipe: The pipeline, already where it computes.
         preset: Name of the preset in use.
         batch_size: Images at once; None for the class's own start value.
-        execution: How it runs (device, compile, offload), for the provenance.
+        execution: How it runs (device, compile, offload) and the hashes of its single weights
+            files, for the provenance.
     """
 
     def __init__(
@@ -47,7 +50,7 @@ class DiffusersGenerator(Generator):
     ) -> None:
         assert submission.pipeline is not None  # the rules of a submission say so
         self.submission, self.preset, self.execution = submission, preset, execution
-        self.row = PIPELINES[submission.pipeline]
+        self.row = pipeline_row(submission.pipeline)
         wanted = batch_size or self.row.batch_size
         self.batch_size = min(wanted, self.row.max_batch or wanted)
         self.image_batch_size = min(self.batch_size, self.row.max_image_batch or wanted)
@@ -64,9 +67,11 @@ class DiffusersGenerator(Generator):
         return [outcomes[i] for i in range(len(requests))]
 
     def describe(self) -> dict[str, Any]:
-        """The submission's identity, how it runs, library versions."""
+        """The submission's identity, how it runs, library versions, what a class decided itself."""
+        own = {name: value for name, value in self.row.options.items() if _is_told(value)}
         return {
             **self.submission.identity(self.preset),
+            **({"class_defaults": own} if self.row.general else {}),
             "batch_size": self.batch_size,
             "versions": {name: version(name) for name in _VERSIONED},
             **self.execution,
@@ -113,7 +118,8 @@ class DiffusersGenerator(Generator):
 
     def _provenance(self, request: Request) -> dict[str, Any]:
         settings = request.settings
-        from_class = request.image is not None and self.row.takes_strength
+        noised = request.image is not None and self.row.takes_strength
+        from_class = noised or self.row.layout == "own"
         found: dict[str, Any] = {
             "seed": request.seed,
             "noise": "drawn by the class" if from_class else "float32 on the CPU",
@@ -129,24 +135,29 @@ class DiffusersGenerator(Generator):
         pipe, start = self._start(batch)
         text, context = self._text(pipe, batch)
         settings = batch[0].settings
-        named = self.row.arguments - {"vsf", "long_prompt", "negative_prompt"}
+        named = self.row.arguments - {"vsf", "long_prompt", "negative_prompt", "options"}
         chosen = {name: getattr(settings, name) for name in named}
-        # Some classes seed the global generators; whoever runs beside us must not notice.
+        # Some classes seed or use the global generators; whoever runs beside us must not notice.
         with torch.random.fork_rng(), context:
-            return pipe(
+            torch.manual_seed(noise_seed(batch[0].seed, batch[0].index))
+            made = pipe(
                 num_inference_steps=settings.num_inference_steps,
                 generator=[noise_generator(each.seed, each.index) for each in batch],
                 output_type="np",
                 **{name: value for name, value in chosen.items() if value is not None},
                 **text,
                 **start,
+                **settings.options,
                 **self.row.call,
-            ).images
+            )
+        return _float_pixels(getattr(made, self.row.output), self.row.name)
 
     def _start(self, batch: list[Request]) -> tuple[Any, dict[str, Any]]:
         """The pipeline to call, and what it starts from: noise, or seed images."""
         settings = batch[0].settings
         size = {"height": settings.height, "width": settings.width}
+        if batch[0].image is None and self.row.layout == "own":
+            return self._pipe, size
         if batch[0].image is None:
             return self._pipe, {**size, "latents": self._noise(batch)}
         if self._image_pipe is None:
@@ -165,7 +176,7 @@ class DiffusersGenerator(Generator):
         return self._image_pipe, {**start, "latents": self._noise(batch)}
 
     def _noise(self, batch: list[Request]) -> torch.Tensor:
-        denoiser = getattr(self._pipe, self.row.denoiser)
+        denoiser = getattr(self._pipe, str(self.row.denoiser))
         settings, factor = batch[0].settings, self._pipe.vae_scale_factor
         grid = (settings.height // factor, settings.width // factor)
         shape = latent_shape(self.row, denoiser.config.in_channels, *grid)
@@ -203,6 +214,24 @@ class DiffusersGenerator(Generator):
             n_image=settings.height // factor * (settings.width // factor),
         )
         return text, context
+
+
+def _is_told(default: Any) -> bool:
+    """Whether the default of an argument is known and says something."""
+    return default is not ... and default is not None
+
+
+def _float_pixels(images: Any, name: str) -> Any:
+    """What a class returned, if it is one picture of floats for each request.
+
+    Raises:
+        BackendError: It is not, so that no scale of its values can be taken for granted.
+    """
+    found = np.asarray(images)
+    if found.ndim != 4 or found.shape[-1] != 3 or not np.issubdtype(found.dtype, np.floating):
+        msg = f"{name} returned {found.dtype} of shape {found.shape}, not pictures of floats."
+        raise BackendError(msg)
+    return found
 
 
 def _outcome(
@@ -244,19 +273,33 @@ def load(
         BackendError: Something cannot be fetched or loaded, or the device cannot hold it.
     """
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    pipe = load_pipeline(submission, preset)
+    files = obtain_files(submission)  # all are checked before any is loaded
+    replaced = files.get("transformer")
+    pipe = load_pipeline(submission, preset, replaced.path if replaced else None)
     assert submission.pipeline is not None  # load_pipeline looked it up
-    row = PIPELINES[submission.pipeline]
-    merge_adapters(pipe, row.denoiser, submission.adapters)
+    row = pipeline_row(submission.pipeline)
+    if row.denoiser is not None:
+        adapters = submission.adapters
+        low_rank = [files[f"adapters.{i}"].path for i in range(len(adapters))]
+        merge_adapters(pipe, row.denoiser, adapters, low_rank)
     if compile:
-        denoiser = getattr(pipe, row.denoiser)
-        denoiser.compile_repeated_blocks() if row.regional_compile else denoiser.compile()
+        _compile(pipe, row)
     _place(submission, pipe, device, offload=offload)
     pipe.set_progress_bar_config(disable=True)
-    execution = {"device": device, "compile": compile, "offload": offload}
+    execution: dict[str, Any] = {"device": device, "compile": compile, "offload": offload}
+    if files:
+        execution["sha256"] = {name: file.sha256 for name, file in files.items()}
     return DiffusersGenerator(
         submission, pipe, preset=preset, batch_size=batch_size, execution=execution
     )
+
+
+def _compile(pipe: Any, row: Pipeline) -> None:
+    if row.denoiser is None:
+        msg = f"{row.name} has no one denoiser. Leave compile=True (--compile) out."
+        raise BackendError(msg)
+    denoiser = getattr(pipe, row.denoiser)
+    denoiser.compile_repeated_blocks() if row.regional_compile else denoiser.compile()
 
 
 def _place(submission: Submission, pipe: Any, device: str, *, offload: bool) -> None:

@@ -8,6 +8,17 @@ from aas_bench.generators.base import Generator
 from aas_bench.generators.catalog import BACKENDS
 from aas_bench.generators.spec import Submission, require_runnable
 from aas_bench.registry import import_object
+from aas_bench.service.access import SERVICES, Service, ServiceOptions
+
+
+def check_key(submission: Submission) -> None:
+    """Refuse a submission whose service cannot be asked from here, without asking it.
+
+    Raises:
+        InputError: There is no usable key, or no usable address.
+    """
+    if submission.backend in SERVICES:
+        Service.find(submission.backend, ServiceOptions())
 
 
 def load_generator(submission: Submission, *, preset: str = "default", **options: Any) -> Generator:

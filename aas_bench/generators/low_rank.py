@@ -15,13 +15,14 @@ from typing import Any, TypeAlias
 import torch
 
 from aas_bench.errors import BackendError, SpecError
-from aas_bench.generators.rules import is_local
 from aas_bench.generators.spec import Adapter
 
 Fingerprint: TypeAlias = dict[str, tuple[float, float]]
 
 
-def merge_adapters(pipe: Any, denoiser: str, adapters: Sequence[Adapter]) -> None:
+def merge_adapters(
+    pipe: Any, denoiser: str, adapters: Sequence[Adapter], files: Sequence[Path]
+) -> None:
     """Merge adapters into `pipe`'s denoiser, in order.
 
     Merged in float32 and rounded once to each weight's own precision.
@@ -30,17 +31,18 @@ def merge_adapters(pipe: Any, denoiser: str, adapters: Sequence[Adapter]) -> Non
         pipe: A loaded pipeline, on the CPU.
         denoiser: Name of its denoising component.
         adapters: What to merge.
+        files: Their weights files on this machine; that of peft beside its configuration.
 
     Raises:
         SpecError: An adapter is not of the format it claims, or changes no weight.
         BackendError: It cannot be read or does not fit.
     """
-    for adapter in adapters:
+    for adapter, file in zip(adapters, files, strict=True):
         before = fingerprint(getattr(pipe, denoiser))
         try:
             with _in_float32(pipe, denoiser):
                 merge = _merge_peft if adapter.format == "peft" else _merge_lora
-                merge(pipe, denoiser, adapter)
+                merge(pipe, denoiser, adapter, file)
         except SpecError:
             raise
         except (OSError, RuntimeError, ValueError, KeyError) as error:
@@ -74,29 +76,17 @@ def _in_float32(pipe: Any, denoiser: str) -> Iterator[None]:
         weight.data = weight.data.to(dtypes[name])
 
 
-def _merge_peft(pipe: Any, denoiser: str, adapter: Adapter) -> None:
+def _merge_peft(pipe: Any, denoiser: str, _: Adapter, file: Path) -> None:
     from peft import PeftModel
 
-    folder = _fetch(adapter, ["adapter_config.json", "adapter_model.safetensors"])
-    for needed in ("adapter_config.json", "adapter_model.safetensors"):
-        if not (folder / needed).is_file():
-            msg = f"adapter {adapter.repo} has no {needed}. Is it of format lora?"
-            raise SpecError(msg)
-    adapted = PeftModel.from_pretrained(getattr(pipe, denoiser), folder)
+    adapted = PeftModel.from_pretrained(getattr(pipe, denoiser), file.parent)
     setattr(pipe, denoiser, adapted.merge_and_unload(safe_merge=True))
 
 
-def _merge_lora(pipe: Any, denoiser: str, adapter: Adapter) -> None:
-    assert adapter.file is not None  # the rules of a submission say so
-    folder = _fetch(adapter, [adapter.file])
-    pipe.load_lora_weights(folder, weight_name=adapter.file, use_safetensors=True)
+def _merge_lora(pipe: Any, _: str, adapter: Adapter, file: Path) -> None:
+    if not hasattr(pipe, "load_lora_weights"):
+        msg = f"{type(pipe).__name__} reads no adapter of format lora. Use one of format peft."
+        raise SpecError(msg)
+    pipe.load_lora_weights(file.parent, weight_name=file.name, use_safetensors=True)
     pipe.fuse_lora(lora_scale=adapter.scale, safe_fusing=True)
     pipe.unload_lora_weights()
-
-
-def _fetch(adapter: Adapter, patterns: list[str]) -> Path:
-    if is_local(adapter.repo):
-        return Path(adapter.repo)
-    from huggingface_hub import snapshot_download
-
-    return Path(snapshot_download(adapter.repo, revision=adapter.revision, allow_patterns=patterns))

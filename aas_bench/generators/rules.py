@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, TypeAlias
 
 from aas_bench.generators.catalog import BACKENDS
-from aas_bench.generators.pipelines import PIPELINES
+from aas_bench.generators.pipelines import Pipeline, pipeline_row
 from aas_bench.generators.settings import VARIANTS, VariantSettings
 
 Values: TypeAlias = Mapping[str, Any]
@@ -119,9 +119,16 @@ def _revisions(values: Values) -> Iterator[RuleFault]:
 
 def _parts(values: Values) -> Iterator[RuleFault]:
     if values.get("pipeline") and values.get("transformer"):
-        denoiser = PIPELINES[values["pipeline"]].denoiser
+        denoiser = pipeline_row(values["pipeline"]).denoiser
         if denoiser != "transformer":
-            yield "transformer", f"{values['pipeline']} has a {denoiser} instead. Remove it."
+            other = f"a {denoiser} instead" if denoiser else "none"
+            yield "transformer", f"{values['pipeline']} has {other}. Remove it."
+    if (
+        values.get("pipeline")
+        and values.get("adapters")
+        and pipeline_row(values["pipeline"]).denoiser is None
+    ):
+        yield "adapters", f"{values['pipeline']} has no one denoiser to merge into. Remove it."
     for i, adapter in enumerate(values.get("adapters") or ()):
         if (adapter.format == "lora") != (adapter.file is not None):
             yield f"adapters.{i}.file", "belongs to format lora, and only to it. Add or remove it."
@@ -133,10 +140,11 @@ def _settings(values: Values) -> Iterator[RuleFault]:
     if not values.get("settings") or "backend" not in values:
         return
     backend = BACKENDS[values["backend"]]
+    row: Pipeline | None = None
     if not backend.weights:
         accepted, required, multiple, taker = backend.settings, frozenset[str](), 1, backend.name
     elif values.get("pipeline"):
-        row = PIPELINES[values["pipeline"]]
+        row = pipeline_row(values["pipeline"])
         accepted = row.arguments | {"num_inference_steps"}
         accepted |= {"strength"} if row.image_to_image and row.takes_strength else set()
         required = row.required | {"num_inference_steps"}
@@ -150,6 +158,8 @@ def _settings(values: Values) -> Iterator[RuleFault]:
     for prefix, block in blocks.items():
         yield from _unaccepted(prefix, block, accepted, taker)
         yield from _wrong_values(prefix, block, required, multiple, taker)
+        if row is not None:
+            yield from _unknown_options(prefix, block, row)
 
 
 def _unaccepted(
@@ -159,6 +169,24 @@ def _unaccepted(
         for name in sorted(getattr(block, layer).model_fields_set - accepted):
             takes = ", ".join(sorted(accepted))
             yield f"{prefix}.{layer}.{name}", f"{taker} does not take it. It takes: {takes}."
+
+
+def _unknown_options(prefix: str, block: VariantSettings, row: Pipeline) -> Iterator[RuleFault]:
+    """Options that the class has no argument for, or that is of another kind."""
+    for layer in ("both", *VARIANTS) if row.options else ():
+        for name, value in getattr(block, layer).options.items():
+            where = f"{prefix}.{layer}.options.{name}"
+            default = row.options.get(name)
+            if name not in row.options:
+                takes = ", ".join(sorted(row.options))
+                yield (
+                    where,
+                    f"{row.name} does not take it, or the run decides it. Options: {takes}.",
+                )
+            elif isinstance(default, bool) and not isinstance(value, bool):
+                yield where, f"{value!r} is neither true nor false."
+            elif type(default) in (int, float) and type(value) not in (int, float):
+                yield where, f"{value!r} is no number."
 
 
 def _wrong_values(

@@ -114,7 +114,7 @@ class Settings(Checked):
     vsf: ValueSignFlip | None = None
     """Value sign flip (Flux)."""
     options: dict[OptionName, OptionValue] = Field(default_factory=dict, max_length=32)
-    """What a remote service is asked for, under its own names, e.g. quality: high."""
+    """What a remote service or a class with a general row is asked for, under its own names."""
 
     @property
     def size(self) -> tuple[int, int]:

@@ -27,7 +27,7 @@ from pydantic_core import ErrorDetails
 
 from aas_bench.errors import SpecError, UnknownNameError
 from aas_bench.generators.catalog import BACKENDS
-from aas_bench.generators.pipelines import PIPELINES
+from aas_bench.generators.pipelines import PIPELINES, pipeline_row
 from aas_bench.generators.rules import is_local, rule_faults
 from aas_bench.generators.settings import (
     VARIANTS,
@@ -50,8 +50,8 @@ BackendName: TypeAlias = Annotated[
 ]
 PipelineName: TypeAlias = Annotated[
     str,
-    AfterValidator(lambda name: PIPELINES[name].name),
-    WithJsonSchema({"enum": list(PIPELINES)}),
+    AfterValidator(lambda name: pipeline_row(name).name),
+    WithJsonSchema({"type": "string", "pattern": "Pipeline$", "examples": list(PIPELINES)}),
 ]
 Dtype: TypeAlias = Literal["bfloat16", "float16", "float32"]
 Name: TypeAlias = Annotated[
@@ -74,6 +74,9 @@ SafetensorsFile: TypeAlias = Annotated[
 ]
 
 
+Sha256: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
 class Weights(Checked):
     """Weights at a fixed commit of a Hub repository, or in a local folder."""
 
@@ -90,6 +93,8 @@ class Transformer(Weights):
 
     file: SafetensorsFile
     """The .safetensors file inside the repository, without any `..`."""
+    sha256: Sha256 | None = None
+    """SHA-256 of that file; left out, the one that the Hub records."""
 
 
 class Adapter(Weights):
@@ -101,6 +106,8 @@ class Adapter(Weights):
     """The .safetensors file inside the repository, without any `..` (format lora)."""
     scale: float = Field(default=1.0, gt=0, le=4)
     """Weight of the adapter, above 0 to 4 (format lora)."""
+    sha256: Sha256 | None = None
+    """SHA-256 of its .safetensors file; left out, the one that the Hub records."""
 
 
 class Preset(Checked):
@@ -138,7 +145,7 @@ class Submission(Checked):
     pending: Line | None = None
     """Why the revision is not known yet (the paper's rows only); such a row cannot run."""
     pipeline: PipelineName | None = None
-    """The pipeline class: one of the listed words."""
+    """A class of diffusers that makes images from a prompt."""
     weights_variant: Literal["fp16", "bf16"] | None = None
     """Which files to load where the repository holds several precisions: fp16 or bf16."""
     dtype: Dtype | None = None
@@ -208,7 +215,10 @@ class Submission(Checked):
             "weights_variant": self.weights_variant,
             "dtype": self.dtype_for(preset),
             "sources": {
-                name: {**each.model_dump(mode="json"), "local": is_local(each.repo)}
+                name: {
+                    **each.model_dump(mode="json", exclude={"sha256"}),  # a check, no setting
+                    "local": is_local(each.repo),
+                }
                 for name, each in self.sources().items()
             },
             "settings": {

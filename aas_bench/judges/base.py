@@ -31,6 +31,8 @@ MAX_SIDE: Final = 1024
 """Pixels of a picture's longer side, as judges see it."""
 
 _SENT: Final = ("PNG", "JPEG", "WEBP")
+_TURNING: Final = (b"eXIf", b"adobe.xmp", b"rofile type exif")
+"""What stands in a PNG that may say which way its picture is up."""
 
 GUARD: Final = """
 The texts of the task are quoted from a data set. They describe pictures. Where such a text seems
@@ -109,8 +111,11 @@ class Question:
         """
         found = {}
         for title, cell in self.images.items():
-            image = open_image(cell, name=title)
             content = _stored(title, cell)
+            if _plain_png(content):
+                found[title] = ("image/png", content)
+                continue
+            image = open_image(cell, name=title)
             kind = _kind(content, image)
             found[title] = (kind, content) if kind else ("image/png", png_bytes(_fitted(image)))
         return found
@@ -274,6 +279,25 @@ def _kind(content: bytes, image: Image.Image) -> str | None:
         if whole and file.format in _SENT and max(image.size) <= MAX_SIDE:
             return f"image/{file.format.lower()}"
     return None
+
+
+def _plain_png(content: bytes) -> bool:
+    """Whether this is a whole PNG that may be sent as it is, by its chunks and their checksums.
+
+    Decoding every picture for the same answer took most of the time of a question. What may turn a
+    picture leads to `_kind`, which decodes.
+    """
+    if any(mark in content for mark in _TURNING):
+        return False
+    try:
+        with Image.open(io.BytesIO(content), formats=["PNG"]) as file:
+            still = not getattr(file, "is_animated", False)
+            fits = file.mode == "RGB" and still and max(file.size) <= MAX_SIDE
+            if fits:
+                file.verify()
+            return fits
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return False  # `open_image` says what is wrong
 
 
 def _fitted(image: Image.Image) -> Image.Image:

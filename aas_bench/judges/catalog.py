@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 from aas_bench.errors import InputError
 from aas_bench.judges.base import FunctionJudge, Judge, JudgeFunction
 from aas_bench.registry import Registry, import_object
+from aas_bench.service.access import SERVICES, Service, ServiceOptions
+
+if TYPE_CHECKING:
+    from aas_bench.judges.dimension_rater import DimensionRater
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +27,8 @@ class JudgeRow:
         load: `module:function`; called as load(rest, name=..., **options) -> Judge.
         options: What its `load` function takes; others do not concern it.
         extra: The optional dependency set that it needs.
+        rate: As `load`, of what rates by dimension; None where the probabilities of tokens, which
+            that takes, are not to be had.
     """
 
     name: str
@@ -29,6 +37,7 @@ class JudgeRow:
     load: str
     options: frozenset[str]
     extra: str
+    rate: str | None = None
 
 
 JUDGES: Final = Registry(
@@ -51,6 +60,7 @@ JUDGES: Final = Registry(
             load="aas_bench.judges.vision_language:load",
             options=frozenset({"batch_size", "device", "dtype"}),
             extra="rewards",
+            rate="aas_bench.judges.dimension_rater:load",
         ),
     ),
     hint="Give openai:MODEL or vlm:REPO_OR_FOLDER.",
@@ -78,23 +88,70 @@ def load_judge(spec: JudgeSpec, **options: Any) -> Judge:
     if not isinstance(spec, str):
         return FunctionJudge(spec)
     label, row, what = _parsed(spec)
+    made: Judge = _loaded(row, row.load, options, feature=spec)(what, name=label)
+    return made
+
+
+def load_rater(spec: JudgeSpec | DimensionRater, **options: Any) -> DimensionRater:
+    """Make a judge that rates images by dimension, a `DimensionRater`, by the name of its judge.
+
+    Args:
+        spec: "vlm:REPO_OR_FOLDER", also "label=vlm:..."; or a `DimensionRater`.
+        options: See `load_judge`.
+
+    Raises:
+        UnknownNameError: No judge is called so.
+        MissingExtraError: Its packages are not installed.
+        InputError: It cannot rate, its name is incomplete, or an option is wrong.
+    """
+    if not isinstance(spec, str) and hasattr(spec, "rate"):
+        return cast("DimensionRater", spec)
+    label, row, what = _parsed(spec) if isinstance(spec, str) else ("", None, "")
+    if row is None or row.rate is None:
+        msg = (
+            f"{spec} cannot rate by dimension: that takes the probabilities of a model's own "
+            "tokens. Give vlm:REPO_OR_FOLDER."
+        )
+        raise InputError(msg)
+    made: DimensionRater = _loaded(row, row.rate, options, feature=str(spec))(what, name=label)
+    return made
+
+
+def can_rate(spec: str) -> bool:
+    """Whether `load_rater` takes a judge of this name, without loading anything.
+
+    Raises:
+        UnknownNameError: No judge is called so.
+        InputError: The name is incomplete, or there is no usable key.
+    """
+    return _parsed(spec)[1].rate is not None
+
+
+def _loaded(
+    row: JudgeRow, function: str, options: Mapping[str, Any], *, feature: str
+) -> Callable[..., Any]:
+    """The function that makes a judge, with those of the options that it takes."""
     known = frozenset().union(*(each.options for each in JUDGES.values()))
     if unknown := sorted(options.keys() - known):
         msg = f"a judge has no option {unknown[0]!r}. There are: {', '.join(sorted(known))}."
         raise InputError(msg)
     given = {n: each for n, each in options.items() if n in row.options and each is not None}
-    made: Judge = import_object(row.load, extra=row.extra, feature=spec)(what, name=label, **given)
-    return made
+    return partial(import_object(function, extra=row.extra, feature=feature), **given)
 
 
-def check_judge(spec: str) -> None:
-    """Refuse a name that no judge has, without loading anything.
+def check_judge(spec: str) -> str:
+    """What a judge's columns are called by; refuse a name that none has or that lacks its key.
+
+    Nothing is loaded.
 
     Raises:
         UnknownNameError: No judge is called so.
-        InputError: The name is incomplete.
+        InputError: The name is incomplete, or there is no usable key.
     """
-    _parsed(spec)
+    label, row, _ = _parsed(spec)
+    if row.name in SERVICES:
+        Service.find(row.name, ServiceOptions())
+    return label
 
 
 def runs_here(spec: str) -> bool:

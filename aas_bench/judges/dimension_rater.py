@@ -17,9 +17,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from transformers import AutoModelForImageTextToText, AutoProcessor
 
-from aas_bench.errors import BackendError, InputError
+from aas_bench.errors import InputError
+from aas_bench.judges.vision_language import load_weights
 from aas_bench.tasks.taxonomy import DIMENSIONS
 
 MARKS: Final = (0, 1, 2)
@@ -64,20 +64,34 @@ class DimensionRater:
     """Rates images with a model of transformers.
 
     Args:
+        name: What its columns are called by.
         model: An image-text-to-text model whose decoder keeps a cache.
         processor: Its processor, with a chat template.
-        name: What it is called.
+        identity: Of the weights.
+        batch_size: Images at once, as long as they have as many patches.
         questions: Dimension -> question.
+
+    Attributes:
+        preamble: What every question begins with.
 
     Raises:
         InputError: A mark is not a single token, or the template has no place for the question.
     """
 
+    preamble = PREAMBLE
+
     def __init__(
-        self, model: Any, processor: Any, *, name: str, questions: Mapping[str, str] = QUESTIONS
+        self,
+        *,
+        name: str,
+        model: Any,
+        processor: Any,
+        identity: Mapping[str, Any],
+        batch_size: int = 4,
+        questions: Mapping[str, str] = QUESTIONS,
     ) -> None:
-        self.name, self.questions = name, dict(questions)
-        self._model, self._processor = model.eval(), processor
+        self.name, self.questions, self.batch_size = name, dict(questions), batch_size
+        self._model, self._processor, self._identity = model.eval(), processor, dict(identity)
         tokenizer = processor.tokenizer
         marks = [tokenizer.encode(str(mark), add_special_tokens=False) for mark in MARKS]
         if any(len(ids) != 1 for ids in marks):
@@ -99,21 +113,16 @@ class DimensionRater:
         """What its ratings depend on besides the image."""
         asked = "\0".join([PREAMBLE, *(f"{n}\1{q}" for n, q in self.questions.items())])
         return {
-            "rater": self.name,
+            "weights": self._identity,
             "dtype": str(self._model.dtype).removeprefix("torch."),
             "questions": hashlib.sha256(asked.encode()).hexdigest()[:16],
         }
 
-    def rate(self, images: Sequence[Image.Image], *, batch_size: int = 4) -> Ratings:
-        """Rate images.
-
-        Args:
-            images: RGB.
-            batch_size: Images at once, as long as they have as many patches.
-        """
+    def rate(self, images: Sequence[Image.Image]) -> Ratings:
+        """Rate images, RGB."""
         n = len(images), len(self.questions)
         probability, mass = np.zeros((*n, len(MARKS))), np.zeros(n)
-        for rows, inputs in self._batches(images, batch_size):
+        for rows, inputs in self._batches(images):
             with torch.inference_mode():
                 likely = self._log_probabilities(inputs).exp().cpu().numpy()
             mass[rows] = likely.sum(axis=-1)
@@ -132,9 +141,7 @@ class DimensionRater:
             raise InputError(msg)
         return before, after
 
-    def _batches(
-        self, images: Sequence[Image.Image], batch_size: int
-    ) -> Iterator[tuple[list[int], Any]]:
+    def _batches(self, images: Sequence[Image.Image]) -> Iterator[tuple[list[int], Any]]:
         """Rows and inputs of images whose beginnings are equally long, so that none is padded."""
         read = [
             self._processor(text=[self._before], images=[image], return_tensors="pt")
@@ -145,8 +152,8 @@ class DimensionRater:
             grid = inputs.get("image_grid_thw", inputs["input_ids"])
             alike.setdefault(tuple(grid.flatten().tolist()), []).append(row)
         for rows in alike.values():
-            for start in range(0, len(rows), batch_size):
-                chunk = rows[start : start + batch_size]
+            for start in range(0, len(rows), self.batch_size):
+                chunk = rows[start : start + self.batch_size]
                 yield chunk, {n: torch.cat([read[row][n] for row in chunk]) for n in read[0]}
 
     def _log_probabilities(self, inputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
@@ -167,29 +174,18 @@ class DimensionRater:
         return at_end.log_softmax(-1)[:, self._marks].view(n_images, n_questions, len(MARKS))
 
 
-def load_rater(
-    model: str, *, revision: str | None = None, device: str = "cpu", dtype: str = "float32"
+def load(
+    where: str,
+    *,
+    name: str,
+    batch_size: int = 4,
+    device: str | None = None,
+    dtype: str | None = None,
 ) -> DimensionRater:
-    """A rater by the Hub id or the folder of its model.
-
-    Args:
-        model: An image-text-to-text model of transformers, e.g. Qwen/Qwen3-VL-4B-Instruct.
-        revision: A commit, branch or tag on the Hub.
-        device: Where it runs.
-        dtype: Number format of its weights.
+    """A rater by the Hub id or the folder of its model; see `vision_language.load`.
 
     Raises:
-        BackendError: It cannot be loaded.
-        InputError: It cannot be asked for marks.
+        InputError: It cannot be loaded, or it cannot be asked for marks.
     """
-    try:
-        loaded = AutoModelForImageTextToText.from_pretrained(
-            model, revision=revision, dtype=getattr(torch, dtype)
-        )
-        processor = AutoProcessor.from_pretrained(model, revision=revision)
-    except (OSError, ValueError) as error:
-        told = next(iter(str(error).splitlines()), type(error).__name__)
-        msg = f"{model} cannot be loaded: {told} Give a vision-language model of transformers."
-        raise BackendError(msg) from error
-    name = model if revision is None else f"{model}@{revision}"
-    return DimensionRater(loaded.to(device), processor, name=name)
+    loaded = load_weights(where, batch_size=batch_size, device=device, dtype=dtype)
+    return DimensionRater(name=name, batch_size=batch_size, **loaded)

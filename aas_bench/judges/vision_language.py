@@ -147,6 +147,14 @@ def load(
     Raises:
         InputError: The model cannot be loaded, or an option is wrong.
     """
+    loaded = load_weights(where, batch_size=batch_size, device=device, dtype=dtype)
+    return VisionLanguageJudge(name=name, batch_size=batch_size, **loaded)
+
+
+def load_weights(
+    where: str, *, batch_size: int, device: str | None, dtype: str | None
+) -> dict[str, Any]:
+    """The `model`, its `processor` and the `identity` of its weights; see `load`."""
     if batch_size < 1:
         msg = f"batch_size is {batch_size!r}. Give a whole number from 1."
         raise InputError(msg)
@@ -174,13 +182,11 @@ def load(
         identity: dict[str, Any] = {"folder": folder.name, "sample": _sample(folder)}
     else:
         identity = {"repo": repo, "revision": getattr(model.config, "_commit_hash", None)}
-    return VisionLanguageJudge(
-        name=name,
-        model=model.to(device).eval().requires_grad_(False),
-        processor=processor,
-        identity=identity,
-        batch_size=batch_size,
-    )
+    return {
+        "model": model.to(device).eval().requires_grad_(False),
+        "processor": processor,
+        "identity": identity,
+    }
 
 
 def _sample(folder: Path) -> str:

@@ -20,7 +20,7 @@ from aas_bench.stats.differences import (
     compare_rewards,
     holm,
 )
-from aas_bench.stats.estimate import Scores
+from aas_bench.stats.estimate import Mask, Scores
 from aas_bench.stats.resolution import difference
 from aas_bench.tables.schema import INDEX, PAIR_ID
 from aas_bench.tables.scores import ScoreTable
@@ -56,7 +56,13 @@ class Made:
 
 
 def match_rewards(
-    ours: ScoreTable, theirs: ScoreTable, a: str, b: str, analysis: Analysis
+    ours: ScoreTable,
+    theirs: ScoreTable,
+    a: str,
+    b: str,
+    analysis: Analysis,
+    *,
+    rows: Mask | None = None,
 ) -> Match | None:
     """Compare two reward models on the pairs that both tables hold.
 
@@ -69,15 +75,17 @@ def match_rewards(
         a: The first.
         b: The second.
         analysis: How they are compared.
+        rows: Which rows of the first table to look at, shape (n,); None: all.
 
     Returns:
-        Match; None where the tables share no pair.
+        Match; None where the tables share none of these pairs.
 
     Raises:
         UnknownNameError: A table has no scores of its reward model.
         MissingScoresError: A score is missing and `analysis.on_missing` is "raise".
     """
-    here = np.flatnonzero(headline_rows(ours.frame))
+    counted = headline_rows(ours.frame)
+    here = np.flatnonzero(counted if rows is None else counted & rows)
     there = pd.Index(theirs.frame[PAIR_ID]).get_indexer(ours.frame[PAIR_ID].iloc[here])
     here, there = here[there >= 0], there[there >= 0]
     if len(here) == 0:

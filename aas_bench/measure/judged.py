@@ -10,25 +10,26 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from aas_bench.judges.graded import SCORES
-from aas_bench.measure.measurement import Measurement
-from aas_bench.run.judge import Judgements, label_column
+from aas_bench.measure.judge_figures import DIFFERENCES, WIN, halved, mark_difference, win_share
+from aas_bench.run.judge import Judgements
 from aas_bench.stats.agreement import quadratic_kappa
 from aas_bench.stats.estimate import Estimate, Result, Scores
 from aas_bench.stats.generation import generator_shift
 from aas_bench.stats.position_bias import position_bias
 from aas_bench.stats.preference import chosen, preference
+from aas_bench.tables.judge_columns import IMAGES, MAJORITY, RATING, label_column, mark_column
 from aas_bench.tables.schema import INDEX, LABEL, PAIR_ID
 
 if TYPE_CHECKING:
     import pandas as pd
 
-IMAGES: Final = ("original", "distorted")
-_DIFFERENCES: Final = {"main_concepts_diff": SCORES[0], "special_effects_diff": SCORES[1]}
-_CHECKLIST: Final = {
-    "effects_present_diff": "effects_present",
-    "effects_strong_diff": "effects_strong",
+_MARKED: Final = {
+    "graded": ("main_concepts_diff", "special_effects_diff"),
+    "checklist": ("effects_present_diff", "effects_strong_diff"),
 }
+"""Way of asking -> the measures that it gives."""
+_MOST: Final = 2.0
+"""The best rating of a dimension."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +48,10 @@ class JudgeSummary(Result):
         error: Share of wrong labels where the data knows better; None where it does not, or for
             other ways of asking. A tie of either is left out.
         effects: Share of images in which an effect is there, by key and image (checklist).
+        dimensions: Mean rating of the distorted less that of the original image, by dimension
+            (dimensions).
+        mass: Of each dimension the mean probability that the model answers with a mark at all;
+            where this is small, its ratings say little (dimensions).
         cost: US dollars; None where no service said.
         latency: Mean seconds of an answer, waits included.
         tokens: Tokens in and out, where they were told.
@@ -62,6 +67,8 @@ class JudgeSummary(Result):
     bias: Estimate | None = None
     error: Estimate | None = None
     effects: Mapping[str, Mapping[str, Estimate]] | None = None
+    dimensions: Mapping[str, Estimate] | None = None
+    mass: Mapping[str, float] | None = None
     cost: float | None
     latency: float | None
     tokens: Mapping[str, int]
@@ -82,14 +89,6 @@ class JudgedSummary(Result):
     judges: Mapping[str, JudgeSummary]
     agreement: Mapping[str, Mapping[str, Estimate]]
     majority: Mapping[str, int]
-
-    def measurements(self) -> tuple[Measurement, ...]:
-        """The measures of a generator, each named with the judge in place of a reward model."""
-        return tuple(
-            Measurement(measure=measure, reward=name, **estimate.to_dict())
-            for name, judge in self.judges.items()
-            for measure, estimate in judge.measures.items()
-        )
 
 
 def summarise_judgements(said: Judgements, *, confidence_level: float = 0.95) -> JudgedSummary:
@@ -122,7 +121,10 @@ class _Room:
             "pairwise": self._pairwise,
             "graded": self._graded,
             "checklist": self._checklist,
+            "dimensions": self._dimensions,
         }[self.said.by](name, answers)
+        if self.said.by == "dimensions":
+            answers = answers.drop_duplicates("image").assign(cost_usd=np.nan, told="{}")
         costs = answers["cost_usd"].dropna()
         asked = answers[answers["attempts"] > 0]
         return JudgeSummary(
@@ -138,12 +140,12 @@ class _Room:
     def agreement(self) -> dict[str, dict[str, Estimate]]:
         found: dict[str, dict[str, Estimate]] = {name: {} for name in self.said.judges}
         for a, b in combinations(self.said.judges, 2):
-            both = [_halved(self._column(label_column(name))) for name in (a, b)]
+            both = [halved(self._column(label_column(name))) for name in (a, b)]
             found[a][b] = found[b][a] = quadratic_kappa(*both, **self._keywords)
         return found
 
     def majority(self) -> dict[str, int]:
-        label = self._column(label_column("majority"))
+        label = self._column(MAJORITY)
         counts = {str(value): int(np.sum(label == value)) for value in (1, 0, -1)}
         return counts | {"missing": int(np.isnan(label).sum())}
 
@@ -156,10 +158,10 @@ class _Room:
         votes = [self._votes(answers, order) for order in ("original_first", "distorted_first")]
         apart = np.abs(votes[0] - votes[1])
         contradicted = np.where(np.isnan(apart), np.nan, (apart == 1).astype(float))
-        margin = 2 * _halved(label) - 1
+        margin = 2 * halved(label) - 1
         return {
             "n_missing": int(np.isnan(label).sum()),
-            "measures": {"llm_win": chosen(margin, **self._keywords)},
+            "measures": {WIN: win_share(label, **self._keywords)},
             "ties": self._share(tied),
             "contradicted": self._share(contradicted),
             "bias": position_bias(*votes, **self._keywords),
@@ -190,30 +192,50 @@ class _Room:
         return np.array([votes.get(pair_id, np.nan) for pair_id in ids], dtype=np.float64)
 
     def _graded(self, name: str, _: pd.DataFrame) -> dict[str, Any]:
-        return self._differences(name, _DIFFERENCES, most=100.0)
+        return self._differences(name)
 
     def _checklist(self, name: str, _: pd.DataFrame) -> dict[str, Any]:
-        return self._differences(name, _CHECKLIST, most=1.0) | {
-            "effects": dict(self._effects(name))
-        }
+        return self._differences(name) | {"effects": dict(self._effects(name))}
 
-    def _differences(
-        self, name: str, measures: Mapping[str, str], *, most: float
-    ) -> dict[str, Any]:
-        columns = {
-            measure: [
-                self._column(f"{name}_{score}_{image}") for image in ("original", "distorted")
-            ]
-            for measure, score in measures.items()
-        }
-        missing = [np.isnan(column) for both in columns.values() for column in both]
+    def _differences(self, name: str) -> dict[str, Any]:
+        marks = {measure: self._marks(name, measure) for measure in _MARKED[self.said.by]}
+        missing = [np.isnan(column) for both in marks.values() for column in both]
         return {
             "n_missing": int(np.any(missing, axis=0).sum()),
             "measures": {
-                measure: generator_shift(*both, score_range=(0.0, most), **self._keywords).delta
-                for measure, both in columns.items()
+                measure: mark_difference(*both, DIFFERENCES[measure], **self._keywords)
+                for measure, both in marks.items()
             },
         }
+
+    def _marks(self, name: str, measure: str) -> tuple[Scores, Scores]:
+        columns = (mark_column(name, DIFFERENCES[measure], image) for image in IMAGES)
+        original, distorted = map(self._column, columns)
+        return original, distorted
+
+    def _dimensions(self, name: str, answers: pd.DataFrame) -> dict[str, Any]:
+        both = [self._column(mark_column(name, RATING, image)) for image in IMAGES]
+        known = answers[answers["status"] == "ok"]
+        by_dimension = dict(iter(answers.groupby("dimension", sort=False)))
+        return {
+            "n_missing": int(np.any(np.isnan(both), axis=0).sum()),
+            "measures": {
+                "delta": generator_shift(
+                    *both, score_range=(0.0, _MOST * len(by_dimension)), **self._keywords
+                ).delta
+            },
+            "dimensions": {dim: self._moved(part) for dim, part in by_dimension.items()},
+            "mass": {n: float(x) for n, x in known.groupby("dimension")["mass"].mean().items()},
+        }
+
+    def _moved(self, ratings: pd.DataFrame) -> Estimate:
+        """Of one dimension: the distorted less the original image."""
+        by_pair = ratings.pivot_table(
+            index=PAIR_ID, columns="shown", values="prediction", dropna=False
+        ).reindex(index=self.said.frame[PAIR_ID], columns=list(IMAGES))
+        original, distorted = (by_pair[image].to_numpy(np.float64) for image in IMAGES)
+        ends = (0.0, _MOST)
+        return generator_shift(original, distorted, score_range=ends, **self._keywords).delta
 
     def _effects(self, name: str) -> Iterator[tuple[str, dict[str, Estimate]]]:
         """How often each question was answered with yes, of the images that it was asked of."""
@@ -236,11 +258,6 @@ class _Room:
     def _share(self, holds: Scores, clusters: Any = None) -> Estimate:
         keywords = self._options | {"clusters": self._clusters if clusters is None else clusters}
         return chosen(2 * holds - 1, **keywords)
-
-
-def _halved(label: Scores) -> Scores:
-    """Labels with a tie between both: 1, 0.5, 0."""
-    return np.where(label == -1, 0.5, label)
 
 
 def _complement(share: Estimate) -> Estimate:

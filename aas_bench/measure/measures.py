@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from aas_bench.measure.view import TIES, View
 from aas_bench.registry import Registry
@@ -25,6 +25,7 @@ RANGES: Final[Mapping[str, tuple[float | None, float | None]]] = {
     "correlation": (-1.0, 1.0),
     "points": (-100.0, 100.0),
     "rank": (1.0, None),
+    "levels": (0.0, 255.0),
     "ratio": (None, None),
     "score": (None, None),
 }
@@ -93,6 +94,8 @@ class Measure:
         return Spelling(digits=self.digits)
 
 
+JUDGE: Final = "judge"
+"""What figures of single judges are grouped by."""
 NO_FOUR: Final = Estimate(value=None, n=0, coverage=0.0, reason="no pair has all four scores")
 
 
@@ -287,9 +290,30 @@ def _audited(view: View) -> Iterator[Placed]:
         yield Placed(estimate=view.audited)
 
 
+def _by_panel(view: View) -> Iterator[Placed]:
+    if view.judged is not None:
+        yield Placed(estimate=view.judged)
+
+
+def _judge_errors(view: View) -> Iterator[Placed]:
+    for judge, estimate in view.views.judge_errors.items():
+        yield Placed(estimate=estimate, by=JUDGE, group=judge)
+
+
 def _confirmed(view: View) -> Iterator[Placed]:
     if view.confirmed is not None:
         yield Placed(estimate=view.confirmed)
+
+
+def _judged(measure: str) -> Compute:
+    """Of all judges, and of each by its name."""
+
+    def compute(view: View) -> Iterator[Placed]:
+        for judge, estimate in view.views.judged(measure).items():
+            told: dict[str, Any] = {} if judge is None else {"by": JUDGE, "group": judge}
+            yield Placed(estimate=estimate, **told)
+
+    return compute
 
 
 def _complete(view: View) -> Iterator[Placed]:
@@ -316,6 +340,28 @@ MEASURES: Final = Registry(
             chance=0.5,
             scope="whole",
             compute=_audited,
+        ),
+        Measure(
+            name="accuracy_judged",
+            label="Accuracy, judges' errors allowed for",
+            formula="mean of c T + (1 - c)(1 - T): c the choice, T the truth by three judges or "
+            "more, whose errors are read off their disagreements",
+            higher_is_better=True,
+            chance=0.5,
+            scope="whole",
+            kinds=("reward_model",),
+            compute=_by_panel,
+        ),
+        Measure(
+            name="judge_error",
+            label="Votes of a judge that are wrong",
+            formula="r (1 - s) + (1 - r)(1 - t), by the disagreements of three judges or more who "
+            "err independently given the truth",
+            higher_is_better=False,
+            chance=0.5,
+            scope="table",
+            kinds=("reward_model",),
+            compute=_judge_errors,
         ),
         Measure(
             name="labels_confirmed",
@@ -681,6 +727,9 @@ MEASURES: Final = Registry(
             label="Judge prefers the request",
             formula="share of pairs in which the LLM judge prefers the distorted image",
             higher_is_better=True,
+            compute=_judged("llm_win"),
+            scope="table",
+            kinds=("generator",),
         ),
         Measure(
             name="special_effects_diff",
@@ -689,6 +738,9 @@ MEASURES: Final = Registry(
             higher_is_better=True,
             unit="points",
             digits=2,
+            compute=_judged("special_effects_diff"),
+            scope="table",
+            kinds=("generator",),
         ),
         Measure(
             name="main_concepts_diff",
@@ -697,6 +749,9 @@ MEASURES: Final = Registry(
             higher_is_better=True,
             unit="points",
             digits=2,
+            compute=_judged("main_concepts_diff"),
+            scope="table",
+            kinds=("generator",),
         ),
         Measure(
             name="effects_present_diff",
@@ -704,6 +759,9 @@ MEASURES: Final = Registry(
             formula="share of the requested effects that a judge finds, distorted minus original",
             higher_is_better=True,
             unit="net share",
+            compute=_judged("effects_present_diff"),
+            scope="table",
+            kinds=("generator",),
         ),
         Measure(
             name="effects_strong_diff",
@@ -711,6 +769,9 @@ MEASURES: Final = Registry(
             formula="share of them that a judge calls strong, distorted minus original image",
             higher_is_better=True,
             unit="net share",
+            compute=_judged("effects_strong_diff"),
+            scope="table",
+            kinds=("generator",),
         ),
         Measure(
             name="gap",
@@ -722,6 +783,53 @@ MEASURES: Final = Registry(
             compute=_gap,
             kinds=("reward_model",),
             own=True,
+        ),
+        Measure(
+            name="way_back",
+            label="Way back to the photograph",
+            formula="0 where the output is the seed image, 1 where it is the photograph: its step "
+            "from the seed image, projected on the difference of the two",
+            higher_is_better=False,
+            unit="ratio",
+            kinds=("generator",),
+        ),
+        Measure(
+            name="nearer_original",
+            label="Nearer to the photograph",
+            formula="share of the outputs nearer to the photograph than to the seed image, by mean "
+            "absolute difference of RGB values",
+            higher_is_better=False,
+            kinds=("generator",),
+        ),
+        *(
+            Measure(
+                name=name,
+                label=label,
+                formula=f"mean absolute difference of RGB values between {between}",
+                higher_is_better=None,
+                unit="levels",
+                digits=1,
+                kinds=("generator",),
+            )
+            for name, label, between in (
+                ("to_seed", "Output to seed image", "output and seed image"),
+                ("to_original", "Output to photograph", "output and photograph"),
+                ("seed_to_original", "Seed image to photograph", "seed image and photograph"),
+            )
+        ),
+        *(
+            Measure(
+                name=name,
+                label=label,
+                formula=f"strength of the requested effect in the {where}, 0 to 1, by effect-match",
+                higher_is_better=None,
+                unit="ratio",
+                kinds=("generator",),
+            )
+            for name, label, where in (
+                ("effect_before", "Effect in the seed image", "seed image"),
+                ("effect_after", "Effect in the output", "output"),
+            )
         ),
         Measure(
             name="art_mean",

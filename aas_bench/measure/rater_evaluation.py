@@ -17,6 +17,7 @@ from aas_bench.tables.schema import Columns, series
 
 IMAGE: Final = "image"
 DIMENSION: Final = "dimension"
+JUDGE: Final = "judge"
 PREDICTION: Final = "prediction"
 RATING: Final = "rating"
 APPLIES: Final = "applies"
@@ -95,6 +96,46 @@ def evaluate_rater(columns: Columns, *, confidence_level: float = 0.95) -> Rater
             for name, part in rows.groupby(DIMENSION, sort=False)
         },
     )
+
+
+def of_judge(columns: Columns, judge: str | None) -> Columns:
+    """The predictions of one judge, of a table that several may have rated in.
+
+    Raises:
+        InputError: There are several and none is named, or none of this name.
+    """
+    if JUDGE not in columns:
+        return columns
+    frame = pd.DataFrame({name: series(each) for name, each in columns.items()})
+    names = frame[JUDGE].unique().tolist()
+    if (judge is None and len(names) > 1) or judge not in (None, *names):
+        msg = f"the ratings are by {', '.join(map(str, names))}. Name one of them with --judge."
+        raise InputError(msg)
+    kept = frame if judge is None else frame[frame[JUDGE] == judge]
+    return {str(name): kept[name].reset_index(drop=True) for name in kept}
+
+
+def joined(predictions: Columns, ratings: Columns) -> Columns:
+    """The predictions with the ratings of the same image and dimension.
+
+    Raises:
+        InputError: A table lacks a column, or rates one thing twice.
+    """
+    keys = [IMAGE, DIMENSION]
+    for columns, needed in ((predictions, keys), (ratings, [*keys, RATING])):
+        absent = [name for name in needed if name not in columns]
+        if absent:
+            msg = f"a table has no column {absent[0]!r}. Two are joined by {IMAGE} and {DIMENSION}."
+            raise InputError(msg)
+    given = pd.DataFrame({n: series(ratings[n]) for n in (*keys, RATING, APPLIES) if n in ratings})
+    if given.duplicated(keys).any():
+        msg = "the ratings hold an image and dimension twice. Give one rating each."
+        raise InputError(msg)
+    left = pd.DataFrame(
+        {n: series(c) for n, c in predictions.items() if n not in (RATING, APPLIES)}
+    )
+    found = left.merge(given, on=keys, how="left")
+    return {str(name): found[name] for name in found}
 
 
 def _rated(rows: pd.DataFrame, n_masked: int, confidence_level: float) -> Rated:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from textwrap import TextWrapper
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 
 from aas_bench import words
@@ -37,6 +38,9 @@ Headline: TypeAlias = Literal["accuracy", "chosen"]
 Figures: TypeAlias = Mapping[str, tuple[Placed, ...]]
 """What was computed, by the name of its row in `MEASURES`."""
 _MOST_LINES = 5
+_WRAP: Final = TextWrapper(
+    80, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+)
 _LATEX: Final = ("tied", "understood", "override_rate")
 """The columns of a table for a paper, behind the headline."""
 _CITE: Final = "Cite: Reversed alignment, arXiv:2512.11883"
@@ -295,9 +299,8 @@ class Summary:
             lines.append(f"{name}: {'; '.join(figures)}")
         if len(self.rewards) > _MOST_LINES:
             lines.append(f"and {len(self.rewards) - _MOST_LINES} more reward models")
-        return "\n".join(
-            [*lines, "all numbers: .to_pandas(), .to_latex(), .plot(FILE), .to_dict()"]
-        )
+        lines.append("all numbers: .to_pandas(), .to_latex(), .plot(FILE), .to_dict()")
+        return "\n".join(_WRAP.fill(line) for line in lines)
 
     __repr__ = __str__
 

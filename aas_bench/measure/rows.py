@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -16,13 +17,10 @@ from aas_bench.stats.estimate import Mask
 from aas_bench.tables.authors import is_cell
 from aas_bench.tables.schema import (
     DIMENSIONS,
-    INDEX,
     MODEL,
-    PROMPT_DISTORTED,
-    PROMPT_ORIGINAL,
     UNKNOWN_MODEL,
 )
-from aas_bench.tables.scores import ScoreTable
+from aas_bench.tables.scores import ScoreTable, joined_by_prompts
 from aas_bench.tasks.taxonomy import DIMENSIONS as DIMENSION_MEANINGS
 
 GROUPINGS: Final = (DIMENSIONS, "emotion", "category", "topic")
@@ -67,24 +65,10 @@ def wording_rows(frame: pd.DataFrame) -> NDArray[np.intp] | None:
 
 
 def base_prompts(table: ScoreTable) -> NDArray[np.int64]:
-    """The base prompt of each row: its index, shared by equal prompts where no index is.
-
-    Where no two rows share an index, as where there was none, it tells nothing: rows of one
-    original prompt (of one request, without original prompts) then count as one base prompt, since
-    what a prompt does to a score it does to all of them.
-    """
-    clusters, frame = table.clusters, table.frame
-    if not frame[INDEX].is_unique:
-        return clusters
-    for name in (PROMPT_ORIGINAL, PROMPT_DISTORTED):
-        known = frame[name].fillna("").ne("").to_numpy() if name in frame else np.zeros(0, bool)
-        if known.any():
-            code, prompts = pd.factorize(frame[name][known])
-            first = np.full(len(prompts), np.iinfo(np.int64).max)
-            np.minimum.at(first, code, clusters[known])
-            clusters[known] = first[code]
-            break
-    return clusters
+    """The base prompt of each row: `joined_by_prompts`."""
+    return joined_by_prompts(
+        table.clusters, {str(name): column for name, column in table.frame.items()}
+    )[0]
 
 
 def models(frame: pd.DataFrame) -> tuple[str, ...]:
@@ -209,17 +193,30 @@ def members(value: Any) -> list[str]:
     return [] if pd.isna(value) else [str(value)]
 
 
+def check_groups(columns: Iterable[str], by: str) -> None:
+    """Refuse a column that a table of these columns cannot be grouped by.
+
+    Raises:
+        SchemaError: There is no such column; says the near ones. Or it holds scores.
+    """
+    known = [str(name) for name in columns]
+    if by not in known:
+        near = difflib.get_close_matches(by, known, n=2)
+        meant = f"Did you mean {' or '.join(near)}? " if near else ""
+        names = ", ".join(name for name in known if not is_cell(name.removesuffix("_sigma")))
+        msg = f"the table has no column {by!r}. {meant}Group by one of: {names}."
+        raise SchemaError(msg)
+    if is_cell(by.removesuffix("_sigma")):
+        raise _no_groups(by, "holds scores")
+
+
 def read_groups(frame: pd.DataFrame, by: str) -> Memberships:
     """The groups of the column `by`.
 
     Raises:
         SchemaError: The table has no column `by`, or it holds scores or objects.
     """
-    if by not in frame:
-        msg = f"the table has no column {by!r}. Group by one of: {', '.join(frame.columns)}."
-        raise SchemaError(msg)
-    if is_cell(by.removesuffix("_sigma")):
-        raise _no_groups(by, "holds scores")
+    check_groups(frame.columns, by)
     return memberships(frame[by])
 
 

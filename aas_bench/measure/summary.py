@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aas_bench.errors import InputError, MissingScoresError
 from aas_bench.measure.analyses.generator_means import HPSV3_LEADERBOARD, read_generators
@@ -43,6 +44,8 @@ __all__ = ["STANDARD", "Summary", "measure_scores", "standard", "summarise", "ve
 
 FAILED: Final = 0.1
 """Share of images that may have failed, where no label says which: bounds are given for it."""
+VERDICTS: Final = (*OUTCOMES, "asked", "polished", "tied")
+"""What a reward model can have done with a pair."""
 STANDARD: Final = Analysis(on_missing="drop")
 """How records, generators' runs and the leaderboard are analysed, so that all of them compare."""
 
@@ -238,14 +241,23 @@ def verdicts(table: ScoreTable, reward: str) -> list[str | None]:
         "asked" or "polished" where only the scores under the distorted prompt exist; None where
         those are missing too.
     """
+    names = (*VERDICTS, None)  # -1 is the last
+    return [names[code] for code in verdict_codes(table, reward)]
+
+
+def verdict_codes(table: ScoreTable, reward: str) -> NDArray[np.int8]:
+    """`verdicts` as places in `VERDICTS`, -1 where there is none; shape (n,)."""
     cells = table.cells(reward)
     codes = outcomes(cells.oiop, cells.oidp, cells.diop, cells.didp)
     margin = difference(cells.didp, cells.oidp)
-    plain = np.where(margin > 0, "asked", "polished")
-    return [
-        None if np.isnan(m) else "tied" if m == 0 else OUTCOMES[code] if code >= 0 else str(choice)
-        for code, m, choice in zip(codes, margin, plain, strict=True)
-    ]
+    plain = np.where(margin > 0, VERDICTS.index("asked"), VERDICTS.index("polished"))
+    found = np.where(margin == 0, VERDICTS.index("tied"), np.where(codes >= 0, codes, plain))
+    return np.where(np.isnan(margin), -1, found).astype(np.int8)
+
+
+def figures_of(view: View) -> Group:
+    """The headline, choices, outcomes and placebos of some rows, as a report gives a group's."""
+    return Group(**_headline(view), figures={})
 
 
 def _groups(views: Views, column: str) -> dict[str, Mask]:
@@ -315,7 +327,7 @@ def _figures(view: View, scopes: tuple[Scope, ...], own: tuple[str, ...]) -> Fig
             # A group that holds every pair is the same view; what has places of its own is not its.
             placed
             for placed in row.compute(view)
-            if placed.by is None or "whole" in scopes
+            if placed.by is None or scopes != ("group",)
         )
         for row in MEASURES.values()
         if row.compute is not None and row.scope in scopes and (not row.own or row.name in own)

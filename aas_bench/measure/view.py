@@ -11,6 +11,7 @@ from typing import Any, Final, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from aas_bench.measure.judge_figures import judge_figures
 from aas_bench.measure.rows import base_prompts, headline_rows, reworded_rows, wording_rows
 from aas_bench.rewards.catalog import REWARDS
 from aas_bench.stats.analysis import Analysis
@@ -27,6 +28,7 @@ from aas_bench.stats.latent import (
     latent_override,
     wording_override,
 )
+from aas_bench.stats.latent_truth import panel_errors, panel_rate
 from aas_bench.stats.override import OUTCOMES, Override, outcomes, override
 from aas_bench.stats.placebo import (
     FailedImages,
@@ -48,6 +50,7 @@ from aas_bench.stats.rescaling import Rescaling, rescaling
 from aas_bench.stats.resolution import difference, resolution
 from aas_bench.stats.scale import logit, logit_resolution
 from aas_bench.stats.strength import StrengthCurve, strength_curve
+from aas_bench.tables.judge_columns import labels_by_judge
 from aas_bench.tables.schema import PEOPLE_VOTE
 from aas_bench.tables.scores import Cells, ScoreTable
 
@@ -156,6 +159,17 @@ class View:
         return audited_rate(right(chose, said), truth, **{**self.keywords, **self._among(rows)})
 
     @cached_property
+    def judged(self) -> Estimate | None:
+        """The accuracy by several judges, less their errors; None where no two of them voted."""
+        votes = self.views.judges_votes
+        if self.label is None or len(votes) < 2:
+            return None
+        margin = self.margin
+        chose = np.where(np.isnan(margin), np.nan, choice(margin, self.views.analysis.ties))
+        table = np.column_stack([each[self.rows] for each in votes.values()])
+        return panel_rate(chose, table, **self.keywords)
+
+    @cached_property
     def confirmed(self) -> Estimate | None:
         """Share of the pairs with a label and a vote in which people chose as the label says."""
         label, people = self.label, self.views.people
@@ -219,6 +233,24 @@ class View:
             # Pairs may have fewer placebos than the widest; a missing real score was refused.
             options["on_missing"] = "drop"
         return placebo_override(real, placebo, kind=kind, **options)
+
+    @cached_property
+    def best_placebo(self) -> PlaceboKind | None:
+        """The kind of placebo of the headline; None where no row has one."""
+        return next((kind for kind in PLACEBOS if self._gains(kind) is not None), None)
+
+    def beaten(self, kind: PlaceboKind) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
+        """Of each row, the placebos that moved its score less than its request, and how many.
+
+        Shapes (n,); None where these rows have none of this kind.
+        """
+        found = self._gains(kind)
+        if found is None:
+            return None
+        real, placebo, tolerance = found
+        gap = real[:, None] - placebo
+        less = (gap > 0) & (gap >= tolerance[:, None])
+        return less.sum(axis=1), (~np.isnan(gap)).sum(axis=1)
 
     def _gains(self, kind: PlaceboKind) -> tuple[Scores, Scores, Scores] | None:
         """Gains under the request, (n,), under placebos, (n, K), and their resolution, (n,)."""
@@ -473,6 +505,10 @@ class Views:
             self._views[key] = View(views=self, reward=reward, rows=chosen_rows)
         return self._views[key]
 
+    def forget(self) -> None:
+        """Let the views go; what is true of the whole table stays."""
+        self._views.clear()
+
     def under(self, ties: Ties) -> Views:
         """The same table under another rule of ties."""
         if ties == self.analysis.ties:
@@ -504,6 +540,34 @@ class Views:
     def clusters(self) -> NDArray[np.int64]:
         """The base prompt of every row."""
         return base_prompts(self.table)
+
+    def judged(self, measure: str) -> dict[str | None, Estimate]:
+        """A measure of what judges said, by judge; see `judge_figures`."""
+        return judge_figures(
+            measure,
+            self.table.frame,
+            self.rows,
+            clusters=self.clusters[self.rows],
+            confidence_level=self.analysis.confidence_level,
+        )
+
+    @cached_property
+    def judges_votes(self) -> dict[str, Scores]:
+        """What each judge says of every row; see `labels_by_judge`."""
+        return labels_by_judge(self.table.frame)
+
+    @cached_property
+    def judge_errors(self) -> dict[str, Estimate]:
+        """How often each of several judges errs; empty where there are no two."""
+        votes = self.judges_votes
+        if len(votes) < 2:
+            return {}
+        found = panel_errors(
+            np.column_stack([each[self.rows] for each in votes.values()]),
+            clusters=self.clusters[self.rows],
+            confidence_level=self.analysis.confidence_level,
+        )
+        return dict(zip(votes, found.errors, strict=True))
 
     def has_four(self, reward: str) -> bool:
         """Whether the original prompt was scored at all."""

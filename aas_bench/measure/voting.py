@@ -16,11 +16,11 @@ from aas_bench.measure.rows import memberships
 from aas_bench.stats.agreement import Level, krippendorff_alpha, quadratic_kappa
 from aas_bench.stats.estimate import Estimate, Mask, Result, Scores
 from aas_bench.stats.preference import chosen
+from aas_bench.tables.judge_columns import is_label_column, label_column
 from aas_bench.tables.schema import (
     DIMENSIONS,
     INDEX,
     LABEL,
-    LABEL_SOURCE,
     PAIR_ID,
     VOTE,
     Columns,
@@ -29,8 +29,6 @@ from aas_bench.tables.schema import (
 from aas_bench.tables.votes import VoteTable, majority
 
 _CHOICES: Final = (1, 0, -1)
-_LABEL_OF: Final = f"{LABEL}_"
-"""How the names of columns of a judge's labels begin."""
 _NOBODY: Final = Estimate(value=None, n=0, reason="nobody else voted on these pairs")
 _NO_SIDE: Final = Estimate(value=None, n=0, reason="no vote says the side")
 _NONE_BOTH: Final = Estimate(value=None, n=0, reason="no pair has both")
@@ -166,7 +164,7 @@ class _Facts:
     def of(cls, votes: VoteTable, known: Columns) -> _Facts:
         row = {name: i for i, name in enumerate(values(known.get(PAIR_ID, [])))}
         at = np.array([row.get(pair_id, -1) for pair_id in votes.pair_ids], dtype=int)
-        names = [n for n in known if n == LABEL or n.endswith(VOTE) or _of_judge(n)]
+        names = [n for n in known if n == LABEL or n.endswith(VOTE) or is_label_column(n)]
         judges = {_judge(n): _taken(n, known[n], at) for n in names}
         index = values(known[INDEX]) if INDEX in known else None
         clusters = np.array(
@@ -180,12 +178,8 @@ class _Facts:
         return cls(clusters=clusters, judges=judges, dimensions=groups.masks())
 
 
-def _of_judge(column: str) -> bool:
-    return column.startswith(_LABEL_OF) and column != LABEL_SOURCE
-
-
 def _judge(column: str) -> str:
-    return column.removesuffix(VOTE).removeprefix(_LABEL_OF)
+    return column.removesuffix(VOTE).removeprefix(label_column(""))
 
 
 def _taken(name: str, column: Any, at: NDArray[np.intp]) -> Scores:

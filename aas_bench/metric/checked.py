@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from aas_bench.errors import InputError, UnknownNameError
 from aas_bench.metric import metric_columns
 from aas_bench.metric.image_scores import ROWS
 from aas_bench.tables.reader import class_labels
+
+if TYPE_CHECKING:
+    from aas_bench.measure.results import Summary
 
 IMAGES = ("images_original", "images_distorted")
 PROMPTS = ("prompts_original", "prompts")
@@ -43,6 +46,7 @@ class CheckedInputs:
     _feature_names: Callable[[], list[str]]
     _compute: Callable[..., dict[str, Any]]
     _form: int
+    _summarised_as: str | None = None
 
     def compute(
         self, *, predictions: Any = None, references: Any = None, **rest: Any
@@ -73,6 +77,36 @@ class CheckedInputs:
             self._remove_cache_files()
             raise
         return result
+
+    def summarise(self, *, reward: str = "reward", **given: Any) -> Summary | None:
+        """The long form of `compute`: the same `Summary` that `aas_bench.summarise` gives.
+
+        It shows itself in a notebook and gives `.to_pandas()`, `.to_latex()`, `.plot("fig.pdf")`
+        and `.compare(other)`; its numbers are those of `compute`, and more.
+
+        Args:
+            reward: What to call the reward model.
+            given: As in `compute`; pairs that were added before count as they do there.
+
+        Returns:
+            Summary; None in all but the first process of a distributed evaluation.
+
+        Raises:
+            InputError: As in `compute`, or `predictions` are margins without the two scores.
+
+        Example:
+            >>> from aas_bench import load_metric
+            >>> metric = load_metric("aas_preference")
+            >>> found = metric.summarise(predictions=[[0.3, 0.2], [0.2, 0.9]], references=[1, 1])
+            >>> found.rewards["reward"].headline.value, found.n_pairs
+            (0.5, 2)
+        """
+        self._summarised_as = reward
+        try:
+            found = self.compute(**given)
+        finally:
+            self._summarised_as = None
+        return None if found is None else found["summary"]
 
     def add_batch(self, *, predictions: Any = None, references: Any = None, **rest: Any) -> None:
         """Add pairs.

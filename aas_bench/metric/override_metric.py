@@ -147,6 +147,20 @@ class OverrideRows(CheckedInputs):
             )
         scores = np.asarray(predictions, dtype=np.float64)
         labels = _labels(references)
+        if self._summarised_as is not None:
+            from aas_bench.metric.long_form_summary import summary_of
+
+            summary = summary_of(
+                scores,
+                reward=self._summarised_as,
+                labels=labels,
+                groups=groups,
+                clusters=clusters,
+                confidence_level=confidence_level,
+                ties=ties,
+                on_missing=on_missing,
+            )
+            return {"summary": summary}
 
         def measure(rows: flat.Rows, ties: Ties = ties) -> Measured:
             options: dict[str, Any] = {

@@ -122,6 +122,20 @@ class PreferenceRows(CheckedInputs):
                 accept_prompt_blind=accept_prompt_blind,
                 on_missing=on_missing,
             )
+        if self._summarised_as is not None:
+            from aas_bench.metric.long_form_summary import summary_of
+
+            summary = summary_of(
+                np.asarray(predictions, dtype=np.float64),
+                reward=self._summarised_as,
+                labels=references,
+                groups=groups,
+                clusters=clusters,
+                confidence_level=confidence_level,
+                ties=ties,
+                on_missing=on_missing,
+            )
+            return {"summary": summary}
         margin, label = _margin(predictions), np.asarray(references)
 
         def measure(rows: flat.Rows, ties: Ties = ties) -> Measured:

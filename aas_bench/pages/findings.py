@@ -147,20 +147,46 @@ def labels_doubt(summary: Summary) -> str:
     """How far the labels are believed, and what is left of each accuracy; "" without labels."""
     if summary.measure != "accuracy" or not summary.paired:
         return ""
+    told = [*filter(None, (_by_people(summary), _by_judges(summary)))]
+    return (
+        " ".join(told) or "Labels are taken as true: no votes beside them say how often they err."
+    )
+
+
+def _by_people(summary: Summary) -> str:
     confirmed = summary.shared.get("labels_confirmed")
     if not confirmed:
-        return "Labels are taken as true: no votes beside them say how often they err."
-    told = (
+        return ""
+    share = confirmed[0].estimate
+    return (
+        f"People confirmed {percent_in(share)} of {count(share.n, 'label')} that they looked at. "
+        "With the labels' errors allowed for, the accuracies are: "
+        f"{_accuracies(summary, 'accuracy_audited')}."
+    )
+
+
+def _by_judges(summary: Summary) -> str:
+    errors = {placed.group: placed.estimate for placed in summary.shared.get("judge_error", ())}
+    if not errors:
+        return ""
+    reasons = {each.reason for each in errors.values() if each.value is None}
+    if reasons:
+        return f"How often {listing(map(str, errors))} err is {reasons.pop()}."
+    told = listing(f"{name} {percent_in(each)}" for name, each in errors.items())
+    return (
+        f"Read off their disagreements, judges err in: {told}. With that allowed for, the "
+        f"accuracies are: {_accuracies(summary, 'accuracy_judged')}. This holds if judges and "
+        "reward models err independently; where the same pairs mislead them, it does not."
+    )
+
+
+def _accuracies(summary: Summary, measure: str) -> str:
+    return listing(
         f"{name} {percent_in(placed.estimate)}"
         if placed.estimate.value is not None
         else f"{name} unknown ({placed.estimate.reason})"
         for name, reward in summary.rewards.items()
-        for placed in reward.figures.get("accuracy_audited", ())
-    )
-    share = confirmed[0].estimate
-    return (
-        f"People confirmed {percent_in(share)} of {count(share.n, 'label')} that they looked at. "
-        f"With the labels' errors allowed for, the accuracies are: {listing(told)}."
+        for placed in reward.figures.get(measure, ())
     )
 
 

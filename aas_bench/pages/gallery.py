@@ -37,7 +37,7 @@ from aas_bench.words import number
 _TOKENS = re.compile(r"\s+|[^\s\w]+|\w+")
 _NOT_MARKED = " \t\n,.;:"
 _MOST_DECIMALS = 6
-_LABELS = {1: "the image asked for", 0: "the polished image", -1: "neither"}
+LABELS = {1: "the image asked for", 0: "the polished image", -1: "neither"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +90,7 @@ class Gallery:
         if card["dose"] is not None:
             said.append(f"dose {card['dose']}")
         if self._labels_differ and card["label"] is not None:
-            said.append(f"label: {_LABELS[card['label']]}")
+            said.append(f"label: {LABELS[card['label']]}")
         return [*said, card[PAIR_ID]]
 
     @cached_property
@@ -172,7 +172,7 @@ def _cards(
 ) -> Iterator[dict[str, Any]]:
     judged = {name: verdicts(table, name) for name in summary.rewards}
     cells = {name: table.cells(name) for name in summary.rewards}
-    decimals = {name: _decimals(cells[name]) for name in summary.rewards}
+    decimals = {name: decimals_of(cells[name]) for name in summary.rewards}
     for pair in _rows_of(pairs, shown):
         row = row_of[str(pair[PAIR_ID])]
         facts = {str(k): v for k, v in table.frame.iloc[row].items()} | dict(pair)
@@ -190,8 +190,8 @@ def _cards(
             "right": _picture(pictures, pair, IMAGE_DISTORTED),
             "scores": [
                 {
-                    "left": _score(cells[name].oidp[row], decimals[name]),
-                    "right": _score(cells[name].didp[row], decimals[name]),
+                    "left": score_text(cells[name].oidp[row], decimals[name]),
+                    "right": score_text(cells[name].didp[row], decimals[name]),
                     "verdict": judged[name][row],
                 }
                 for name in summary.rewards
@@ -246,11 +246,12 @@ def _label(value: Any) -> int | None:
     return None if value is None or pd.isna(value) else int(value)
 
 
-def _score(value: float, decimals: int) -> str | None:
+def score_text(value: float, decimals: int) -> str | None:
+    """A score as it is read; None where it is missing."""
     return None if np.isnan(value) else number(float(value), digits=decimals)
 
 
-def _decimals(cells: Cells) -> int:
+def decimals_of(cells: Cells) -> int:
     """Decimals that show a typical margin of this reward model with about three digits."""
     margin = np.abs(cells.didp - cells.oidp)
     typical = float(np.median(margin[margin > 0])) if np.any(margin > 0) else 1.0

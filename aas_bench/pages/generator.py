@@ -7,23 +7,25 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
-from aas_bench.files import json_bytes, write_atomically
+from aas_bench.files import json_bytes, whole_file, write_atomically
+from aas_bench.judges.catalog import can_rate
 from aas_bench.measure.analyses.recognise import recognised
-from aas_bench.measure.clean_up import clean_up
+from aas_bench.measure.clean_up import clean_up, clean_up_table
 from aas_bench.measure.compare import Made
 from aas_bench.measure.judged import summarise_judgements
 from aas_bench.measure.results import Summary
 from aas_bench.measure.summary import STANDARD, standard
 from aas_bench.pages.report import write_report
-from aas_bench.records.make_records import RESULT, SCORES
+from aas_bench.records.make_records import CLEAN_UP, RESULT, SCORES
 from aas_bench.run.generate import Generated
-from aas_bench.run.judge import RUBRICS, judge
+from aas_bench.run.judge import RUBRICS, By, Judgements, judge
 from aas_bench.run.made_images import MEASURED
 from aas_bench.run.pool import Engine
 from aas_bench.run.provenance import provenance, versions
 from aas_bench.run.score import score
+from aas_bench.tables.judge_columns import with_judgements, with_ratings
 from aas_bench.tables.scores import ScoreTable
 from aas_bench.tasks.catalog import task_of
 
@@ -76,7 +78,8 @@ def measure_generator(
     """Score what was made, ask judges about it where some are named, and measure it.
 
     Writes `result.json` and, unless it started from seed images, `scores.parquet`, from which the
-    `measurements` of the result follow, and `report/`.
+    `measurements` of the result follow, and `report/`; from seed images `clean_up.parquet`, from
+    which its `clean_up` follows.
 
     Pairs that lack an image lack scores: they lower every coverage and are never filled in.
     Apart from `measured` and `provenance`, equal images give an equal record.
@@ -88,7 +91,7 @@ def measure_generator(
         dtype: Their number format; see `load_reward`.
         batch_size: Items of one call to them; None: each model's own.
         accept_prompt_blind: Go on with one to which all prompts are one; see `score`.
-        judges: Judges to ask, in each way: the result's `judged` holds what they say.
+        judges: Judges to ask, in each way; what they say of each pair stands beside the scores.
         judge_options: How they are reached; see `load_judge`.
         progress: Show the scoring's rate and remaining time, where stderr is a terminal.
         engine: Workers that score; see `score`.
@@ -101,7 +104,11 @@ def measure_generator(
     record = _facts(generated)
     summary = table = report = None
     if generated.variants == ("distorted",):
-        record["clean_up"] = clean_up(generated, STANDARD)
+        moved = clean_up_table(generated)
+        with whole_file(generated.path / CLEAN_UP) as stream:
+            moved.to_parquet(stream, index=False)
+        record["analysis"] = asdict(STANDARD)
+        record["clean_up"] = clean_up(moved, STANDARD)
     else:
         pairs = generated.pairs()
         out = generated.path / "scores" / _scores_key(generated, rewards)
@@ -111,6 +118,8 @@ def measure_generator(
             list(rewards),
             placebos="none",
             out=out,
+            # A run of fewer prompts, or of other reward models, has scored some of it already.
+            known=sorted(out.parent.glob("*")),
             progress=progress,
             device=device,
             dtype=dtype,
@@ -118,9 +127,11 @@ def measure_generator(
             accept_prompt_blind=accept_prompt_blind,
             engine=engine,
         )
-        table.save(generated.path / SCORES)
         if judges:
-            record["judged"] = _judged(generated, judges, judge_options or {}, shown=progress)
+            table, record["judged"] = _judged(
+                generated, table, judges, judge_options or {}, shown=progress
+            )
+        table.save(generated.path / SCORES)
         told = {name: record[name] for name in _TOLD}
         task = task_of(generated.prompts.source)
         summary = standard(table, task=task, report=recognised(table), run=told)
@@ -159,19 +170,36 @@ def _facts(generated: Generated) -> dict[str, Any]:
 
 
 def _judged(
-    generated: Generated, judges: Sequence[str], options: Mapping[str, Any], *, shown: bool
-) -> dict[str, Any]:
-    """What judges say of the images: the measures by judge, and what is missing of each."""
-    pairs, key = generated.pairs(), _scores_key(generated, judges)
-    found: dict[str, Any] = {"measurements": [], "missing": {}}
-    for by in RUBRICS:
-        out = generated.path / "judged" / key / by
-        said = judge(pairs, list(judges), by=by, out=out, progress=shown, **options)  # type: ignore[arg-type]
+    generated: Generated,
+    table: ScoreTable,
+    judges: Sequence[str],
+    options: Mapping[str, Any],
+    *,
+    shown: bool,
+) -> tuple[ScoreTable, dict[str, Any]]:
+    """The table with what judges say of each pair; how they were asked, and what is missing."""
+    pairs, place = generated.pairs(), generated.path / "judged" / _scores_key(generated, judges)
+    asked: list[Mapping[str, Any]] = []
+    missing, told = {}, {}
+
+    def ask(by: By, judges: Sequence[str]) -> Judgements:
+        said = judge(pairs, [*judges], by=by, out=place / by, progress=shown, **options)
         summary = summarise_judgements(said)
-        found["measurements"] += [each.to_dict() for each in summary.measurements()]
-        found["missing"][by] = {name: each.n_missing for name, each in summary.judges.items()}
-        write_atomically(out / "summary.json", json_bytes(summary.to_dict()))
-    return found
+        missing[by] = {name: each.n_missing for name, each in summary.judges.items()}
+        write_atomically(place / by / "summary.json", json_bytes(summary.to_dict()))
+        return said
+
+    for by in get_args(By):
+        if by in RUBRICS:
+            said = ask(by, judges)
+            table = with_judgements(table, said.frame)
+            asked, told[by] = [*said.identities], RUBRICS[by].identity()
+    facts: dict[str, Any] = {"judges": asked, "instructions": told, "missing": missing}
+    if raters := [each for each in judges if can_rate(each)]:
+        said = ask("dimensions", raters)
+        table = with_ratings(table, said.frame, said.judges)
+        facts["raters"] = [*said.identities]
+    return table, facts
 
 
 def _scores_key(generated: Generated, rewards: Sequence[str]) -> str:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
-from aas_bench.measure.results import Group, RewardSummary, Summary
+from aas_bench.measure.results import (
+    Group,
+    Headline,
+    RewardSummary,
+    Summary,
+    outcome_shares,
+)
 from aas_bench.pages.findings import ties_range
 from aas_bench.pages.kit import (
     CHANCE,
@@ -22,10 +28,12 @@ from aas_bench.pages.kit import (
     number_entry,
 )
 from aas_bench.stats.estimate import Estimate
+from aas_bench.stats.override import OUTCOMES
 from aas_bench.words import NUMBER, SHARE, UNDEFINED, count, level, percent
 
 NOT_SCORED: Final = "original prompt not scored"
 _NAME: Final = Column(key="name", label="Reward model", kind="name")
+_HEADLINE: Final = {"accuracy": "Accuracy", "chosen": "Chose what was asked for"}
 _PREFERENCE: Final = {
     "accuracy": "Accuracy",
     "balanced_accuracy": "Balanced accuracy",
@@ -44,7 +52,7 @@ _SHIFT: Final = {"delta": "Shift under P_o", "after": "Mean score after it"}
 
 def headline_name(summary: Summary) -> str:
     """What the headline figure is called."""
-    return "Accuracy" if summary.measure == "accuracy" else "Chose what was asked for"
+    return _HEADLINE[summary.measure]
 
 
 def any_override(summary: Summary) -> bool:
@@ -132,6 +140,46 @@ def group_table(summary: Summary, figure: str) -> Table:
     )
 
 
+def part_table(measure: Headline, parts: Mapping[str, Group]) -> Table:
+    """The figures of a part of the pairs, a row per reward model.
+
+    Args:
+        measure: What the headline is.
+        parts: Reward model -> its figures.
+    """
+    columns = [_NAME, _share("headline", _HEADLINE[measure], ends=CHANCE_ENDS)]
+    placebo = any(each.placebo for each in parts.values())
+    if placebo:
+        columns += [
+            _share("understood", "Moved towards the request (net)"),
+            _share("override_rate", "Override rate"),
+        ]
+    ties = any(each.choices.tied.value for each in parts.values())
+    columns += [_share("tied", "Tied")] if ties else []
+    scored = any(each.override for each in parts.values())
+    columns += [Column(key="outcomes", label="Outcomes, %", kind="stack")] if scored else []
+    columns.append(Column(key="pairs", label="Pairs", kind="number"))
+
+    def entries(name: str, part: Group) -> Iterator[Entry]:
+        yield Entry(text=name)
+        yield estimate_entry(part.headline, SHARE, axis=CHANCE)
+        if placebo:
+            yield _of_override(part, "understood")
+            yield _of_override(part, "override_rate")
+        if ties:
+            yield estimate_entry(part.choices.tied, SHARE)
+        if scored:
+            yield _outcomes(part)
+        yield number_entry(
+            str(part.headline.n),
+            part.headline.n,
+            interval=f"{percent(part.headline.coverage)} covered",
+        )
+
+    rows = tuple(Row(id=n, entries=tuple(entries(n, part))) for n, part in parts.items())
+    return Table(name="part", caption="Figures", columns=tuple(columns), rows=rows)
+
+
 def wording_table(summary: Summary) -> Table:
     """How often a reward model makes the same choice under every wording."""
     columns = (
@@ -207,6 +255,15 @@ def figures_table(summary: Summary) -> Table:
                 yield number_entry(str(n), n)
 
     return _table("all-figures", "All headline figures", columns, summary, entries)
+
+
+def _outcomes(part: Group) -> Entry:
+    shares = {} if part.override is None else outcome_shares(part.override)
+    values = tuple(share.value for share in shares.values() if share.value is not None)
+    if len(values) < len(OUTCOMES):
+        return Entry(text=UNDEFINED)
+    told = (f"{name} {SHARE.whole(share)}" for name, share in shares.items())
+    return Entry(text=", ".join(told), value=values[0], shares=values)
 
 
 def _as_ties_count(summary: Summary, reward: RewardSummary) -> str:

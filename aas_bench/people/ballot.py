@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
@@ -62,13 +62,20 @@ class Ballot:
         file: Where the votes go, and what was voted before.
         seed: Another seed is another order and other sides.
         now: The time in UTC.
+        raters: Who may vote; empty: whoever gives a name.
 
     Raises:
         InputError: A pair lacks an image, or the file holds votes on other pairs of these names.
     """
 
     def __init__(
-        self, pairs: Dataset, file: VotesFile, *, seed: int, now: Callable[[], str]
+        self,
+        pairs: Dataset,
+        file: VotesFile,
+        *,
+        seed: int,
+        now: Callable[[], str],
+        raters: Sequence[str] = (),
     ) -> None:
         from datasets import Image as ImageFeature
 
@@ -81,6 +88,7 @@ class Ballot:
         self._file = file
         self._seed = seed
         self._now = now
+        self._named = tuple(map(_checked, dict.fromkeys(raters)))
         self._lock = threading.Lock()
         self._refuse_halves(shown)
         self._refuse_other_pairs()
@@ -90,9 +98,9 @@ class Ballot:
         return len(self._ids)
 
     def raters(self) -> dict[str, int]:
-        """Who voted before, and how many pairs each answered."""
+        """Who may go on or begin, and how many pairs each answered."""
         with self._lock:
-            known = sorted({vote.rater for vote in self._file.votes})
+            known = self._named or sorted({vote.rater for vote in self._file.votes})
             return {rater: len(self._answered(rater)) for rater in known}
 
     def question(self, rater: str) -> Question:
@@ -102,12 +110,12 @@ class Ballot:
             InputError: The name is empty or too long.
         """
         with self._lock:
-            return self._question(_checked(rater))
+            return self._question(self._admitted(rater))
 
     def answer(self, rater: str, row: int, answer: Answer, ms: int) -> Question:
         """Store an answer and ask on; one to a question that is no longer open changes nothing."""
         with self._lock:
-            asked = self._question(_checked(rater))
+            asked = self._question(self._admitted(rater))
             if asked.row == row:
                 self._file.append(self._vote(rater, row, answer, ms))
                 asked = self._question(rater)
@@ -116,7 +124,7 @@ class Ballot:
     def undo(self, rater: str) -> Question:
         """Take the rater's last vote back and ask it again."""
         with self._lock:
-            answered = self._answered(_checked(rater))
+            answered = self._answered(self._admitted(rater))
             if answered:
                 last = list(answered)[-1]
                 vote = Vote(pair_id=last, rater=rater, choice=None, time=self._now(), undo=True)
@@ -132,6 +140,12 @@ class Ballot:
         distorted = side == self.side(rater, row)
         name = IMAGE_DISTORTED if distorted else IMAGE_ORIGINAL
         return open_image(self._pairs[row][name], name=f"{name} of {self._ids[row]}")
+
+    def _admitted(self, rater: str) -> str:
+        if self._named and rater not in self._named:
+            msg = f"{rater!r:.60} is none of those who vote here: {', '.join(self._named)}."
+            raise InputError(msg)
+        return _checked(rater)
 
     def _vote(self, rater: str, row: int, answer: Answer, ms: int) -> Vote:
         side = self.side(rater, row)

@@ -1,38 +1,36 @@
 """The page for voting, served to this machine only.
 
-The standard library's server is enough: a few people, two images a question. It listens on the
-loopback address, answers to no other name (so that no page of the web can reach it under one), and
-takes an answer only as JSON from its own page.
+An answer is taken only as JSON from its own page.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import io
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
 from urllib.parse import parse_qs, quote, urlsplit
 
 from markupsafe import Markup
 
 from aas_bench.errors import InputError
+from aas_bench.files import json_value
+from aas_bench.pages.loopback import LoopbackHandler, LoopbackServer, hashed
 from aas_bench.pages.render import asset, render, style
 from aas_bench.people.ballot import ANSWERS, LONGEST_NAME, Ballot, Question
 from aas_bench.tables.votes import SIDES
 
-HOST: Final = "127.0.0.1"
 _MOST_BYTES: Final = 4096
+_MOST_DIGITS: Final = 9
 _LONGEST_SIDE: Final = 2048
 _SCRIPT: Final = "annotate.js"
 _SHEET: Final = "annotate.css"
 
 
-class VotingServer(ThreadingHTTPServer):
+class VotingServer(LoopbackServer):
     """Serves one ballot.
 
     Args:
@@ -44,17 +42,10 @@ class VotingServer(ThreadingHTTPServer):
         InputError: The port is taken.
     """
 
-    daemon_threads = True
-
     def __init__(self, ballot: Ballot, *, port: int = 0, rater: str | None = None) -> None:
         self.ballot = ballot
-        self.page, self.policy = _page(ballot, rater)
-        try:
-            super().__init__((HOST, port), _Handler)
-        except OSError as error:
-            msg = f"port {port} cannot be used ({error.strerror}). Give another --port, or none."
-            raise InputError(msg) from error
-        self.url = f"http://{HOST}:{self.server_address[1]}/"
+        self.page, policy = _page(ballot, rater)
+        super().__init__(port, _Handler, policy=policy)
 
 
 def _page(ballot: Ballot, rater: str | None) -> tuple[bytes, str]:
@@ -70,51 +61,23 @@ def _page(ballot: Ballot, rater: str | None) -> tuple[bytes, str]:
     )
     policy = (
         "default-src 'none'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; "
-        f"form-action 'none'; frame-ancestors 'none'; style-src {_allowed(sheet)}; "
-        f"script-src {_allowed(script)}"
+        f"form-action 'none'; frame-ancestors 'none'; style-src {hashed(sheet)}; "
+        f"script-src {hashed(script)}"
     )
     return page.encode(), policy
 
 
-def _allowed(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
-
-
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(LoopbackHandler):
     """One request."""
 
     server: VotingServer
-    protocol_version = "HTTP/1.1"
-    server_version = "aas-bench"
-    sys_version = ""
-    timeout = 60
 
-    def do_GET(self) -> None:
+    def get(self) -> None:
         """The page, a question or an image."""
-        self._guarded(self._get)
-
-    def do_POST(self) -> None:
-        """A vote or an undo."""
-        self._guarded(self._post)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing: the terminal shows the address."""
-
-    def _guarded(self, serve: Any) -> None:
-        names = {f"{host}:{self.server.server_address[1]}" for host in (HOST, "localhost")}
-        if self.headers.get("Host") not in names:
-            self._refuse(HTTPStatus.FORBIDDEN, "This page answers on this machine only.")
-            return
-        try:
-            serve()
-        except InputError as error:
-            self._refuse(HTTPStatus.BAD_REQUEST, str(error))
-
-    def _get(self) -> None:
         address = urlsplit(self.path)
         given = {name: found[-1] for name, found in parse_qs(address.query).items()}
         if address.path == "/":
-            self._send(self.server.page, "text/html; charset=utf-8")
+            self.send(self.server.page, "text/html; charset=utf-8")
         elif address.path == "/raters":
             self._json(self.server.ballot.raters())
         elif address.path == "/question":
@@ -123,12 +86,12 @@ class _Handler(BaseHTTPRequestHandler):
         elif address.path == "/image":
             self._image(given)
         else:
-            self._refuse(HTTPStatus.NOT_FOUND, "There is no such page.")
+            self.refuse(HTTPStatus.NOT_FOUND, "There is no such page.")
 
     def _image(self, given: Mapping[str, str]) -> None:
         row, ballot = given.get("row", ""), self.server.ballot
-        if not row.isdecimal() or int(row) >= len(ballot) or given.get("side") not in SIDES:
-            self._refuse(HTTPStatus.NOT_FOUND, "There is no such image.")
+        if _number(row) >= len(ballot) or given.get("side") not in SIDES:
+            self.refuse(HTTPStatus.NOT_FOUND, "There is no such image.")
             return
         side = SIDES[SIDES.index(given["side"])]
         image = ballot.image(given.get("rater", ""), int(row), side)
@@ -136,14 +99,15 @@ class _Handler(BaseHTTPRequestHandler):
         # Anew and without loss: nothing of a file's name, kind or size tells one from the other.
         buffer = io.BytesIO()
         image.save(buffer, "PNG", compress_level=1)
-        self._send(buffer.getvalue(), "image/png", keep=True)
+        self.send(buffer.getvalue(), "image/png", keep=True)
 
-    def _post(self) -> None:
+    def post(self) -> None:
+        """A vote or an undo."""
         length = self.headers.get("Content-Length", "")
         kind = self.headers.get("Content-Type", "").partition(";")[0].strip()
-        if not length.isdecimal() or int(length) > _MOST_BYTES or kind != "application/json":
+        if _number(length) > _MOST_BYTES or kind != "application/json":
             self.close_connection = True
-            self._refuse(HTTPStatus.BAD_REQUEST, "An answer is a small JSON document.")
+            self.refuse(HTTPStatus.BAD_REQUEST, "An answer is a small JSON document.")
             return
         body = _object(self.rfile.read(int(length)))
         rater, ballot = str(body.get("rater", "")), self.server.ballot
@@ -156,32 +120,21 @@ class _Handler(BaseHTTPRequestHandler):
                 raise InputError(msg)
             self._json(_told(ballot.answer(rater, row, answer, max(ms, 0)), rater))
         else:
-            self._refuse(HTTPStatus.NOT_FOUND, "There is no such page.")
+            self.refuse(HTTPStatus.NOT_FOUND, "There is no such page.")
 
     def _json(self, value: Mapping[str, Any]) -> None:
-        self._send(json.dumps(value).encode(), "application/json")
+        self.send(json.dumps(value).encode(), "application/json")
 
-    def _refuse(self, status: HTTPStatus, message: str) -> None:
-        self._send(message.encode(), "text/plain; charset=utf-8", status=status)
 
-    def _send(
-        self, body: bytes, kind: str, *, status: HTTPStatus = HTTPStatus.OK, keep: bool = False
-    ) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
-        self.send_header("Cache-Control", "private, max-age=3600" if keep else "no-store")
-        self.send_header("Content-Security-Policy", self.server.policy)
-        self.send_header("X-Content-Type-Options", "nosniff")
-        self.send_header("Referrer-Policy", "no-referrer")
-        self.send_header("Cross-Origin-Resource-Policy", "same-origin")
-        self.end_headers()
-        self.wfile.write(body)
+def _number(text: str) -> float:
+    """A number of few digits; beyond every bound where it is none."""
+    short = text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS
+    return int(text) if short else math.inf
 
 
 def _object(text: bytes) -> Mapping[str, Any]:
     try:
-        found = json.loads(text)
+        found = json_value(text)
     except ValueError:
         found = None
     if not isinstance(found, dict):

@@ -6,17 +6,15 @@ README.md  pairs/test-00000-of-00008.parquet ...    what is pushed
 
 from __future__ import annotations
 
-import errno
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
-from aas_bench.errors import InputError, SchemaError, StoreError
-from aas_bench.files import ASIDE, file_sha256, whole_file
+from aas_bench.errors import InputError, SchemaError
+from aas_bench.files import ASIDE, file_sha256, json_value, whole_file
 from aas_bench.publish.builder import BenchBuilder
 from aas_bench.publish.built import FAULTS, STATE, Build, ConfigBuild
 from aas_bench.publish.card import write_card
@@ -79,10 +77,7 @@ def build(
     with open_run(out / STATE, kind="dataset", spec=_spec(shards, limit)) as run:
         _clear_aside(out)
         total = sum(len(shard.items) for shard in shards)
-        with (
-            progress_bar("building", unit="items", total=total, shown=progress) as advance,
-            _told_when_full(out),
-        ):
+        with progress_bar("building", unit="items", total=total, shown=progress) as advance:
             written = {shard.path: _finished(run, out, shard) for shard in shards}
             seen: dict[tuple[str, str], str] = {}
             for shard in shards:
@@ -154,7 +149,7 @@ def _finished(run: RunDirectory, out: Path, shard: _Shard) -> Written | None:
     None also where an item was left out that is worth another try.
     """
     try:
-        record = json.loads((run.path / shard.record).read_bytes())
+        record = json_value((run.path / shard.record).read_bytes())
         if record["again"] or record["sha256"] != file_sha256(out / shard.path):
             return None
         notes = tuple(Note(**note) for note in record["notes"])
@@ -217,14 +212,3 @@ def _clear_aside(out: Path) -> None:
     """Remove what a killed process left half-written."""
     for stale in out.rglob(f"{ASIDE}*"):
         stale.unlink()
-
-
-@contextmanager
-def _told_when_full(out: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        msg = f"{out}: the disk is full. Make room and repeat the command: it goes on from here."
-        raise StoreError(msg) from error

@@ -8,11 +8,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from aas_bench.errors import AasBenchError, StoreError
+from aas_bench.measure.clean_up import clean_up_measurements, load_clean_up
 from aas_bench.measure.measurement import Measurement
-from aas_bench.measure.summary import standard
+from aas_bench.measure.summary import STANDARD, standard
 from aas_bench.records.collection import Refused, Results, flags_of, load_results, read_record
 from aas_bench.records.make_records import redacted
 from aas_bench.records.published import published_measurements, published_sources
@@ -20,6 +21,10 @@ from aas_bench.records.record import Record
 from aas_bench.records.scores_file import scores_only
 from aas_bench.tables.schema import MODEL
 from aas_bench.tables.scores import ScoreTable, load_scores
+from aas_bench.tasks.catalog import DEFAULT
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 TOLERANCE: Final = 1e-9
 MOST_PAIRS: Final = 100_000
@@ -154,17 +159,24 @@ def _against_scores(record: Record, folder: Path) -> Iterator[str]:
         yield f"its scores have the checksum {sha256}, not {record.scores.sha256}"
         return
     try:
-        table = _read(file)
-        found = standard(table, task=record.task).measurements(record.subject.kind)
+        _refuse_huge(file)
+        moved = load_clean_up(file)
+        if moved is not None:
+            unfit = list(_unfit_clean_up(record, moved))
+            found = clean_up_measurements(moved, STANDARD)
+        else:
+            table = load_scores(file)
+            unfit = list(_unfit(record, table))
+            found = standard(table, task=record.task).measurements(record.subject.kind)
     except AasBenchError as error:
         yield f"its scores cannot be used: {' '.join(str(error).replace(str(file), '').split())}"
         return
-    yield from _unfit(record, table)
+    yield from unfit
     yield from _differences(record.measurements, found)
 
 
-def _read(file: Path) -> ScoreTable:
-    """The scores, after their declared size; a small file can claim a huge table."""
+def _refuse_huge(file: Path) -> None:
+    """Refuse by the declared size: a small file can claim a huge table."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -176,14 +188,27 @@ def _read(file: Path) -> ScoreTable:
     if n_rows > MOST_PAIRS:
         msg = f"{n_rows:,} rows; the most is {MOST_PAIRS:,}. Leave out what is not of the task."
         raise StoreError(msg)
-    return load_scores(file)
+
+
+def _unfit_clean_up(record: Record, table: pd.DataFrame) -> Iterator[str]:
+    assert record.scores is not None
+    if len(table) != record.scores.n_pairs:
+        yield f"its scores hold {len(table)} seed images, not {record.scores.n_pairs}"
+    if record.subject.kind != "generator":
+        yield "its scores are those of a generator that was given seed images"
+    makers = sorted(set(table[MODEL].astype(str)))
+    if makers != [record.subject.name]:
+        yield f"its scores are of images by {', '.join(makers)[:200]}"
+    if record.task != DEFAULT.name:
+        yield f"seed images are of the task {DEFAULT.name}, not {record.task}"
 
 
 def _unfit(record: Record, table: ScoreTable) -> Iterator[str]:
     assert record.scores is not None
     if len(table) != record.scores.n_pairs:
         yield f"its scores hold {len(table)} pairs, not {record.scores.n_pairs}"
-    kept = scores_only(table, table.rewards).frame
+    judged = record.subject.kind == "generator"
+    kept = scores_only(table, table.rewards, judged=judged).frame
     extra = [str(name) for name in table.frame.columns if name not in kept]
     if extra:
         yield f"its scores hold columns that do not belong there: {', '.join(extra)[:200]}"

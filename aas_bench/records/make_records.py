@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -12,9 +11,10 @@ from typing import Any, Final
 
 from aas_bench.errors import InputError, StoreError
 from aas_bench.evidence import EVIDENCE, HUB_ID, NAMES, SUBSET
-from aas_bench.files import file_sha256
+from aas_bench.files import file_sha256, json_value, whole_file
+from aas_bench.measure.clean_up import clean_up_measurements, load_clean_up
 from aas_bench.measure.row_findings import TABLE_PROBES
-from aas_bench.measure.summary import Summary, standard
+from aas_bench.measure.summary import STANDARD, Summary, standard
 from aas_bench.records.collection import load_results, save_record
 from aas_bench.records.published import paper, reward_subject
 from aas_bench.records.record import SCHEMA_VERSION, Measurement, Record, Scores, Source, Subject
@@ -27,10 +27,13 @@ MEASURED: Final = "measured"
 RESULT: Final = "result.json"
 SCORES: Final = "scores.parquet"
 DOCTOR: Final = "doctor.json"
+CLEAN_UP: Final = "clean_up.parquet"
+CLEANED: Final = "clean-up"
+"""Last part of the id of an image-to-image result, which stands beside the text-to-image one."""
 
 _TOLD: Final = (
     *("command", "git_revision", "machine", "python", "seed", "time", "versions"),
-    *("pairs", "reward", "generator", "coverage", "prompts"),
+    *("pairs", "reward", "generator", "coverage", "prompts", "judged"),
     "revision",
 )
 _PATH: Final = re.compile(r"(?<![\w.:/\\])(?:~|[A-Za-z]:)?[/\\](?:[^\s/\\]+[/\\])*")
@@ -45,7 +48,8 @@ def add_run(
 
     Args:
         run: A directory made by `score` or `evaluate` (one record for each reward model), or one
-            generator's directory made by `leaderboard/run.py` (one record).
+            generator's directory made by `leaderboard/run.py` (one record; that of a run from
+            seed images ends in `clean-up`).
         folder: Where records are kept; made where absent.
         task: The task of the pairs or prompts; None: as the run says.
         tag: Last part of the records' ids; another one keeps an earlier result beside.
@@ -124,17 +128,26 @@ def remeasure(folder: Path) -> tuple[Record, ...]:
 def _again(record: Record, folder: Path) -> Record:
     assert record.scores is not None
     file = (folder / record.id).parent / record.scores.file
-    table = load_scores(file)
+    moved = load_clean_up(file) if file.is_file() else None
+    table = load_scores(file) if moved is None else None
     if file_sha256(file) != record.scores.sha256:
         msg = f"{file} is not the file that {record.id} was measured from. Add its run anew."
         raise StoreError(msg)
+    if table is None:
+        assert moved is not None
+        again = tuple(map(Measurement.of, clean_up_measurements(moved, STANDARD)))
+        return _saved(record.model_copy(update={"measurements": again}), folder)
     summary = standard(table, task=record.task)
     found = map(Measurement.of, summary.measurements(record.subject.kind))
     provenance = {**(record.provenance or {}), "analysis": asdict(summary.analysis)}
     provenance["doctor"] = _doctor(summary, {"doctor": {"findings": provenance.get("doctor", ())}})
-    again = record.model_copy(update={"measurements": tuple(found), "provenance": provenance})
-    save_record(again, folder)
-    return again
+    told = {"measurements": tuple(found), "provenance": provenance}
+    return _saved(record.model_copy(update=told), folder)
+
+
+def _saved(record: Record, folder: Path) -> Record:
+    save_record(record, folder)
+    return record
 
 
 def redacted(value: Any) -> Any:
@@ -184,23 +197,68 @@ def _add_rewards(run: Path, folder: Path, task: str | None, tag: str) -> tuple[R
 
 def _add_generator(run: Path, folder: Path, task: str | None, tag: str) -> Record:
     result = _json(run / RESULT)
-    if "measurements" not in result:
-        msg = f"{run}: an image-to-image run has no scores. Run it without --seed-images."
-        raise InputError(msg)
-    table = load_scores(run / SCORES)
     about = result["provenance"] | {
         "generator": result["generator"],
         "coverage": result["coverage"],
         "prompts": result["prompts"],
+        **({"judged": result["judged"]} if "judged" in result else {}),
     }
+    if "clean_up" in result:
+        tag = CLEANED if tag == MEASURED else tag
+        return _add_clean_up(run, folder, result, about, task=task, tag=tag)
+    table = load_scores(run / SCORES)
     return _add(
-        scores_only(table, table.rewards),
+        scores_only(table, table.rewards, judged=True),
         folder,
         subject=_generator_subject(result["submission"]),
         task=_task(task, result["prompts"]["source"]),
         tag=tag,
         about=about,
     )
+
+
+def _add_clean_up(
+    run: Path,
+    folder: Path,
+    result: Mapping[str, Any],
+    about: Mapping[str, Any],
+    *,
+    task: str | None,
+    tag: str,
+) -> Record:
+    """The record of an image-to-image run, its table beside it."""
+    subject = _generator_subject(result["submission"])
+    task = _task(task, result["prompts"]["source"])
+    table = load_clean_up(run / CLEAN_UP) if (run / CLEAN_UP).is_file() else None
+    if table is None:
+        msg = f"{run} holds no {CLEAN_UP}. Run the same command again: no image is made anew."
+        raise InputError(msg)
+    place = _place(folder, task, subject, tag)
+    file = place / f"{tag}.parquet"
+    with whole_file(file) as stream:
+        stream.write((run / CLEAN_UP).read_bytes())
+    found = {name: about[name] for name in _TOLD if name in about}
+    record = Record(
+        schema_version=SCHEMA_VERSION,
+        id=f"{task}/{subject.id}/{tag}",
+        status="measured",
+        subject=subject,
+        task=task,
+        measurements=tuple(map(Measurement.of, clean_up_measurements(table, STANDARD))),
+        scores=Scores(file=file.name, sha256=file_sha256(file), n_pairs=len(table)),
+        provenance={**redacted(found), "analysis": asdict(STANDARD)},
+        created=date.fromisoformat(about["time"][:10]),
+    )
+    return _saved(record, folder)
+
+
+def _place(folder: Path, task: str, subject: Subject, tag: str) -> Path:
+    place = folder / task / subject.id
+    if (place / f"{tag}.json").exists():
+        msg = f"{place / tag}.json exists already. Remove it, or keep both with another --tag."
+        raise InputError(msg)
+    place.mkdir(parents=True, exist_ok=True)
+    return place
 
 
 def _add(
@@ -215,11 +273,7 @@ def _add(
     subset: str | None = None,
 ) -> Record:
     """Write the scores, read them back, measure and write the record beside them."""
-    place = folder / task / subject.id
-    if (place / f"{tag}.json").exists():
-        msg = f"{place / tag}.json exists already. Remove it, or keep both with another --tag."
-        raise InputError(msg)
-    place.mkdir(parents=True, exist_ok=True)
+    place = _place(folder, task, subject, tag)
     file = table.save(place / f"{tag}.parquet")
     summary = standard(load_scores(file), task=task)
     record = to_record(summary, file, subject=subject, task=task, tag=tag, about=about)
@@ -301,7 +355,7 @@ def _task(given: str | None, source: str | None) -> str:
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        found: dict[str, Any] = json_value(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         msg = f"{path} cannot be read ({error}). Run the command that made it again."
         raise StoreError(msg) from error

@@ -74,6 +74,10 @@ def receive(parcel: Path, folder: Path) -> tuple[Record, ...]:
             msg = f"{parcel} holds no record. Give what `aas-bench results pack` wrote."
             raise InputError(msg)
         _refuse_unfit(place)
+        for record in results.records:
+            if not (place / f"{record.id}.json").is_file():
+                msg = f"{parcel} holds {record.id!r} under another name. Pack the run again."
+                raise InputError(msg)
         taken = [r.id for r in results.records if (folder / f"{r.id}.json").exists()]
         if taken:
             msg = f"{', '.join(taken)} is there already. Ask for another --tag, or remove it first."

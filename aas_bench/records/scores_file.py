@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from aas_bench.tables.judge_columns import judge_columns
 from aas_bench.tables.schema import DIMENSIONS, INDEX, LABEL, MODEL, PAIR_ID
 from aas_bench.tables.scores import ScoreTable, score_columns
 
@@ -13,8 +14,15 @@ _KEPT: Final = (
 )
 
 
-def scores_only(table: ScoreTable, rewards: tuple[str, ...]) -> ScoreTable:
-    """The table without prompts, paths and other text."""
+def scores_only(table: ScoreTable, rewards: tuple[str, ...], *, judged: bool = False) -> ScoreTable:
+    """The table without prompts, paths and other text.
+
+    Args:
+        table: The scores.
+        rewards: Whose scores are kept.
+        judged: Whether what judges said of each pair is kept too, as a generator's record needs it.
+    """
     wanted = [*_KEPT, *(name for reward in rewards for name in score_columns(reward))]
+    wanted += judge_columns(table.frame) if judged else []
     columns = [name for name in wanted if name in table.frame]
     return ScoreTable(frame=table.frame[columns], rewards=rewards)

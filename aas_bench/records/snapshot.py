@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
 from aas_bench.errors import InputError, StoreError
-from aas_bench.files import file_sha256, write_atomically
+from aas_bench.files import file_sha256, json_value, write_atomically
 from aas_bench.records.collection import Results, collect
 from aas_bench.version import __version__
 
@@ -102,7 +102,7 @@ def read(place: Path) -> list[dict[str, Any]]:
         msg = f"{place} is no snapshot. Give a folder that `aas-bench results snapshot` wrote."
         raise InputError(msg)
     if place.is_dir() and (place / FACTS).is_file():
-        facts = json.loads((place / FACTS).read_text("utf-8"))
+        facts = json_value((place / FACTS).read_text("utf-8"))
         if facts.get("sha256") != file_sha256(file):
             msg = f"{file} is not the table that was frozen. Restore it, or freeze anew."
             raise StoreError(msg)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import nn
 from transformers import (
     CLIPConfig,
@@ -18,13 +17,18 @@ from transformers import (
     SiglipVisionModel,
 )
 
-from aas_bench.rewards.base import CPU_BATCH, RewardModel, Scores
+from aas_bench.rewards.base import Scores
 from aas_bench.rewards.clip import CLIP_L, OPENAI_PIXELS
 from aas_bench.rewards.facts import RewardRow
 from aas_bench.rewards.fetch import companion, obtain
 from aas_bench.rewards.official import CLIP_L_WEIGHTS, SIGLIP_WEIGHTS
-from aas_bench.rewards.pixels import HALF, ImageTransform, LibraryTransform
+from aas_bench.rewards.pixels import HALF, ImageTransform
+from aas_bench.rewards.pretrained import Pretrained, Setup
 from aas_bench.rewards.weights import fill, read, renamed, torch_dtype, unfilled
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
 
 SO400M: dict[str, Any] = {
     "hidden_size": 1152,
@@ -37,16 +41,13 @@ SO400M: dict[str, Any] = {
 TEXT_SIDE = (r"text_model\..*", r"text_projection\..*", r"logit_scale", r".*\.position_ids")
 
 
-class ImageOnly(RewardModel):
+class ImageOnly(Pretrained):
     """A score of the picture alone; prompts are not read.
 
     Args:
-        name: The name of its scores.
         network: Pixels (n, 3, size, size) -> scores (n,).
         dtype: Of the pixels that the network reads.
-        transform: How images become pixels.
-        device: Where the network is.
-        identity: Of the weights, for the description.
+        setup: As `Setup`.
     """
 
     reads_prompts = False
@@ -55,29 +56,17 @@ class ImageOnly(RewardModel):
     def __init__(
         self,
         *,
-        name: str,
         network: Callable[[torch.Tensor], torch.Tensor],
         dtype: torch.dtype,
-        transform: ImageTransform | LibraryTransform,
-        device: str,
-        identity: dict[str, Any],
+        **setup: Unpack[Setup],
     ) -> None:
-        self.name = name
-        self._network, self._dtype, self._transform = network, dtype, transform
-        self._device, self._identity = device, identity
-        if torch.device(device).type == "cpu":
-            self.batch_size = CPU_BATCH
-
-    def preprocess(self, image: Image.Image) -> torch.Tensor:
-        """Pixel tensor (3, size, size), float32, on the CPU."""
-        pixels: torch.Tensor = self._transform(image)
-        return pixels
+        super().__init__(dtype=dtype, **setup)
+        self._network = network
 
     def encode_images(self, images: Sequence[torch.Tensor]) -> Sequence[float]:
         """The score of each image."""
         with torch.inference_mode():
-            pixels = torch.stack(list(images)).to(self._device, self._dtype)
-            scores: list[float] = self._network(pixels).double().tolist()
+            scores: list[float] = self._network(self.placed(images)).double().tolist()
         return scores
 
     def encode_prompts(self, prompts: Sequence[str]) -> Sequence[None]:
@@ -87,17 +76,6 @@ class ImageOnly(RewardModel):
     def combine(self, images: Sequence[float], prompts: Sequence[None]) -> Scores:
         """The scores of the images."""
         return np.array(images, dtype=np.float64)
-
-    def describe(self) -> dict[str, Any]:
-        """Weights, number format and image processing; that prompts are not read."""
-        return {
-            "name": self.name,
-            "weights": self._identity,
-            "dtype": str(self._dtype).removeprefix("torch."),
-            "device": torch.device(self._device).type,
-            "image": self._transform.describe(),
-            "text": "not read",
-        }
 
 
 class _TowerAndHead(nn.Module):  # type: ignore[misc]  # torch is untyped to mypy here

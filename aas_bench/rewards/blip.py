@@ -5,22 +5,24 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from PIL import Image
 from torch import nn
 from transformers import BlipConfig, BlipForImageTextRetrieval, BlipTextModel, BlipVisionModel
 
 from aas_bench.rewards.aesthetic import linear_layers, regression_head
-from aas_bench.rewards.base import CPU_BATCH, RewardModel, Scores
+from aas_bench.rewards.base import Scores
 from aas_bench.rewards.facts import RewardRow, Weights
 from aas_bench.rewards.fetch import Obtained, companion, obtain
 from aas_bench.rewards.pixels import ImageTransform
-from aas_bench.rewards.tokens import Ids, PromptTokens, bert_tokens
+from aas_bench.rewards.pretrained import Reader, ReaderSetup
+from aas_bench.rewards.tokens import Ids, bert_tokens
 from aas_bench.rewards.weights import fill, read, renamed, torch_dtype, unfilled
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
 
 ImageTokens: TypeAlias = torch.Tensor
 
@@ -80,55 +82,33 @@ IMAGE_REWARD_UNUSED = (r"blip\.(vision|text)_proj\..*", r".*\.position_ids", r"b
 IMAGE_REWARD_MEAN, IMAGE_REWARD_STD = 0.16717362830052426, 1.0333394966054072
 
 
-class BlipReward(RewardModel):
+class BlipReward(Reader):
     """score = link(head(first output token of the text encoder that attends to the image)).
 
     Image features are all output tokens of the vision tower; the text encoder runs once for each
     (image, prompt).
 
     Args:
-        name: The name of its scores.
         model: Has `vision_model` and `text_encoder`.
-        tokens: How prompts are cut into ids.
-        transform: How images become pixels.
-        device: Where the model is.
-        identity: Of the weights, for the description.
+        setup: As `ReaderSetup`.
     """
 
-    def __init__(
-        self,
-        *,
-        name: str,
-        model: Any,
-        tokens: PromptTokens,
-        transform: ImageTransform,
-        device: str,
-        identity: dict[str, Any],
-    ) -> None:
-        self.name = name
-        self._model, self._tokens, self._transform = model, tokens, transform
-        self._device, self._identity = device, identity
-        if torch.device(device).type == "cpu":
-            self.batch_size = CPU_BATCH
-        self._dtype = next(model.parameters()).dtype
+    def __init__(self, *, model: Any, **setup: Unpack[ReaderSetup]) -> None:
+        super().__init__(dtype=next(model.parameters()).dtype, **setup)
+        self._model = model
 
     @abstractmethod
     def link(self, first: torch.Tensor) -> torch.Tensor:
         """Scores (n,) from the first output tokens (n, width)."""
 
-    def preprocess(self, image: Image.Image) -> torch.Tensor:
-        """Pixel tensor (3, size, size), float32, on the CPU."""
-        return self._transform(image)
-
     def encode_images(self, images: Sequence[torch.Tensor]) -> Sequence[ImageTokens]:
         """Tokens (1 + patches, width) of each image, on the device."""
         with torch.inference_mode():
-            pixels = torch.stack(list(images)).to(self._device, self._dtype)
-            return list(self._model.vision_model(pixel_values=pixels).last_hidden_state)
+            return list(self._model.vision_model(self.placed(images)).last_hidden_state)
 
     def encode_prompts(self, prompts: Sequence[str]) -> Sequence[Ids]:
         """Ids of each prompt."""
-        return [self._tokens.cut(prompt) for prompt in prompts]
+        return self.ids(prompts)
 
     def combine(self, images: Sequence[ImageTokens], prompts: Sequence[Ids]) -> Scores:
         """Run the text encoder; padding is masked, so it has no say in a score."""
@@ -139,29 +119,6 @@ class BlipReward(RewardModel):
             ).last_hidden_state
             scores: Scores = self.link(read_tokens[:, 0]).double().cpu().numpy()
         return scores
-
-    def prompt_lengths(self, prompts: Sequence[str]) -> NDArray[np.int64]:
-        """Ids of each prompt."""
-        return self._tokens.lengths(prompts)
-
-    def unknown_tokens(self, prompts: Sequence[str]) -> NDArray[np.float64]:
-        """Share of each prompt's tokens that the tokenizer does not know."""
-        return self._tokens.unknown_shares(prompts)
-
-    def truncated(self, prompts: Sequence[str]) -> NDArray[np.bool_]:
-        """Whether each prompt is longer than the text encoder reads."""
-        return self._tokens.truncated(prompts)
-
-    def describe(self) -> dict[str, Any]:
-        """Weights, number format, image and text processing."""
-        return {
-            "name": self.name,
-            "weights": self._identity,
-            "dtype": str(self._dtype).removeprefix("torch."),
-            "device": torch.device(self._device).type,
-            "image": self._transform.describe(),
-            "text": self._tokens.describe(),
-        }
 
 
 class BlipMatch(BlipReward):

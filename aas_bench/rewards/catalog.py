@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from aas_bench.errors import AasBenchError, InputError
+from aas_bench.files import files_like
 from aas_bench.registry import Registry, import_object
 from aas_bench.rewards.adapters import CallableReward, ScoreFunction, from_factory
 from aas_bench.rewards.base import RewardModel
@@ -324,6 +325,11 @@ def _load_prefixed(
 ) -> RewardModel:
     if not argument:
         msg = f"{prefix.name}: needs an argument. Write {prefix.form}."
+        raise InputError(msg)
+    if prefix.name in ("hf", "vlm") and is_local(argument) and not exists(argument):
+        # Before torch is imported, which takes longer than the answer.
+        near = files_like(argument) or " Give a folder with all the files of the model."
+        msg = f"there is no file or folder {local(argument)!s:.200}.{near}"
         raise InputError(msg)
     load: Callable[..., Any] = import_object(
         prefix.load, extra=prefix.extra, feature=f"{prefix.name}:{argument}"

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch.func import functional_call
 
-from aas_bench.rewards.base import CPU_BATCH, RewardModel, Scores
-from aas_bench.rewards.pixels import ImageTransform, LibraryTransform
-from aas_bench.rewards.tokens import PromptTokens
+from aas_bench.rewards.base import Scores
+from aas_bench.rewards.pretrained import Reader, ReaderSetup
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
 
 Embedding: TypeAlias = NDArray[np.float32]
 
@@ -119,55 +121,34 @@ class TransformersTowers:
         return _dtype_of(self.model)
 
 
-class DualEncoder(RewardModel):
+class DualEncoder(Reader):
     """score = scale * cosine(image embedding, prompt embedding) + bias.
 
     Args:
-        name: The name of its scores.
         towers: The model.
-        tokens: How prompts are cut into ids.
-        transform: How images become pixels.
         unit: "cosine" (scale 1, bias 0) or "logit" (what the towers were trained with).
-        device: Where the towers are.
-        identity: Of the weights, for the description.
+        setup: As `ReaderSetup`.
     """
 
     n_placebos = 8
 
     def __init__(
-        self,
-        *,
-        name: str,
-        towers: Towers,
-        tokens: PromptTokens,
-        transform: ImageTransform | LibraryTransform,
-        unit: Literal["cosine", "logit"],
-        device: str,
-        identity: dict[str, Any],
+        self, *, towers: Towers, unit: Literal["cosine", "logit"], **setup: Unpack[ReaderSetup]
     ) -> None:
-        self.name = name
-        self._towers, self._tokens, self._transform = towers, tokens, transform
-        self._device, self._unit, self._identity = device, unit, identity
-        if torch.device(device).type == "cpu":
-            self.batch_size = CPU_BATCH
+        super().__init__(dtype=towers.dtype, **setup)
+        self._towers, self._unit = towers, unit
         self._scale, self._bias = towers.scale_and_bias() if unit == "logit" else (1.0, 0.0)
-
-    def preprocess(self, image: Image.Image) -> torch.Tensor:
-        """Pixel tensor (3, size, size), float32, on the CPU."""
-        pixels: torch.Tensor = self._transform(image)
-        return pixels
 
     def encode_images(self, images: Sequence[torch.Tensor]) -> Sequence[Embedding]:
         """Unit vectors (width,), float32."""
         with torch.inference_mode():
-            pixels = torch.stack(list(images)).to(self._device, self._towers.dtype)
-            return unit_vectors(self._towers.image(pixels))
+            return unit_vectors(self._towers.image(self.placed(images)))
 
     def encode_prompts(self, prompts: Sequence[str]) -> Sequence[Embedding]:
         """Unit vectors (width,), float32."""
-        rows = [self._tokens.cut(prompt) for prompt in prompts]
         with torch.inference_mode():
-            return unit_vectors(self._towers.text(*self._tokens.padded(rows, self._device)))
+            ids, mask = self._tokens.padded(self.ids(prompts), self._device)
+            return unit_vectors(self._towers.text(ids, mask))
 
     def combine(self, images: Sequence[Embedding], prompts: Sequence[Embedding]) -> Scores:
         """Scaled inner products in float64."""
@@ -175,29 +156,9 @@ class DualEncoder(RewardModel):
         cosine: Scores = np.einsum("nd,nd->n", *pairs)
         return self._scale * cosine + self._bias
 
-    def prompt_lengths(self, prompts: Sequence[str]) -> NDArray[np.int64]:
-        """Ids of each prompt."""
-        return self._tokens.lengths(prompts)
-
-    def unknown_tokens(self, prompts: Sequence[str]) -> NDArray[np.float64]:
-        """Share of each prompt's tokens that the tokenizer does not know."""
-        return self._tokens.unknown_shares(prompts)
-
-    def truncated(self, prompts: Sequence[str]) -> NDArray[np.bool_]:
-        """Whether each prompt is longer than the text tower reads."""
-        return self._tokens.truncated(prompts)
-
     def describe(self) -> dict[str, Any]:
         """Weights, number format, unit, image and text processing."""
-        return {
-            "name": self.name,
-            "weights": self._identity,
-            "dtype": str(self._towers.dtype).removeprefix("torch."),
-            "device": torch.device(self._device).type,
-            "unit": self._unit,
-            "image": self._transform.describe(),
-            "text": self._tokens.describe(),
-        }
+        return super().describe() | {"unit": self._unit}
 
 
 def unit_vectors(embeddings: torch.Tensor) -> list[Embedding]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from aas_bench.errors import BackendError, InputError
-from aas_bench.files import file_sha256, silence_loggers
+from aas_bench.files import file_sha256, json_value, silence_loggers
 from aas_bench.rewards.facts import Weights
 from aas_bench.rewards.spelling import WEIGHTS_SUFFIXES
 
@@ -126,7 +125,7 @@ def read_json(path: Path) -> dict[str, Any]:
         msg = f"{path} is missing. Give a folder with all the files of the model."
         raise InputError(msg)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json_value(path.read_text(encoding="utf-8"))
     except ValueError as error:
         msg = f"{path} is no JSON ({error!s:.100}). Save or download it again."
         raise InputError(msg) from error

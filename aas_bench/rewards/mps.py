@@ -6,23 +6,24 @@ import json
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from PIL import Image
 from torch import nn
 from transformers import CLIPConfig, CLIPModel
 
-from aas_bench.rewards.base import CPU_BATCH, RewardModel, Scores
+from aas_bench.rewards.base import Scores
 from aas_bench.rewards.clip import CLIP_H, TRANSFORMERS_PIXELS
 from aas_bench.rewards.facts import RewardRow
 from aas_bench.rewards.fetch import obtain
 from aas_bench.rewards.mps_attention import CrossModel
-from aas_bench.rewards.pixels import ImageTransform
-from aas_bench.rewards.tokens import Ids, PromptTokens, clip_tokens
+from aas_bench.rewards.pretrained import Reader, ReaderSetup
+from aas_bench.rewards.tokens import Ids, clip_tokens
 from aas_bench.rewards.weights import fill, read, read_module, renamed, torch_dtype, unfilled
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
 
 ImageTokens: TypeAlias = torch.Tensor
 
@@ -98,53 +99,30 @@ def kept_tokens(
     return relevance / relevance.amax(dim=-1, keepdim=True) > threshold
 
 
-class Mps(RewardModel):
+class Mps(Reader):
     """MPS, overall preference (Zhang et al., CVPR 2024).
 
     Args:
-        name: The name of its scores.
         model: The network.
-        tokens: How prompts are cut into ids.
         condition: Ids of the fixed condition, start and end included.
-        transform: How images become pixels.
-        device: Where the model is.
-        identity: Of the weights, for the description.
+        setup: As `ReaderSetup`.
     """
 
-    def __init__(
-        self,
-        *,
-        name: str,
-        model: MpsModel,
-        tokens: PromptTokens,
-        condition: Ids,
-        transform: ImageTransform,
-        device: str,
-        identity: dict[str, Any],
-    ) -> None:
-        self.name = name
-        self._model, self._tokens, self._transform = model, tokens, transform
-        self._device, self._identity = device, identity
-        if torch.device(device).type == "cpu":
-            self.batch_size = CPU_BATCH
-        self._dtype = next(model.parameters()).dtype
+    def __init__(self, *, model: MpsModel, condition: Ids, **setup: Unpack[ReaderSetup]) -> None:
+        super().__init__(dtype=next(model.parameters()).dtype, **setup)
+        self._model = model
         with torch.inference_mode():
-            ids, _ = tokens.padded([condition], device)
+            ids, _ = self._tokens.padded([condition], self._device)
             self._condition = model.text_tokens(ids)[0]
-
-    def preprocess(self, image: Image.Image) -> torch.Tensor:
-        """Pixel tensor (3, size, size), float32, on the CPU."""
-        return self._transform(image)
 
     def encode_images(self, images: Sequence[torch.Tensor]) -> Sequence[ImageTokens]:
         """Projected tokens (1 + patches, width) of each image, on the device."""
         with torch.inference_mode():
-            pixels = torch.stack(list(images)).to(self._device, self._dtype)
-            return list(self._model.image_tokens(pixels))
+            return list(self._model.image_tokens(self.placed(images)))
 
     def encode_prompts(self, prompts: Sequence[str]) -> Sequence[PromptFeature]:
         """Token features of each prompt and which of them the condition keeps."""
-        rows = [self._tokens.cut(prompt) for prompt in prompts]
+        rows = self.ids(prompts)
         with torch.inference_mode():
             ids, _ = self._tokens.padded(rows, self._device)
             tokens = self._model.text_tokens(ids)
@@ -164,21 +142,9 @@ class Mps(RewardModel):
             )
         return scores
 
-    def truncated(self, prompts: Sequence[str]) -> NDArray[np.bool_]:
-        """Whether each prompt is longer than the text tower reads."""
-        return self._tokens.truncated(prompts)
-
     def describe(self) -> dict[str, Any]:
         """Weights, number format, threshold, image and text processing."""
-        return {
-            "name": self.name,
-            "weights": self._identity,
-            "dtype": str(self._dtype).removeprefix("torch."),
-            "device": torch.device(self._device).type,
-            "mask": {"threshold": THRESHOLD, "normalised_over": "prompt"},
-            "image": self._transform.describe(),
-            "text": self._tokens.describe(),
-        }
+        return super().describe() | {"mask": {"threshold": THRESHOLD, "normalised_over": "prompt"}}
 
 
 def condition_ids() -> Ids:

@@ -316,6 +316,27 @@ OFFICIAL: tuple[RewardRow, ...] = (
         paper="arXiv:2404.01291",
     ),
     RewardRow(
+        name="visionreward",
+        load="aas_bench.rewards.visionreward:load",
+        summary="VisionReward: a checklist of yes/no questions about the image, and VQAScore.",
+        family="cross",
+        extra="rewards",
+        # no public code pins a commit of this repository
+        weights=Weights(
+            repo="zai-org/VisionReward-Image-bf16",
+            file="ckpts/split_part_*",
+            size=39_010_000_000,
+        ),
+        prompt_limit=2048,
+        unit="weighted sum of answers and alignment",
+        difference="what its makers' weights make of answers of yes and no, and of a probability "
+        "(arXiv:2412.21059)",
+        score_range=(-2.54, 4.9),
+        dtype="bfloat16",
+        licence="CogVLM2 licence",
+        paper="arXiv:2412.21059",
+    ),
+    RewardRow(
         name="unified-reward-2",
         load="aas_bench.rewards.unified:load",
         summary="UnifiedReward 2: writes ratings of alignment, coherence and style; their mean.",

@@ -175,7 +175,7 @@ def read_settings(file: Path) -> Settings:
         raise InputError(msg)
     try:
         told = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         msg = f"{file} is no YAML ({' '.join(str(error).split()):.150}). Check its lines."
         raise InputError(msg) from error
     if not isinstance(told, dict):

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, BinaryIO, Final, Protocol, TypeAlias, TypeVar
 
 import torch
 from torch.nn.modules.module import register_module_parameter_registration_hook
@@ -45,6 +45,13 @@ WRAPPING_PREFIXES = ("module.", "_orig_mod.", "model.")
 """What DistributedDataParallel, torch.compile and a LightningModule put before each name."""
 
 
+class Source(Protocol):
+    """What tensors are copied out of, one at a time."""
+
+    def copy(self, name: str, device: str, dtype: torch.dtype | None) -> torch.Tensor:
+        """One tensor; floating-point ones in `dtype`, if it is given."""
+
+
 class _MappedFile:
     """A file whose tensors are copied out one at a time.
 
@@ -52,9 +59,9 @@ class _MappedFile:
     file is open, so it is opened anew every MOST_MAPPED bytes.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._opened: Tensors = _opened(path)
+    def __init__(self, path: Path, inert: Sequence[str]) -> None:
+        self._path, self._inert = path, inert
+        self._opened: Tensors = _opened(path, inert)
         self._read = 0
 
     def tensors(self) -> StateDict:
@@ -68,7 +75,7 @@ class _MappedFile:
         """One tensor; floating-point ones in `dtype`, if it is given."""
         if self._read > MOST_MAPPED:
             self._opened = {}
-            self._opened, self._read = _opened(self._path), 0
+            self._opened, self._read = _opened(self._path, self._inert), 0
         tensor = self._opened[name]
         self._read += tensor.nbytes
         return _placed(tensor, device, dtype, copy=True)
@@ -84,7 +91,7 @@ class Stored:
         shape: Its sizes.
     """
 
-    file: _MappedFile
+    file: Source
     name: str
     shape: tuple[int, ...]
 
@@ -96,11 +103,12 @@ class Stored:
 StateDict: TypeAlias = dict[str, "torch.Tensor | Stored"]
 
 
-def read(path: Path) -> StateDict:
+def read(path: Path, *, inert: Sequence[str] = ()) -> StateDict:
     """The tensors of a safetensors or PyTorch file by name; what wraps them all is taken off.
 
     Args:
         path: The file, or the index of one that was saved in parts.
+        inert: Packages whose objects may stand beside the tensors; they are not made.
 
     Raises:
         InputError: The file is damaged, holds more than tensors, or would run code.
@@ -109,7 +117,7 @@ def read(path: Path) -> StateDict:
     state: StateDict = {}
     for file in parts or [whole]:
         mapped = file.suffix == ".safetensors" or zipfile.is_zipfile(file)
-        state |= _MappedFile(file).tensors() if mapped else _opened(file)
+        state |= _MappedFile(file, inert).tensors() if mapped else _opened(file, inert)
     return _unwrapped(state)
 
 
@@ -126,9 +134,9 @@ def _placed(
     return placed
 
 
-def _opened(path: Path) -> Tensors:
+def _opened(path: Path, inert: Sequence[str]) -> Tensors:
     if path.suffix != ".safetensors":
-        return _tensors_only(_unpickle(path), path)
+        return tensors_only(unpickled(path, inert=inert), path)
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
@@ -154,14 +162,9 @@ def read_module(path: Path, *, packages: Sequence[str]) -> StateDict:
     Raises:
         InputError: The pickle names anything outside `packages`, or is damaged.
     """
-    named = _named_in(path)
-    foreign = [name for name in named if name.partition(".")[0] not in packages]
-    if foreign:
-        raise _refusal(path, ", ".join(foreign[:3]))
-    with torch.serialization.safe_globals([(_StandIn, name) for name in named]):
-        loaded = _unpickle(path)
+    loaded = unpickled(path, inert=packages)
     if isinstance(loaded, Mapping):
-        return _unwrapped(_tensors_only(loaded, path))
+        return _unwrapped(tensors_only(loaded, path))
     return dict(_collected(loaded, ""))
 
 
@@ -170,6 +173,10 @@ class _StandIn:
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.given = args
+
+    def __setstate__(self, state: Any) -> None:
+        if isinstance(state, Mapping):
+            vars(self).update(state)
 
 
 def _collected(module: Any, prefix: str) -> Iterator[tuple[str, torch.Tensor]]:
@@ -182,11 +189,28 @@ def _collected(module: Any, prefix: str) -> Iterator[tuple[str, torch.Tensor]]:
         yield from _collected(child, f"{prefix}{name}.")
 
 
-def _unpickle(path: Path) -> Any:
+def unpickled(path: Path, *, inert: Sequence[str] = (), file: BinaryIO | None = None) -> Any:
+    """What a PyTorch file holds, read without running code of its own.
+
+    Args:
+        path: The file.
+        inert: Packages whose classes and functions may be named; stand-ins take their places.
+        file: What is read, where the file lies within another; `path` is then for messages only.
+
+    Raises:
+        InputError: The pickle names anything else that is no tensor, or is damaged.
+    """
+    named = _named_in(path, file) if inert else []
+    foreign = [name for name in named if name.partition(".")[0] not in inert]
+    if foreign:
+        raise _refusal(path, ", ".join(foreign[:3]))
     try:
-        return torch.load(
-            path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
-        )
+        with torch.serialization.safe_globals([(_StandIn, name) for name in named]):
+            if file is not None:
+                file.seek(0)
+                return torch.load(file, map_location="cpu", weights_only=True)
+            mapped = zipfile.is_zipfile(path)
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except pickle.UnpicklingError as error:
         found = re.search(r"GLOBAL (\S+)", str(error))
         raise _refusal(path, found[1] if found else "more than tensors") from error
@@ -202,15 +226,20 @@ def _refusal(path: Path, what: str) -> InputError:
     )
 
 
-def _named_in(path: Path) -> list[str]:
+def _named_in(path: Path, file: BinaryIO | None) -> list[str]:
     try:
-        return sorted(torch.serialization.get_unsafe_globals_in_checkpoint(str(path)))
+        return sorted(torch.serialization.get_unsafe_globals_in_checkpoint(file or str(path)))
     except (RuntimeError, ValueError, pickle.UnpicklingError) as error:
         msg = f"{path} is damaged or no PyTorch file ({error!s:.120}). Download it again."
         raise InputError(msg) from error
 
 
-def _tensors_only(loaded: Any, path: Path) -> Tensors:
+def tensors_only(loaded: Any, path: Path) -> Tensors:
+    """The named tensors of what was unpickled, under the usual key or at its top.
+
+    Raises:
+        InputError: It holds something else.
+    """
     for key in WRAPPING_KEYS:
         if isinstance(loaded, Mapping) and isinstance(loaded.get(key), Mapping):
             loaded = loaded[key]

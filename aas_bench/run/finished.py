@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from aas_bench.errors import InputError, SchemaError, StoreError
+from aas_bench.files import json_value
 from aas_bench.generators.settings import VARIANTS, Variant
 from aas_bench.run.directory import MANIFEST
 from aas_bench.run.made_images import MEASURED, RECORDS, ImageStore
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 SCORED: Final = "scores"
 _RESULT: Final = "result.json"
-_RECORD: Final = re.compile(rf"(?P<index>\d+)_({'|'.join(VARIANTS)})\.json")
 
 
 class NotMadeError(StoreError):
@@ -53,13 +52,16 @@ class FinishedRun:
         self.id = str((spec.get("submission") or {}).get("id") or self.path.name)
         result = _read(self.path / _RESULT)
         self.name = str((result.get("submission") or {}).get("name") or self.id)
-        records = (_RECORD.fullmatch(file.name) for file in (self.path / RECORDS).iterdir())
-        self.indices = tuple(sorted({int(match["index"]) for match in records if match}))
         self._images = ImageStore(self.path)
+        self.indices = self._images.indices()
 
     def pair_id(self, index: int) -> str:
         """What the run's own pair table calls the pair."""
         return pair_name(self.id, index)
+
+    def image_file(self, index: int, variant: Variant) -> Path:
+        """Where an image is, if it was made."""
+        return self._images.image_path(index, variant)
 
     def made(self, index: int, variant: Variant) -> tuple[str, Path]:
         """The prompt of an image, and its file.
@@ -161,7 +163,7 @@ def is_run(path: Path) -> bool:
 def _read(file: Path) -> dict[str, Any]:
     """A JSON object; empty where there is none."""
     try:
-        found = json.loads(file.read_bytes())
+        found = json_value(file.read_bytes())
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

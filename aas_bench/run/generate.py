@@ -7,26 +7,27 @@ continued run therefore ends with the same bytes as an unbroken one.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from aas_bench.errors import InputError, StoreError
-from aas_bench.files import json_bytes
-from aas_bench.generators.base import Generator, Request
+from aas_bench.files import json_bytes, json_value
+from aas_bench.generators.base import Generator, Outcome, Request
 from aas_bench.generators.catalog import BACKENDS
 from aas_bench.generators.load import load_generator
 from aas_bench.generators.settings import VARIANTS, Variant
 from aas_bench.generators.spec import Submission, require_runnable
-from aas_bench.run.directory import RunDirectory, open_run
+from aas_bench.run.directory import MANIFEST, Round, RunDirectory, open_run, refuse_other
 from aas_bench.run.generate_parts import GenerateJob, Made, ToldGenerator
-from aas_bench.run.made_images import MEASURED, ImageStore
+from aas_bench.run.made_images import MEASURED, ImageStore, png
 from aas_bench.run.pool import Engine
 from aas_bench.run.progress import progress_bar
 from aas_bench.run.prompts import Prompt, Prompts
@@ -165,7 +166,8 @@ def generate(
 ) -> Generated:
     """Make the images of one submission, or go on where an earlier call stopped.
 
-    The generator is loaded only where an image is missing.
+    The generator is loaded only where an image is missing. With more prompts a run grows: no
+    image is made or paid for twice, but weights compute a batch whole of which some are missing.
 
     Args:
         submission: A runnable submission.
@@ -189,37 +191,24 @@ def generate(
         InputError: `out` is in the way, or seed images are wanted for prompts without any.
         SpecError: A revision of the submission is pending.
         UnknownNameError: It has no such preset.
-        StoreError: `out` is in use, or was made by another submission, preset, seed, generator or
-            other prompts.
+        StoreError: `out` is in use, or was made by another submission, preset, seed or generator,
+            or holds images of prompts that are not given or have changed.
         BackendError: The weights cannot be loaded.
     """
-    require_runnable(submission)
-    if batch_size is not None and batch_size < 1:
-        msg = f"batch_size is {batch_size}. Give at least 1, or None for the generator's own."
-        raise InputError(msg)
-    if seed_images:
-        require_seeds(prompts)
+    _check(submission, prompts, batch_size=batch_size, seed_images=seed_images)
     if engine is not None and not BACKENDS[submission.backend].weights:
         msg = f"{submission.id} loads no weights, which several workers would share out. "
         raise InputError(f"{msg}Leave --devices and --engine out.")
-    spec = {
-        "submission": submission.identity(preset),
-        "prompts": {"n": len(prompts.prompts), "sha256": prompts.sha256},
-        "seed": seed,
-        "seed_images": describe_seeds() if seed_images else None,
-    }
-    with open_run(out, kind="images", spec=spec) as run:
-        work = _Work(
-            run=run,
-            store=ImageStore(run.path),
-            submission=submission,
-            preset=preset,
-            prompts=prompts,
-            seed=seed,
-            variants=("distorted",) if seed_images else VARIANTS,
-            seed_images=seed_images,
-            retry_failed=retry_failed,
-        )
+    with _opened(
+        submission,
+        prompts,
+        out=Path(out),
+        preset=preset,
+        seed=seed,
+        seed_images=seed_images,
+        retry_failed=retry_failed,
+    ) as work:
+        run = work.run
         options = {
             "batch_size": batch_size,
             "device": device,
@@ -239,6 +228,171 @@ def generate(
         records=records,
         generator=generator,
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Remade:
+    """An image of a run made once more.
+
+    Attributes:
+        index: The prompt.
+        variant: Which of its two images.
+        before: What stands in the run: "ok", "refused", "failed", or "absent".
+        now: What became of it this time.
+        equal: Whether both are one image, bit for bit.
+        replaced: Whether the new one was stored in its place.
+    """
+
+    index: int
+    variant: Variant
+    before: str
+    now: str
+    equal: bool
+    replaced: bool
+
+    def __str__(self) -> str:
+        told = "equal" if self.equal else f"differs ({self.before} before, {self.now} now)"
+        kept = "" if self.equal else "; replaced" if self.replaced else "; the old one is kept"
+        return f"{self.index} {self.variant}: {told}{kept}"
+
+
+def remake(
+    submission: Submission,
+    prompts: Prompts,
+    index: int,
+    *,
+    out: str | os.PathLike[str],
+    preset: str = "default",
+    seed: int = 0,
+    seed_images: bool = False,
+    replace: bool = False,
+    **options: Any,
+) -> list[Remade]:
+    """Make the images of one prompt of a run once more, and compare them with those it holds.
+
+    Weights compute the whole batch of the prompt, as the run did; a service is asked, and paid, for
+    the images of this prompt alone.
+
+    Args:
+        submission: That of the run.
+        prompts: Those of the run.
+        index: Which of them, by its index.
+        out: The run directory.
+        preset: That of the run.
+        seed: That of the run.
+        seed_images: Whether the run is image-to-image.
+        replace: Store what differs in place of what is there.
+        options: How to run it, as of `generate`: batch_size, device and so on.
+
+    Raises:
+        InputError: There is no such run, or no such prompt.
+        StoreError: The run was made by another configuration.
+    """
+    root = Path(out)
+    _check(submission, prompts, batch_size=options.get("batch_size"), seed_images=seed_images)
+    if not (root / MANIFEST).exists():
+        msg = f"{root} holds no run. Make one first, by the same command without --only."
+        raise InputError(msg)
+    if str(index) not in prompts.by_index:
+        known = [prompt.index for prompt in prompts.prompts]
+        msg = f"no prompt has the index {index}. The {len(known):,} given have {known[0]} to "
+        raise InputError(f"{msg}{known[-1]}.")
+    with _opened(
+        submission,
+        prompts,
+        out=root,
+        preset=preset,
+        seed=seed,
+        seed_images=seed_images,
+        grows=False,
+    ) as work:
+        return list(work.remake(index, options, replace=replace))
+
+
+def _check(
+    submission: Submission, prompts: Prompts, *, batch_size: int | None, seed_images: bool
+) -> None:
+    require_runnable(submission)
+    if batch_size is not None and batch_size < 1:
+        msg = f"batch_size is {batch_size}. Give at least 1, or None for the generator's own."
+        raise InputError(msg)
+    if seed_images:
+        require_seeds(prompts)
+
+
+@contextmanager
+def _opened(
+    submission: Submission,
+    prompts: Prompts,
+    *,
+    out: Path,
+    preset: str,
+    seed: int,
+    seed_images: bool,
+    retry_failed: bool = False,
+    grows: bool = True,
+) -> Iterator[_Work]:
+    """The run directory of a submission, with what is to be done in it."""
+    spec = {
+        "submission": submission.identity(preset),
+        "prompts": {
+            "n": len(prompts.prompts),
+            "sha256": prompts.sha256,
+            "by_index": prompts.by_index,
+        },
+        "seed": seed,
+        "seed_images": describe_seeds() if seed_images else None,
+    }
+    spec = json.loads(json_bytes(spec))
+
+    def grow(root: Path, rounds: Sequence[Round]) -> None:
+        _check_growth(root, rounds[-1].spec, spec, prompts)
+
+    with open_run(out, kind="images", spec=spec, grow=grow if grows else None) as run:
+        yield _Work(
+            run=run,
+            store=ImageStore(run.path),
+            submission=submission,
+            preset=preset,
+            prompts=prompts,
+            seed=seed,
+            variants=("distorted",) if seed_images else VARIANTS,
+            seed_images=seed_images,
+            retry_failed=retry_failed,
+        )
+
+
+def _check_growth(
+    root: Path, there: Mapping[str, Any], now: Mapping[str, Any], prompts: Prompts
+) -> None:
+    """Let a run go on with more prompts; of those it has images of, none may have changed."""
+    if {**there, "prompts": None} != {**now, "prompts": None}:
+        refuse_other(root, {**there, "prompts": None}, {**now, "prompts": None})
+    before, after = there["prompts"].get("by_index"), now["prompts"]["by_index"]
+    store = ImageStore(root)
+    made = store.indices()
+    if lost := [index for index in made if str(index) not in after]:
+        msg = (
+            f"{root} holds images of {len(made):,} prompts, of which {len(lost):,} are not among "
+            f"those given (first {lost[0]}). Give them too, or give another directory."
+        )
+        raise StoreError(msg)
+    if before is None:  # an older run, which told of its prompts in the records alone
+        asked = {(p.index, v): p.asked(v) for p in prompts.prompts for v in VARIANTS}
+        changed = [
+            index
+            for index in made
+            for v in VARIANTS
+            if (prompt := store.prompt(index, v)) is not None and prompt != asked[index, v]
+        ]
+    else:
+        changed = [index for index in made if before.get(str(index)) != after[str(index)]]
+    if changed:
+        msg = (
+            f"{root} holds images of prompts that have changed since: {len(changed):,}, first "
+            f"index {changed[0]}. Give them another index, or give another directory."
+        )
+        raise StoreError(msg)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -273,6 +427,36 @@ class _Work:
                 for n_stored in self._made(load, engine, missing, found):
                     advance(n_stored)
         return {key: self._stored(*key) for key in keys}
+
+    def remake(self, index: int, options: Mapping[str, Any], *, replace: bool) -> Iterator[Remade]:
+        """Make the images of one prompt again, in the batches of the run."""
+        generator = load_generator(self.submission, preset=self.preset, **self._options(options))
+        try:
+            self._remember(generator)
+            wanted = {(index, variant) for variant in self.variants}
+            for requests in self._pieces(generator, wanted):
+                for request, outcome in zip(requests, generator.generate(requests), strict=True):
+                    if request.index == index:
+                        yield self._compared(request, outcome, replace=replace)
+        finally:
+            generator.close()
+
+    def _compared(self, request: Request, outcome: Outcome, *, replace: bool) -> Remade:
+        stored = self.store.record(request.index, request.variant)
+        before = "absent" if stored is None else str(stored["status"])
+        now = None if outcome.image is None else hashlib.sha256(png(outcome.image)).hexdigest()
+        equal = before == outcome.status and stored is not None and stored["sha256"] == now
+        replaced = replace and not equal and outcome.image is not None
+        if replaced:
+            self.store.put(request, outcome, earlier=None)
+        return Remade(
+            index=request.index,
+            variant=request.variant,
+            before=before,
+            now=outcome.status,
+            equal=equal,
+            replaced=replaced,
+        )
 
     def _is_missing(self, record: dict[str, Any] | None) -> bool:
         return record is None or (self.retry_failed and record["status"] == "failed")
@@ -342,8 +526,7 @@ class _Work:
         """What is asked for at once: whole batches where their members are computed together."""
         size = generator.image_batch_size if self.seed_images else generator.batch_size
         for batch in self._batches(size):
-            wanted = [key for key in batch if key in missing]
-            if wanted:
+            if wanted := [key for key in batch if key in missing]:
                 asked = list(batch) if self._weights else wanted
                 yield [self._request(batch[key], key[1]) for key in asked]
 
@@ -363,7 +546,7 @@ class _Work:
         return Request(
             index=prompt.index,
             variant=variant,
-            prompt=prompt.original if variant == "original" else prompt.distorted,
+            prompt=prompt.asked(variant),
             seed=self.seed,
             settings=settings,
             negative_prompt=prompt.negative,
@@ -387,7 +570,7 @@ def _load(
 
 def _stored_description(path: Path) -> dict[str, Any]:
     try:
-        description: dict[str, Any] = json.loads((path / GENERATOR).read_bytes())
+        description: dict[str, Any] = json_value((path / GENERATOR).read_bytes())
     except ValueError as error:
         msg = f"{path / GENERATOR} is damaged ({error}). Delete {path} and run again."
         raise StoreError(msg) from error

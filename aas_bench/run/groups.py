@@ -11,13 +11,14 @@ import hashlib
 import json
 import os
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from aas_bench.errors import InputError, SchemaError, StoreError
+from aas_bench.files import file_sha256
 from aas_bench.tables.schema import (
     IMAGE_COLUMNS,
     IMAGE_DISTORTED,
@@ -40,6 +41,11 @@ _HASHED_ROWS: Final = 500
 _SAMPLED_BYTES: Final = 64
 _IDENTITY: Final = [PAIR_ID, PROMPT_ORIGINAL, PROMPT_DISTORTED]
 _MEDIA: Final = ("Image", "Audio", "Video", "Pdf")
+_NONE: Final = "null"
+
+KEY_ORIGINAL: Final = "_image_original"
+KEY_DISTORTED: Final = "_image_distorted"
+"""Columns of a stored part that name the images of a pair; no columns of the finished table."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,12 +53,17 @@ class UndecodedImage:
     """An image as it is stored.
 
     Attributes:
-        key: Equal for equal bytes.
+        key: Equal for equal bytes, whether they are in the table or in a file.
         struct: {"bytes", "path"} as `datasets` stores it; None where the cell is null.
     """
 
     key: str
     struct: Mapping[str, Any] | None
+
+    @classmethod
+    def known_by(cls, key: str) -> UndecodedImage:
+        """An image, or none, of which only the key was kept."""
+        return cls(key=key, struct=None if key == _NONE else {})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +73,10 @@ class PairRow:
     original: UndecodedImage
     distorted: UndecodedImage
     values: dict[str, Any]
+
+    def image_keys(self) -> Collection[str]:
+        """The keys of its images."""
+        return {self.original.key, self.distorted.key}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,6 +145,11 @@ class UndecodedPairs:
             found["placebos"] = self._digest(self._placebos).hexdigest()
         return found
 
+    def names(self) -> list[str]:
+        """The `pair_id` of each pair; not of a stream."""
+        names: list[str] = self._pairs.select_columns([PAIR_ID]).to_dict()[PAIR_ID]
+        return names
+
     def _digest(self, columns: list[str]) -> hashlib._Hash:
         digest = hashlib.sha256()
         texts = self._pairs.select_columns(columns).with_format("arrow")
@@ -170,18 +190,34 @@ class UndecodedPairs:
             return bool(stored.num_rows == min(stop, self.total) - start)
         rows = [[row.values[c] for c in self._identity] for row in self.read(start, stop)]
         if rows != [list(row.values()) for row in stored.select(self._identity).to_pylist()]:
-            msg = f"rows {start} to {stop} of the stream are not those stored. Start a new run."
+            msg = (
+                f"rows {start} to {stop} of the stream are not those stored. Repeat the first "
+                "command, or give another directory; pairs that are no stream can be added to."
+            )
             raise StoreError(msg)
         return True
 
 
-def row_groups(rows: Iterable[PairRow], *, part: int, capacity: int) -> Iterator[RowGroup]:
-    """Cut the rows of one part into groups of at most `capacity` images new to the part."""
+def row_groups(
+    rows: Iterable[PairRow],
+    *,
+    part: int,
+    capacity: int,
+    needed: Callable[[PairRow], Collection[str]] = PairRow.image_keys,
+) -> Iterator[RowGroup]:
+    """Cut the rows of one part into groups of at most `capacity` images new to the part.
+
+    Args:
+        rows: The rows.
+        part: Their part.
+        capacity: How many images.
+        needed: The keys of those images of a row that are to be encoded.
+    """
     seen: set[str] = set()
     group: list[PairRow] = []
     number = n_new = 0
     for row in rows:
-        new = {row.original.key, row.distorted.key} - seen
+        new = set(needed(row)) - seen
         if group and n_new + len(new) > capacity:
             yield RowGroup(part=part, number=number, rows=group, last=False)
             group, number, n_new = [], number + 1, 0
@@ -199,9 +235,14 @@ def _pair_row(row: dict[str, Any]) -> PairRow:
 
 def _undecoded(struct: Mapping[str, Any] | None) -> UndecodedImage:
     if struct is None:
-        return UndecodedImage(key="null", struct=None)
-    content = struct.get("bytes")
-    key = f"path:{struct.get('path')}" if content is None else hashlib.sha256(content).hexdigest()
+        return UndecodedImage.known_by(_NONE)
+    content, path = struct.get("bytes"), struct.get("path")
+    if content is not None:
+        return UndecodedImage(key=hashlib.sha256(content).hexdigest(), struct=struct)
+    try:  # by content too: a folder may have been moved, or a file of the same name made anew
+        key = file_sha256(Path(path or ""))
+    except (OSError, ValueError):
+        key = f"path:{path}"
     return UndecodedImage(key=key, struct=struct)
 
 

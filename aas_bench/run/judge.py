@@ -12,30 +12,33 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 
 from aas_bench.counterfactual.effects import EFFECTS
 from aas_bench.counterfactual.reading import requested_effects
-from aas_bench.errors import InputError
+from aas_bench.errors import InputError, StoreError
+from aas_bench.files import json_bytes, json_value
 from aas_bench.judges.base import MAX_SIDE, Answer, Judge, Question, Rubric
-from aas_bench.judges.catalog import JudgeSpec, load_judge, runs_here
+from aas_bench.judges.catalog import JudgeSpec, load_judge, load_rater, runs_here
 from aas_bench.judges.checklist import RUBRIC as CHECKLIST
 from aas_bench.judges.checklist import STRONG, checklist_question, effect_key, items, resolved
 from aas_bench.judges.graded import RUBRIC as GRADED
 from aas_bench.judges.graded import SCORES, graded_question
 from aas_bench.judges.pairwise import RUBRIC as PAIRWISE
 from aas_bench.judges.pairwise import decision, pairwise_question, vote
-from aas_bench.run.directory import open_run, parquet_bytes
+from aas_bench.run.directory import open_run, parquet_bytes, refuse_other
 from aas_bench.run.groups import PairRow, UndecodedPairs
 from aas_bench.run.judge_parts import Asked, JudgeJob, ToldJudge, pieces_of, told_judges
 from aas_bench.run.pool import Engine, Pool
 from aas_bench.run.progress import progress_bar
 from aas_bench.run.provenance import provenance
+from aas_bench.run.rate import rated_parts
 from aas_bench.service.cache import AnswerCache, cache_folder
 from aas_bench.tables.authors import label_value
+from aas_bench.tables.judge_columns import MAJORITY, RATING, fits_columns, label_column, mark_column
 from aas_bench.tables.schema import (
     DIDP,
     DIMENSIONS,
@@ -56,7 +59,7 @@ if TYPE_CHECKING:
 
     from aas_bench.tables.open import Source
 
-By: TypeAlias = Literal["pairwise", "graded", "checklist"]
+By: TypeAlias = Literal["pairwise", "graded", "checklist", "dimensions"]
 Prompts: TypeAlias = Literal["distorted", "both"]
 
 JUDGED: Final = "judged.parquet"
@@ -73,15 +76,8 @@ _ORDERS: Final = ("original_first", "distorted_first")
 _CELLS: Final = {"distorted": (OIDP, DIDP), "original": (OIOP, DIOP)}
 _PROMPT: Final = {"distorted": PROMPT_DISTORTED, "original": PROMPT_ORIGINAL}
 _NOT_ASKED: Final = 0
+_NO_PAIRS: Final = "the stream holds no pairs. Check the split, the filter or the limit."
 _SHARE: Final = "share of the judge's vote against the other image: 1, 0.5 (tie) or 0"
-
-
-def label_column(judge: str) -> str:
-    """The column of a judge's labels, or of the majority's."""
-    return f"{LABEL}_{judge}"
-
-
-MAJORITY: Final = label_column("majority")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -93,9 +89,11 @@ class Judgements:
         judges: Their names, in the order asked.
         frame: One row a pair: `pair_id`, `index`, `model`, prompts, `dimensions`, `label`, and what
             each judge said: `label_<judge>` and `label_majority` (pairwise), or
-            `<judge>_<score>_<image>` (graded, checklist); null where an answer is missing.
-        answers: One row a question, with what became of it.
+            `<judge>_<score>_<image>` (the other ways); null where an answer is missing.
+        answers: One row a question, with what became of it; of a rater one row an image and
+            dimension.
         items: One row a question of a checklist; None for the other ways of asking.
+        identities: What the answers of each depend on besides the question, with its name.
         path: The run directory; None where nothing was kept.
     """
 
@@ -104,6 +102,7 @@ class Judgements:
     frame: pd.DataFrame
     answers: pd.DataFrame
     items: pd.DataFrame | None = None
+    identities: tuple[Mapping[str, Any], ...] = ()
     path: Path | None = None
 
 
@@ -128,6 +127,8 @@ def judge(
     - "graded": of each image 0 to 100 for the main concept and for the requested effects.
     - "checklist": of each image, whether each requested effect is there, and where it is, whether
       it is strong. Of a pair that names no dimensions, those that its prompt's words ask for.
+    - "dimensions": of each image how good it is in each dimension, whatever its prompt says: what
+      a local model ("vlm:...") expects to answer of 0, 1 and 2. See `DimensionRater`.
 
     A missing answer stays missing; `answers` says why.
 
@@ -147,7 +148,8 @@ def judge(
 
     Raises:
         InputError: Unusable pairs, judges or options.
-        StoreError: `out` is in use, or was made by another configuration.
+        StoreError: `out` is in use, or holds pairs or judges that are not asked for, or was made
+            by another configuration. With more pairs or judges it grows.
 
     Example:
         >>> from datasets import Dataset
@@ -162,14 +164,19 @@ def judge(
         >>> said.frame["label_darker"].tolist(), len(said.answers)
         ([1], 2)
     """
-    if by not in RUBRICS:
-        msg = f"by is {by!r}. Give one of {', '.join(RUBRICS)}."
+    if by not in get_args(By):
+        msg = f"by is {by!r}. Give one of {', '.join(get_args(By))}."
         raise InputError(msg)
     if prompts not in ("distorted", "both") or (prompts == "both" and by != "pairwise"):
         msg = f"prompts={prompts!r} with {by}. Give 'distorted', or 'both' for pairwise judges."
         raise InputError(msg)
     opened = _opened(pairs)
     source = UndecodedPairs(opened)
+    if by == "dimensions":
+        if engine is not None:
+            msg = "ratings by dimension are made in one process. Leave --devices and --engine out."
+            raise InputError(msg)
+        return _rate(pairs, source, judges, out, options, progress=progress)
     with ExitStack() as stack:
         load = partial(_load_judges, judges, options)
         pool, elsewhere = None, list[ToldJudge]()
@@ -180,11 +187,10 @@ def judge(
             _check_local(judges, source)
             pool = stack.enter_context(engine.open(JudgeJob(load)))
             asked = elsewhere = told_judges(pool.facts)
-        root = out if out is not None else stack.enter_context(tempfile.TemporaryDirectory())
+        root = _root(out, stack)
         store = AnswerCache(Path(cache) if cache is not None else cache_folder("judgements"))
         spec: dict[str, Any] = {
-            "pairs": source.fingerprint()
-            | ({"source": str(pairs)} if source.total is None else {}),
+            "pairs": _identity(source, pairs),
             "rubric": RUBRICS[by].identity(),
             "prompts": prompts,
             "judges": [{"name": each.name, **each.identity()} for each in asked],
@@ -192,7 +198,15 @@ def judge(
         }
         if prompts == "both":
             spec["rewards"] = [each | {"score": _SHARE} for each in spec["judges"]]
-        run = stack.enter_context(open_run(root, kind="judgements", spec=spec))
+        spec = json.loads(json_bytes(spec))
+        run = stack.enter_context(
+            open_run(
+                root,
+                kind="judgements",
+                spec=spec,
+                grow=lambda root, rounds: _check_growth(root, rounds[-1].spec, spec, source),
+            )
+        )
         if pool is not None:
             questions = _Questions(opened, by, prompts)
             _ask_elsewhere(pool, elsewhere, questions, store, shown=progress)
@@ -201,8 +215,7 @@ def judge(
         with progress_bar("judging", unit="pairs", total=total, shown=progress) as advance:
             found = list(_ask(source, asked, _PLANS[by](prompts), store, advance))
         if not found:
-            msg = "the stream holds no pairs. Check the split, the filter or the limit."
-            raise InputError(msg)
+            raise InputError(_NO_PAIRS)
         said = _tables(found, by=by, prompts=prompts, names=[each.name for each in asked])
         run.write(JUDGED, _parquet(said.frame))
         run.write(ANSWERS, _parquet(said.answers))
@@ -214,7 +227,102 @@ def judge(
         if prompts == "both":
             about["rewards"] = {each["name"]: each for each in spec["rewards"]}
         run.write_json(RUN, about | provenance())
-    return Judgements(**(vars(said) | {"path": None if out is None else Path(out)}))
+    return replace(said, identities=tuple(spec["judges"]), path=None if out is None else Path(out))
+
+
+def _rate(
+    pairs: Source,
+    source: UndecodedPairs,
+    judges: Any,
+    out: str | os.PathLike[str] | None,
+    options: Mapping[str, Any],
+    *,
+    progress: bool,
+) -> Judgements:
+    """Ratings by dimension: tokens' probabilities instead of answers, kept part by part."""
+    import pandas as pd
+
+    specs: list[Any] = list(judges) if isinstance(judges, (list, tuple)) else [judges]
+    raters = [load_rater(each, **options) for each in specs]
+    _check_names([each.name for each in raters])
+    identities = [{"name": each.name, **each.identity()} for each in raters]
+    spec = {"pairs": _identity(source, pairs), "rubric": "dimensions", "judges": identities}
+    with ExitStack() as stack:
+        run = stack.enter_context(open_run(_root(out, stack), kind="judgements", spec=spec))
+        total = None if source.total is None else source.total * len(raters)
+        with progress_bar("rating", unit="pairs", total=total, shown=progress) as advance:
+            parts = list(rated_parts(source, raters, run, advance))
+        if not parts:
+            raise InputError(_NO_PAIRS)
+        rows = [{name: row.values[name] for name in _KEPT} for part, _ in parts for row in part]
+        answers = pd.concat([frame for _, frame in parts], ignore_index=True)
+        frame = _with_ratings(pd.DataFrame(rows), answers)
+        run.write(JUDGED, _parquet(frame))
+        run.write(ANSWERS, _parquet(answers))
+        about = {
+            "by": "dimensions",
+            "instructions": raters[0].preamble,
+            "questions": raters[0].questions,
+        }
+        run.write_json(RUN, about | {"n_pairs": len(frame)} | provenance())
+    return Judgements(
+        by="dimensions",
+        judges=tuple(each.name for each in raters),
+        frame=frame,
+        answers=answers,
+        identities=tuple(identities),
+        path=None if out is None else Path(out),
+    )
+
+
+def _with_ratings(frame: pd.DataFrame, answers: pd.DataFrame) -> pd.DataFrame:
+    """The pairs with each image's ratings, summed over the dimensions; null where one lacks."""
+    found = {}
+    for (judge, shown), part in answers.groupby(["judge", "shown"], sort=False):
+        sums = part.groupby(PAIR_ID)["prediction"].agg(lambda ratings: ratings.sum(skipna=False))
+        found[mark_column(str(judge), RATING, str(shown))] = sums.reindex(frame[PAIR_ID]).to_numpy()
+    rated: pd.DataFrame = frame.assign(**found)
+    return rated
+
+
+def _root(out: str | os.PathLike[str] | None, stack: ExitStack) -> str | os.PathLike[str]:
+    """The run directory; a passing one where none is asked for."""
+    return out if out is not None else stack.enter_context(tempfile.TemporaryDirectory())
+
+
+def _identity(source: UndecodedPairs, pairs: Source) -> dict[str, Any]:
+    told = {"source": str(pairs)} if source.total is None else {}
+    return source.fingerprint() | told
+
+
+def _check_growth(
+    root: Path, there: Mapping[str, Any], now: Mapping[str, Any], source: UndecodedPairs
+) -> None:
+    """Let a run go on with more pairs and judges: its tables are made of the answers alone."""
+    grows = {"pairs": None, "judges": None, "prompts": None, "rewards": None}
+    if {**there, **grows} != {**now, **grows}:
+        refuse_other(root, there, now)
+    told = {each["name"]: each for each in now["judges"]}
+    for each in there["judges"]:
+        if each["name"] not in told:
+            msg = f"{root} also holds what {each['name']!r} said. Name it too (--judge), or give "
+            raise StoreError(f"{msg}another directory.")
+        if told[each["name"]] != each:
+            refuse_other(root, each, told[each["name"]])
+    if (there["prompts"], now["prompts"]) == ("both", "distorted"):
+        refuse_other(root, {"prompts": "both"}, {"prompts": "distorted"})
+    if source.total is None or not (root / JUDGED).exists():
+        return
+    import pyarrow.parquet as pq
+
+    given = {*source.names()}
+    judged = pq.read_table(root / JUDGED, columns=[PAIR_ID])[PAIR_ID].to_pylist()
+    if lost := [name for name in judged if name not in given]:
+        msg = (
+            f"{root} holds {len(judged):,} pairs, of which {len(lost):,} are not among those "
+            f"given (first {lost[0]!r}). Give them too, or give another directory."
+        )
+        raise StoreError(msg)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -275,19 +383,21 @@ def _load_judges(
         found.append(load_judge(spec, **options))
         if stack is not None and not isinstance(spec, Judge):
             stack.callback(found[-1].close)
-    names = [judge.name for judge in found]
-    twice = [name for name in names if names.count(name) > 1]
-    if twice or not found:
-        msg = (
-            f"two judges are called {twice[0]!r}. Label one: other=SPEC."
-            if twice
-            else ("no judge is given. Name one, e.g. openai:MODEL.")
-        )
-        raise InputError(msg)
-    if "majority" in names:
-        msg = "a judge is called 'majority', as the column of all judges is. Label it otherwise."
-        raise InputError(msg)
+    _check_names([judge.name for judge in found])
     return found
+
+
+def _check_names(names: Sequence[str]) -> None:
+    """Refuse names that columns cannot go by."""
+    if not names:
+        msg = "no judge is given. Name one, e.g. openai:MODEL."
+        raise InputError(msg)
+    if twice := [name for name in names if names.count(name) > 1]:
+        msg = f"two judges are called {twice[0]!r}. Label one: other=SPEC."
+        raise InputError(msg)
+    if unfit := [name for name in names if not fits_columns(name)]:
+        msg = f"no judge can be called {unfit[0]!r:.60}, as columns go by it. Label it: other=SPEC."
+        raise InputError(msg)
 
 
 def _check_local(specs: JudgeSpec | Sequence[JudgeSpec], source: UndecodedPairs) -> None:
@@ -506,7 +616,7 @@ def _read(stored: str | None) -> Answer | None:
     if stored is None:
         return None
     try:
-        return Answer(**json.loads(stored))
+        return Answer(**json_value(stored))
     except (ValueError, TypeError):
         return None
 
@@ -562,7 +672,7 @@ def _pairwise_columns(said: _Said) -> dict[str, int | None]:
 
 def _graded_columns(said: _Said) -> dict[str, float | None]:
     return {
-        f"{said.judge}_{score}_{place.shown}": None
+        mark_column(said.judge, score, place.shown): None
         if answer.values is None
         else float(answer.values[score])
         for place, answer in said.answers.items()
@@ -578,9 +688,10 @@ def _checklist_columns(said: _Said) -> dict[str, float | None]:
         for score, ending in (("effects_present", ""), ("effects_strong", STRONG)):
             keys = [effect_key(name) + ending for name in dict.fromkeys(asked_for(said.row.values))]
             hits = None if answers is None else [answers[key] is True for key in keys]
-            found[f"{said.judge}_{score}_{place.shown}"] = sum(hits) / len(hits) if hits else None
+            share = sum(hits) / len(hits) if hits else None
+            found[mark_column(said.judge, score, place.shown)] = share
         content = None if answers is None else float(answers["content"] is True)
-        found[f"{said.judge}_content_{place.shown}"] = content
+        found[mark_column(said.judge, "content", place.shown)] = content
     return found
 
 

@@ -10,17 +10,20 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
+import re
 from pathlib import Path
 from typing import Any, Final
 
-from aas_bench.files import json_bytes, write_atomically
+from PIL import Image
+
+from aas_bench.files import json_bytes, json_value, write_atomically
 from aas_bench.generators.base import Outcome, Request
-from aas_bench.generators.settings import Variant
+from aas_bench.generators.settings import VARIANTS, Variant
 
 IMAGES: Final = "images"
 RECORDS: Final = "records"
 MEASURED: Final = "measured"
+_RECORD: Final = re.compile(rf"(?P<index>\d+)_({'|'.join(VARIANTS)})\.json")
 
 
 class ImageStore:
@@ -35,6 +38,11 @@ class ImageStore:
         for folder in (IMAGES, RECORDS):
             (path / folder).mkdir(exist_ok=True)
 
+    def indices(self) -> tuple[int, ...]:
+        """The prompts of which there is any record, in order."""
+        records = (_RECORD.fullmatch(file.name) for file in (self.path / RECORDS).iterdir())
+        return tuple(sorted({int(match["index"]) for match in records if match}))
+
     def image_path(self, index: int, variant: Variant) -> Path:
         """Where an image is, if it was made."""
         return self.path / IMAGES / f"{_stem(index, variant)}.png"
@@ -42,7 +50,7 @@ class ImageStore:
     def record(self, index: int, variant: Variant) -> dict[str, Any] | None:
         """The record of an image; None where there is none, or it or its image is damaged."""
         try:
-            record: Any = json.loads(self._record_path(index, variant).read_bytes())
+            record: Any = json_value(self._record_path(index, variant).read_bytes())
             if not isinstance(record, dict) or "status" not in record:
                 return None
             if record["status"] == "ok":
@@ -52,6 +60,11 @@ class ImageStore:
         except (OSError, ValueError):
             return None
         return record
+
+    def prompt(self, index: int, variant: Variant) -> str | None:
+        """What an image was asked for; None where there is no record of it."""
+        record = self.record(index, variant)
+        return None if record is None else str(record["prompt"])
 
     def put(self, request: Request, outcome: Outcome, *, earlier: dict[str, Any] | None) -> None:
         """Store what became of a request: the image first, so that a record never lies.
@@ -63,10 +76,9 @@ class ImageStore:
         """
         sha256 = None
         if outcome.image is not None:
-            buffer = io.BytesIO()
-            outcome.image.save(buffer, "PNG")
-            sha256 = hashlib.sha256(buffer.getvalue()).hexdigest()
-            write_atomically(self.image_path(request.index, request.variant), buffer.getvalue())
+            content = png(outcome.image)
+            sha256 = hashlib.sha256(content).hexdigest()
+            write_atomically(self.image_path(request.index, request.variant), content)
         record = {
             "index": request.index,
             "variant": request.variant,
@@ -85,6 +97,13 @@ class ImageStore:
 
     def _record_path(self, index: int, variant: Variant) -> Path:
         return self.path / RECORDS / f"{_stem(index, variant)}.json"
+
+
+def png(image: Image.Image) -> bytes:
+    """An image as it is stored."""
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 def _stem(index: int, variant: Variant) -> str:

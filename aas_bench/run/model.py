@@ -262,8 +262,12 @@ class ModelRun:
         return _AGAIN
 
 
-def prepare(image: Mapping[str, Any], models: Sequence[RewardModel]) -> list[Any]:
+def prepare(image: Mapping[str, Any], models: Sequence[RewardModel | None]) -> list[Any]:
     """Decode an image once and preprocess it for each model; called from several threads.
+
+    Args:
+        image: As it is stored.
+        models: The models; None in place of those that do not need it.
 
     Returns:
         For each model what its `preprocess` made, or a BadImage; last, whether the image is of one
@@ -275,7 +279,8 @@ def prepare(image: Mapping[str, Any], models: Sequence[RewardModel]) -> list[Any
         decoded = open_image(image)
     except (InputError, OSError) as error:
         return [*[BadImage(reason=one_line(error))] * len(models), False]
-    return [*(_preprocess(model, decoded) for model in models), one_colour(decoded)]
+    made = (None if model is None else _preprocess(model, decoded) for model in models)
+    return [*made, one_colour(decoded)]
 
 
 def _preprocess(model: RewardModel, image: Image.Image) -> Any:

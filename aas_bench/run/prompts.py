@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -14,10 +14,12 @@ from typing import Any, Final
 from aas_bench.counterfactual.effects import EFFECTS
 from aas_bench.counterfactual.scenes import SCENES
 from aas_bench.errors import InputError, SchemaError, raise_faults
+from aas_bench.generators.settings import Variant
 from aas_bench.tables.authors import parse_dimensions, renames
 from aas_bench.tables.open import Options, commit_of, open_source, without_revision
 from aas_bench.tables.reader import cell, class_labels
-from aas_bench.tables.schema import DIMENSIONS, INDEX, PROMPT_DISTORTED, PROMPT_ORIGINAL
+from aas_bench.tables.sample import Sample
+from aas_bench.tables.schema import DIMENSIONS, INDEX, PAIR_ID, PROMPT_DISTORTED, PROMPT_ORIGINAL
 from aas_bench.tasks.catalog import DEFAULT, PROMPTS, TASKS
 
 BUILT_IN: Final = DEFAULT.name
@@ -25,6 +27,8 @@ PUBLISHED: Final = PROMPTS.hub_id
 N_PUBLISHED: Final = PROMPTS.n
 
 _NEGATIVE: Final = "negative_prompt"
+_SHOWN: Final = ("original", "distorted", "negative", "scene", "effect")
+_SHORT: Final = 16
 _CONFIG: Final = "prompts"
 _MEND: Final = "Mend these rows, or leave them out."
 
@@ -53,6 +57,10 @@ class Prompt:
     scene: str | None = None
     effect: str | None = None
 
+    def asked(self, variant: Variant) -> str:
+        """What one of the two images is asked for."""
+        return self.original if variant == "original" else self.distorted
+
 
 @dataclass(frozen=True)
 class Prompts:
@@ -67,6 +75,17 @@ class Prompts:
     source: str
     prompts: tuple[Prompt, ...]
     revision: str | None = None
+
+    @cached_property
+    def by_index(self) -> dict[str, str]:
+        """By index, a hash of what an image of the prompt hangs on, as JSON has it."""
+        asked = {
+            prompt.index: [getattr(prompt, name) for name in _SHOWN] for prompt in self.prompts
+        }
+        return {
+            str(index): hashlib.sha256(json.dumps(each).encode()).hexdigest()[:_SHORT]
+            for index, each in asked.items()
+        }
 
     @cached_property
     def sha256(self) -> str:
@@ -85,6 +104,10 @@ def load_prompts(
     *,
     limit: int | None = None,
     revision: str | None = None,
+    sample: int | None = None,
+    effect: str | Sequence[str] | None = None,
+    dimension: str | Sequence[str] | None = None,
+    seed: int = 0,
 ) -> Prompts:
     """Load pairs of prompts.
 
@@ -97,6 +120,11 @@ def load_prompts(
             `dimensions` and `negative_prompt` are read where present.
         limit: At most so many, the first; None for all.
         revision: Branch, tag or commit on the Hub.
+        sample: At most so many, spread over scenes (or base prompts) and effects. A prompt keeps
+            its index, so that a run of a smaller sample grows to a larger one.
+        effect: Only prompts for this built-in effect, or for these.
+        dimension: Only prompts for this dimension, or for one of these.
+        seed: Another one draws another sample.
 
     Raises:
         InputError: The source does not exist or cannot be read.
@@ -107,6 +135,10 @@ def load_prompts(
     if limit is not None and limit < 1:
         msg = f"limit is {limit}. Give at least 1, or None for all."
         raise InputError(msg)
+    chosen = Sample.chosen(sample, effect, dimension, seed)
+    if chosen is not None and limit is not None:
+        msg = "limit and a sample do not go together. Leave out one of the two."
+        raise InputError(msg)
     if name != BUILT_IN:
         known = (task.prompts for task in TASKS.values())
         plain = without_revision(name)
@@ -115,11 +147,24 @@ def load_prompts(
             limit = min(limit or table.n, table.n)
         split = None if table is None else table.split
         found, commit = _read(name, revision, split, limit)
-        return Prompts(plain, found, commit)
+        return Prompts(plain, _taken(found, chosen), commit)
     if revision is not None:
         msg = f"{name} has no revision. Leave it out."
         raise InputError(msg)
-    return Prompts(name, _built_in()[:limit])
+    return Prompts(name, _taken(_built_in()[:limit], chosen))
+
+
+def _taken(prompts: tuple[Prompt, ...], sample: Sample | None) -> tuple[Prompt, ...]:
+    if sample is None:
+        return prompts
+    columns: dict[str, list[Any]] = {
+        PAIR_ID: [str(prompt.index) for prompt in prompts],
+        INDEX: [prompt.cluster for prompt in prompts],
+        DIMENSIONS: [prompt.dimensions for prompt in prompts],
+    }
+    if any(prompt.effect is not None for prompt in prompts):
+        columns |= {name: [getattr(p, name) for p in prompts] for name in ("scene", "effect")}
+    return tuple(prompts[row] for row in sample.rows(columns))
 
 
 def _built_in() -> tuple[Prompt, ...]:

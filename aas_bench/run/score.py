@@ -7,27 +7,37 @@ of the pairs, store the part. Decoding and preprocessing run in threads beside i
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
 from itertools import count, islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar
 
 from aas_bench.checks.probes import Finding, ScoredCell, quick_check, refuse_unsound
 from aas_bench.errors import BackendError, InputError
-from aas_bench.files import bars_hidden
+from aas_bench.files import bars_hidden, json_bytes, json_value
 from aas_bench.placebos import NEEDED, Choice, choose_placebos
 from aas_bench.rewards.base import RewardModel, Term, weighted_sum
 from aas_bench.rewards.catalog import RewardSpec, load_reward
-from aas_bench.run.directory import RunDirectory, open_run, parquet_bytes
-from aas_bench.run.groups import PairRow, RowGroup, UndecodedPairs, prefetch, row_groups
+from aas_bench.run.directory import RunDirectory, open_run, parquet_bytes, rounds_of
+from aas_bench.run.groups import (
+    KEY_DISTORTED,
+    KEY_ORIGINAL,
+    PairRow,
+    RowGroup,
+    UndecodedPairs,
+    prefetch,
+    row_groups,
+)
 from aas_bench.run.model import BadImage, ModelRun, call, described, prepare
 from aas_bench.run.progress import progress_bar, say
 from aas_bench.run.provenance import provenance, versions
@@ -56,6 +66,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from datasets import Dataset, IterableDataset
 
+    from aas_bench.run.directory import Round
+    from aas_bench.run.growth import Asked, KnownScores
     from aas_bench.run.pool import Engine
 
 T = TypeVar("T")
@@ -69,9 +81,13 @@ _MOST_WORKERS: Final = 8
 _LONGEST_NAME: Final = 200
 _RAISES: Final = {"record": False, "raise": True}
 ERROR: Final = "error"
-GROUP: Final = "_group"
+_KIND: Final = "scores"
+_LAYOUT: Final = 3
+_HIDDEN: Final = (KEY_ORIGINAL, KEY_DISTORTED)
+"""Columns of a stored part that the finished table lacks."""
 CELLS_OF: Final[dict[str, tuple[str, ...]]] = {"both": CELLS, "distorted": (OIDP, DIDP)}
 
+_NOTHING_ODD: Final[Mapping[str, Sequence[str]]] = {"equal_images": (), "uniform_image": ()}
 _GROUPS_AHEAD: Final = 1
 _IMAGE_OF: Final = {
     OIOP: IMAGE_ORIGINAL,
@@ -107,6 +123,7 @@ def score(
     device: str | None = None,
     dtype: str | None = None,
     accept_prompt_blind: bool = False,
+    known: Sequence[str | os.PathLike[str]] = (),
     engine: Engine | None = None,
 ) -> ScoreTable:
     """Score each pair of images under each of its prompts, with every reward model.
@@ -118,6 +135,10 @@ def score(
     original prompt has no `oiop` and no `diop`. An image that cannot be read or prepared leaves its
     scores missing; the column `error` says why.
 
+    A run directory grows: with more pairs, more reward models or other placebos, only what it
+    lacks is scored, and its table becomes the one that a single call would have made, up to the
+    last bits of reward models whose scores hang on what else is in a batch.
+
     Args:
         pairs: The pair table, streaming or not, or whatever `load_pairs` takes.
         reward_models: One or several of what `load_reward` takes.
@@ -127,8 +148,8 @@ def score(
             the pairs bring are taken as they are.
         n_placebos: How many of a kind for each pair, 1 to 64; None: as many as each reward model
             bears (`RewardModel.n_placebos`), fewer where few pairs share a caption.
-        out: Run directory, which the same call continues after an interruption; None keeps
-            nothing but the table.
+        out: Run directory, which the same call continues after an interruption, and a call for
+            more grows; None keeps nothing but the table.
         batch_size: Images, prompts or cells of one call to a model; None: each model's own.
         workers: Threads that decode and preprocess; None: one per processor, at most 8.
         part_size: Pairs that are stored at once: what a kill can cost.
@@ -138,6 +159,8 @@ def score(
         dtype: Their number format; see `load_reward`.
         accept_prompt_blind: Go on with a model to which all prompts are one, or whose tokenizer
             does not know their words, and that does not say so itself (`reads_prompts = False`).
+        known: Other run directories; what they hold of equal reward models, images and prompts is
+            taken from there.
         engine: Workers that load the models and score parts, `Devices("0,1")` or `RayCluster()`;
             None: this process. The table is the same, byte for byte, where devices are of one
             kind and, on processors, compute with as many threads (`OMP_NUM_THREADS`).
@@ -151,7 +174,8 @@ def score(
             that no prompt moves; the first scores tell (`checks/probes.py`).
         BackendError: A reward model gave a score that is not finite, or ran out of memory with a
             single item.
-        StoreError: `out` is in use, or was made by another configuration.
+        StoreError: `out` is in use, or holds what is not asked for, or what has changed since: a
+            reward model, an image or a prompt of the same name.
 
     Example:
         >>> from aas_bench import load_pairs
@@ -199,7 +223,7 @@ def score(
         parts = make(models)
         source = parts.source
         _check_columns(source, parts)
-        spec = {
+        told = {
             "pairs": source.fingerprint()
             | ({"source": str(pairs)} if source.total is None else {}),
             "part_size": part_size,
@@ -208,11 +232,32 @@ def score(
             "rewards": [described(model) for model in models],
             "versions": versions(),
         }
+        spec = json.loads(json_bytes(told))
         root = out if out is not None else stack.enter_context(tempfile.TemporaryDirectory())
-        run = stack.enter_context(open_run(root, kind="scores", spec=spec))
+        run = stack.enter_context(
+            open_run(
+                root,
+                kind=_KIND,
+                spec=spec,
+                version=_LAYOUT,
+                grow=lambda root, rounds: _check_growth(root, rounds, spec, source),
+            )
+        )
+        others = (r for path in known for r in rounds_of(Path(path), kind=_KIND, version=_LAYOUT))
+        if rounds := (*run.earlier, *others):
+            from aas_bench.run.growth import KnownScores
+
+            parts.known = KnownScores.of(rounds, spec)
+        before = _told_before(run)
+        parts.checks |= before.checks
+        parts.odd = {what: [*names] for what, names in before.odd.items()}
         say(beside.cost(), shown=progress)
-        tables = parts.tables if elsewhere is None else partial(elsewhere, parts, make=make)
-        return _run(parts, run, tables, source=_told(pairs, opened), shown=progress)
+        tables = parts.tables
+        if elsewhere is not None:
+            make = partial(make, known=parts.known, checks=before.checks)
+            tables = partial(elsewhere, parts, make=make)
+        is_new = before.of_round != len(run.earlier) + 1
+        return _run(parts, run, tables, source=_told(pairs, opened), is_new=is_new, shown=progress)
 
 
 def part_scorer(
@@ -243,6 +288,14 @@ def part_scorer(
     return PartScorer(UndecodedPairs(pairs), runs, **options)
 
 
+def _check_growth(
+    root: Path, rounds: Sequence[Round], spec: Mapping[str, Any], source: UndecodedPairs
+) -> None:
+    from aas_bench.run.growth import check_growth
+
+    check_growth(root, rounds, spec, source)
+
+
 def _told(pairs: Source, opened: Dataset | IterableDataset) -> dict[str, str | None]:
     """What a run says of its pairs: their name without a revision, and the commit they are of."""
     home, commit = hub_home(opened) or (type(pairs).__name__, None)
@@ -258,6 +311,7 @@ def _run(
     tables_in: Callable[..., Iterator[pa.Table]],
     *,
     source: Mapping[str, str | None],
+    is_new: bool,
     shown: bool,
 ) -> ScoreTable:
     import pyarrow as pa
@@ -268,12 +322,12 @@ def _run(
     if not tables:
         msg = "the stream holds no pairs. Check the split, the filter or the limit."
         raise InputError(msg)
-    table = pa.concat_tables(tables).drop_columns([GROUP])
+    table = pa.concat_tables(tables).drop_columns([*_HIDDEN])
     n_errors = table.num_rows - table[ERROR].null_count
     table = _without_lacking_placebos(table, parts)
     path = run.write(SCORES, parquet_bytes(table))
     tied = {r.model.name: _n_tied(table, r.model.name) for r in parts.runs}
-    if parts.n_scored or not (run.path / RUN).exists():
+    if parts.n_stored or is_new:
         seconds = time.monotonic() - started
         about = {
             "checks": {name: [f.to_dict() for f in each] for name, each in parts.checks.items()},
@@ -283,6 +337,7 @@ def _run(
             "odd": parts.odd,
             "n_placebos": {r.model.name: r.n_placebos for r in parts.runs},
             "n_scored_by_this_command": parts.n_scored,
+            "round": len(run.earlier) + 1,
             "rewards": {r.model.name: r.to_dict() for r in parts.runs},
             "seconds": round(seconds, 3),
             **source,
@@ -297,6 +352,34 @@ def _run(
     columns = dict(zip(table.column_names, table.columns, strict=True))
     names = [r.model.name for r in parts.runs]
     return ScoreTable.from_columns(columns, rewards=names, source=str(path))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _ToldBefore:
+    """What `run.json` tells of an earlier round, of which nothing is looked at again.
+
+    Attributes:
+        of_round: Which round it tells of; None where there is none.
+        checks: What the scores of reward models told of them.
+        odd: Pairs whose images are equal, or of one colour.
+    """
+
+    of_round: int | None = None
+    checks: Mapping[str, tuple[Finding, ...]]
+    odd: Mapping[str, Sequence[str]]
+
+
+def _told_before(run: RunDirectory) -> _ToldBefore:
+    try:
+        about = json_value((run.path / RUN).read_bytes())
+    except (OSError, ValueError):
+        about = {}
+    about = about if isinstance(about, dict) else {}
+    of_round = about.get("round")
+    if of_round is None or of_round > len(run.earlier):  # of this round: it looks for itself
+        return _ToldBefore(of_round=of_round, checks={}, odd=_NOTHING_ODD)
+    checks = {name: tuple(Finding(**f) for f in each) for name, each in about["checks"].items()}
+    return _ToldBefore(of_round=of_round, checks=checks, odd=about["odd"])
 
 
 def _n_tied(table: pa.Table, reward: str) -> int:
@@ -408,11 +491,13 @@ class _GroupAhead:
     Attributes:
         group: The rows.
         met: Rows whose prompts are planned first; see `PartScorer`.
-        images: By key, what is being prepared.
+        needs: By the key of an image, which models need it.
+        images: The images that are under way.
     """
 
     group: RowGroup
     met: list[list[Mapping[str, Any]]]
+    needs: dict[str, set[int]]
     images: dict[str, Future[list[Any]]]
 
 
@@ -438,10 +523,15 @@ class PartScorer:
         workers: Threads that decode and preprocess.
         raise_bad_images: Whether a bad image ends the run instead of being recorded.
         accept_prompt_blind: Whether a model that no prompt moves may go on.
+        known: See there.
+        checks: Those of an earlier round, which are not made again.
 
     Attributes:
+        known: Scores that need not be made; None where there are none.
+        n_scored: Rows of which a score was made.
+        n_stored: Parts that were stored.
         checks: What the first scores of each model told of it.
-        odd: Pairs scored by this command whose images are equal, or of one colour.
+        odd: Pairs whose images are equal, or of one colour, of those that were looked at.
     """
 
     def __init__(
@@ -454,12 +544,15 @@ class PartScorer:
         workers: int,
         raise_bad_images: bool,
         accept_prompt_blind: bool,
+        known: KnownScores | None = None,
+        checks: Mapping[str, tuple[Finding, ...]] | None = None,
     ) -> None:
         self.source = source
         self.runs = list(runs)
-        self.n_scored = 0
-        self.checks: dict[str, tuple[Finding, ...]] = {}
-        self.odd: dict[str, list[str]] = {"equal_images": [], "uniform_image": []}
+        self.known = known
+        self.n_scored = self.n_stored = 0
+        self.checks = dict(checks or {})
+        self.odd: dict[str, list[str]] = {what: [] for what in _NOTHING_ODD}
         self._flat: set[str] = set()
         self._accept_prompt_blind = accept_prompt_blind
         self._cells = tuple(cells)
@@ -481,14 +574,15 @@ class PartScorer:
         """The columns that scoring adds to those of the pairs."""
         cells = [*CELLS, *CUTS, *(c for both in self._placebos.values() for c in both)]
         names = [score_column(m.name, c) for m in self._models for c in cells]
-        return [*names, ERROR, GROUP]
+        return [*names, ERROR, *_HIDDEN]
 
     @property
     def schema(self) -> pa.Schema:
         """The columns of a part: those of the pairs without the images, then `columns`."""
         import pyarrow as pa
 
-        kinds = {**dict.fromkeys(CUTS, pa.bool_()), ERROR: pa.string(), GROUP: pa.int32()}
+        kinds = {**dict.fromkeys(CUTS, pa.bool_()), ERROR: pa.string()}
+        kinds |= dict.fromkeys((KEY_ORIGINAL, KEY_DISTORTED), pa.string())
         lists = tuple(cell for both in self._placebos.values() for cell in both)
         kinds |= dict.fromkeys(lists, pa.list_(pa.float64()))
         of = {
@@ -524,7 +618,7 @@ class PartScorer:
                 if item.group.last:
                     table = self._table(rows)
                     run.write_part(item.group.part, table)
-                    self.n_scored += len(rows)
+                    self.n_stored += 1
                     rows = []
                     yield table
 
@@ -550,11 +644,15 @@ class PartScorer:
         met: list[list[Mapping[str, Any]]] = []
         seen: set[str] = set()
         told = self._meet(rows, met)
-        for group in row_groups(told, part=part, capacity=self._capacity):
-            new = {k: image for k, image in group.images().items() if k not in seen}
-            seen |= new.keys()
-            images = {key: self._prepare(image, pool) for key, image in new.items()}
-            yield _GroupAhead(group=group, met=met.copy(), images=images)
+        for group in row_groups(told, part=part, capacity=self._capacity, needed=self._keys_needed):
+            needs = self._needs(group.rows)
+            images = {
+                key: self._prepare(image, pool, needs[key])
+                for key, image in group.images().items()
+                if key in needs.keys() - seen
+            }
+            seen |= needs.keys()
+            yield _GroupAhead(group=group, met=met.copy(), needs=needs, images=images)
             met.clear()
 
     def _meet(
@@ -593,22 +691,25 @@ class PartScorer:
             "checks": dict(self.checks),
             "odd": {what: list(names) for what, names in self.odd.items()},
             "models": [(run.batch_size, dict(run.n_done)) for run in self.runs],
+            "n_scored": self.n_scored,
         }
+        self.n_scored = 0
         for names in self.odd.values():
             names.clear()
         for run in self.runs:
             run.n_done.clear()
         return found
 
-    def take(self, told: Mapping[str, Any], *, n_rows: int) -> None:
-        """Take what a worker told of a part of so many rows."""
-        self.n_scored += n_rows
+    def take(self, told: Mapping[str, Any]) -> None:
+        """Take what a worker told of a part."""
+        self.n_stored += 1
+        self.n_scored += told["n_scored"]
         for name, found in told["checks"].items():
             if name not in self.checks:
                 self.checks[name] = found
                 _warn_of(name, found)
         for what, names in told["odd"].items():
-            self.odd[what] += names
+            self.odd[what] += (name for name in names if name not in self.odd[what])
         for run, (batch_size, n_done) in zip(self.runs, told["models"], strict=True):
             run.batch_size = min(run.batch_size, batch_size)
             run.n_done.update(n_done)
@@ -640,8 +741,26 @@ class PartScorer:
             self._plan_rows(self.source.texts(*self._span(earlier)))
         self._n_met = max(self._n_met, part)
 
-    def _prepare(self, image: Mapping[str, Any], pool: ThreadPoolExecutor) -> Future[list[Any]]:
-        return pool.submit(prepare, image, self._models)
+    def _keys_needed(self, pair: PairRow) -> Collection[str]:
+        return pair.image_keys() if self.known is None else self._needs([pair]).keys()
+
+    def _needs(self, pairs: Iterable[PairRow]) -> dict[str, set[int]]:
+        """The images of pairs that are to be encoded, and by which models."""
+        if self.known is None:
+            each = {*range(len(self.runs))}
+            return {key: each for pair in pairs for key in pair.image_keys()}
+        needs: dict[str, set[int]] = {}
+        for pair in pairs:
+            for i, run in enumerate(self.runs):
+                for cell in self._lacking(run, pair):
+                    needs.setdefault(cell.key, set()).add(i)
+        return needs
+
+    def _prepare(
+        self, image: Mapping[str, Any], pool: ThreadPoolExecutor, needed: Collection[int]
+    ) -> Future[list[Any]]:
+        models = [model if i in needed else None for i, model in enumerate(self._models)]
+        return pool.submit(prepare, image, models)
 
     def _score_group(self, work: _GroupAhead, pool: ThreadPoolExecutor) -> list[_ScoredRow]:
         group = work.group
@@ -651,20 +770,32 @@ class PartScorer:
         for some in work.met:
             for run in self.runs:
                 self._plan_prompts(run, some)
-        images = group.images()
-        lacking = dict.fromkeys(key for run in self.runs for key in run.uncached(images))
-        futures = {k: work.images.get(k) or self._prepare(images[k], pool) for k in lacking}
+        images = {key: image for key, image in group.images().items() if key in work.needs}
+        lacking = {
+            key: None
+            for i, run in enumerate(self.runs)
+            for key in run.uncached(key for key in images if i in work.needs[key])
+        }
+        futures = {
+            k: work.images.get(k) or self._prepare(images[k], pool, work.needs[k]) for k in lacking
+        }
         prepared = {key: future.result() for key, future in futures.items()}
-        scored = [_ScoredRow(row, group.number) for row in group.rows]
+        scored = [_ScoredRow(row) for row in group.rows]
+        made: set[int] = set()
         for i, run in enumerate(self.runs):
-            self._score_with(run, scored, {key: each[i] for key, each in prepared.items()})
-            if run.model.name not in self.checks:
+            new = self._score_with(run, scored, {key: each[i] for key, each in prepared.items()})
+            if new and run.model.name not in self.checks:
                 self._check(run, scored)
+            made |= new
+        self.n_scored += len(made)
         if self._raise_bad_images:
             for row in scored:
                 row.raise_error()
-        self._note_images(scored, prepared)
+        self._note_images([row for row in scored if self._looked_at(row, work)], prepared)
         return scored
+
+    def _looked_at(self, row: _ScoredRow, work: _GroupAhead) -> bool:
+        return self.known is None or not work.needs.keys().isdisjoint(row.pair.image_keys())
 
     def _note_images(self, scored: Sequence[_ScoredRow], prepared: Mapping[str, Any]) -> None:
         """Note the pairs whose images are one image, or show nothing."""
@@ -672,26 +803,48 @@ class PartScorer:
         for pair in (row.pair for row in scored):
             keys = pair.original.key, pair.distorted.key
             if keys[0] == keys[1] and pair.original.struct is not None:
-                self.odd["equal_images"].append(pair.values[PAIR_ID])
+                self._note("equal_images", pair)
             if self._flat.intersection(keys):
-                self.odd["uniform_image"].append(pair.values[PAIR_ID])
+                self._note("uniform_image", pair)
+
+    def _note(self, what: str, pair: PairRow) -> None:
+        name = pair.values[PAIR_ID]
+        if name not in self.odd[what]:
+            self.odd[what].append(name)
 
     def _score_with(
         self, run: ModelRun, scored: Sequence[_ScoredRow], prepared: Mapping[str, Any]
-    ) -> None:
-        planned = [list(self._planned(run, row.pair)) for row in scored]
+    ) -> set[int]:
+        """Fill in the scores of one model; which rows took some that were not known."""
+        planned = [list(self._lacking(run, row.pair)) for row in scored]
+        terms = [[run.model.terms(c.prompt, c.original) for c in cells] for cells in planned]
         found = run.scores(
-            ((cell.key, term.prompt) for cells in planned for cell in cells for term in cell.terms),
+            (
+                (cell.key, term.prompt)
+                for cells, sums in zip(planned, terms, strict=True)
+                for cell, each in zip(cells, sums, strict=True)
+                for term in each
+            ),
             prepared,
         )
-        for row, cells in zip(scored, planned, strict=True):
-            for cell in cells:
-                values = [found[cell.key, term.prompt] for term in cell.terms]
-                row.add(run.model.name, cell, values)
+        name = run.model.name
+        for row, cells, sums in zip(scored, planned, terms, strict=True):
+            for cell, each in zip(cells, sums, strict=True):
+                row.add(name, cell, each, [found[cell.key, term.prompt] for term in each])
+            if self.known is not None:
+                for cell in self._planned(run, row.pair):
+                    if (value := self.known.score(name, cell.asked)) is not None:
+                        row.set(name, cell, value)
             for prompt in self._prompts:
                 text = row.pair.values[prompt]
-                cut = None if text is None else run.is_cut(text)
-                row.values[score_column(run.model.name, _CUT_OF[prompt])] = cut
+                row.values[score_column(name, _CUT_OF[prompt])] = (
+                    None if text is None else self._is_cut(run, text)
+                )
+        return {number for number, cells in enumerate(planned) if cells}
+
+    def _is_cut(self, run: ModelRun, prompt: str) -> bool:
+        known = None if self.known is None else self.known.cut(run.model.name, prompt)
+        return run.is_cut(prompt) if known is None else known
 
     def _check(self, run: ModelRun, scored: Sequence[_ScoredRow]) -> None:
         """Look at the first scores before more are made, and say what is wrong with them."""
@@ -718,32 +871,45 @@ class PartScorer:
                     score=score,
                 )
 
+    def _lacking(self, run: ModelRun, pair: PairRow) -> Iterator[_Cell]:
+        """The scores of a pair that are to be made."""
+        for cell in self._planned(run, pair):
+            if self.known is None or self.known.score(run.model.name, cell.asked) is None:
+                yield cell
+
     def _planned(self, run: ModelRun, pair: PairRow) -> Iterator[_Cell]:
-        model = run.model
+        """The scores of a pair."""
         images = {IMAGE_ORIGINAL: pair.original, IMAGE_DISTORTED: pair.distorted}
+        original = pair.values[PROMPT_ORIGINAL]
         for name in self._cells:
-            prompt, image = pair.values[_PROMPT_OF[name]], images[_IMAGE_OF[name]]
-            if prompt is not None and image.struct is not None:
-                terms = model.terms(prompt, pair.values[PROMPT_ORIGINAL])
-                yield _Cell(name=name, image=_IMAGE_OF[name], key=image.key, terms=terms)
+            prompt, of = pair.values[_PROMPT_OF[name]], _IMAGE_OF[name]
+            if prompt is not None and images[of].struct is not None:
+                yield _Cell(name=name, image=of, asked=(images[of].key, prompt, original))
         for column, names in self._placebos.items():
             for at, prompt in enumerate((pair.values[column] or ())[: run.n_placebos]):
-                terms = model.terms(prompt, pair.values[PROMPT_ORIGINAL])
                 for name, (of, image) in zip(names, images.items(), strict=True):
                     if image.struct is not None:
-                        yield _Cell(name=name, image=of, key=image.key, terms=terms, at=at)
+                        asked = (image.key, prompt, original)
+                        yield _Cell(name=name, image=of, asked=asked, at=at)
 
     def _plan_prompts(self, run: ModelRun, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Let a model plan the batches of the prompts of rows that are met together."""
-        asked: list[str] = []
+        """Let a model plan the batches of the prompts of rows that are met together.
+
+        Those that it has read in an earlier round share batches of their own: of them few are
+        read again, for images that are new.
+        """
+        new: list[str] = []
+        read: list[str] = []
         for row in rows:
             prompts = [row[name] for name in self._prompts if row[name] is not None]
             for column in self._placebos:
                 prompts += (row[column] or ())[: run.n_placebos]
             for prompt in prompts:
                 terms = call(run.model, "terms", prompt, row[PROMPT_ORIGINAL])
-                asked += [prompt, *(term.prompt for term in terms)]
-        run.plan_prompts(asked)
+                is_read = self.known is not None and self.known.has_read(run.model.name, prompt)
+                (read if is_read else new).extend([prompt, *(term.prompt for term in terms)])
+        run.plan_prompts(new)
+        run.plan_prompts(read)
 
     def _plan_rows(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Plan the prompts of a part that is stored, or scored elsewhere, as when it is scored."""
@@ -765,36 +931,59 @@ def _warn_of(name: str, found: Iterable[Finding]) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class _Cell:
-    """One score of a pair: the image and the weighted prompts it is made of.
+    """One score of a pair.
 
     Attributes:
         name: One of the four cells, or the cell of a kind of placebo.
         image: The column of the image.
-        key: Which image it is.
-        terms: The weighted prompts.
+        asked: What it is known by: which image it is, the prompt, the original one of the pair.
         at: Which placebo; None: none of them.
     """
 
     name: str
     image: str
-    key: str
-    terms: tuple[Term, ...]
+    asked: Asked
     at: int | None = None
+
+    @property
+    def key(self) -> str:
+        """Which image it is."""
+        return self.asked[0]
+
+    @property
+    def prompt(self) -> str:
+        """What the image is scored under."""
+        return self.asked[1]
+
+    @property
+    def original(self) -> str | None:
+        """The original prompt of the pair."""
+        return self.asked[2]
 
 
 class _ScoredRow:
     """A row on its way into the table; what is not scored stays null."""
 
-    def __init__(self, pair: PairRow, group: int) -> None:
+    def __init__(self, pair: PairRow) -> None:
         self.pair = pair
-        self.values: dict[str, Any] = {**pair.values, GROUP: group}
+        self.values: dict[str, Any] = {
+            **pair.values,
+            KEY_ORIGINAL: pair.original.key,
+            KEY_DISTORTED: pair.distorted.key,
+        }
         self._reasons: dict[str, dict[str, None]] = {}
         if pair.values[PROMPT_DISTORTED] is None:
             self._reasons[PROMPT_DISTORTED] = {"there is none": None}
         if pair.distorted.struct is None:
             self._reasons[IMAGE_DISTORTED] = {"there is none": None}
 
-    def add(self, reward: str, cell: _Cell, values: Sequence[float | BadImage]) -> None:
+    def add(
+        self,
+        reward: str,
+        cell: _Cell,
+        terms: Sequence[Term],
+        values: Sequence[float | BadImage],
+    ) -> None:
         """Set a cell to the weighted sum of `values`, or note why there is none."""
         numbers = [value for value in values if not isinstance(value, BadImage)]
         for bad in (value for value in values if isinstance(value, BadImage)):
@@ -808,7 +997,11 @@ class _ScoredRow:
                     f"{self.pair.values[PAIR_ID]!r}. Scores must be finite; try dtype float32."
                 )
                 raise BackendError(msg)
-        column, value = score_column(reward, cell.name), weighted_sum(cell.terms, numbers)
+        self.set(reward, cell, weighted_sum(tuple(terms), numbers))
+
+    def set(self, reward: str, cell: _Cell, value: float) -> None:
+        """Set a cell."""
+        column = score_column(reward, cell.name)
         if cell.at is None:
             self.values[column] = value
         else:

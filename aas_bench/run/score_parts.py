@@ -37,7 +37,7 @@ class Scorer(Protocol):
     def told(self) -> dict[str, Any]:
         """What was met since it was last told."""
 
-    def take(self, told: Mapping[str, Any], *, n_rows: int) -> None:
+    def take(self, told: Mapping[str, Any]) -> None:
         """Take what another told."""
 
 
@@ -139,6 +139,6 @@ def tables_of(
     advance(sum(stored.num_rows for stored in found.values() if stored is not None))
     for done in pool.results(make, missing, advance=advance) if missing else ():
         run.write_part(done.number, done.table)
-        parts.take(done.told, n_rows=done.table.num_rows)
+        parts.take(done.told)
         found[done.number] = done.table
     yield from (found[number] for number in numbers)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from aas_bench.errors import StoreError
-from aas_bench.files import whole_file
+from aas_bench.files import json_value, whole_file
 
 
 class AnswerCache:
@@ -28,7 +28,7 @@ class AnswerCache:
     def get(self, question: Mapping[str, Any]) -> str | None:
         """What answered this question; None where nothing did, or it is damaged."""
         try:
-            stored = json.loads(self._file(question).read_bytes())
+            stored = json_value(self._file(question).read_bytes())
             return str(stored["answer"]) if stored["question"] == question else None
         except (OSError, ValueError, TypeError, KeyError):
             return None

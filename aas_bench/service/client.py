@@ -6,19 +6,19 @@ generators, rewriters and judges.
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import httpx
 import openai
 import tenacity
 
 from aas_bench.errors import BackendError
+from aas_bench.files import json_value
 from aas_bench.service.access import Service, ServiceOptions
 from aas_bench.service.faults import (
     MAX_TEXT,
@@ -27,6 +27,9 @@ from aas_bench.service.faults import (
     error_from_response,
 )
 from aas_bench.service.transfer import read_picture
+
+GRACE: Final = 5.0
+"""Seconds for requests under way, where nobody waits for the others any more."""
 
 A = TypeVar("A")
 T = TypeVar("T")
@@ -97,15 +100,15 @@ class Client:
     def each(self, work: Callable[[A], T], items: Iterable[A]) -> Generator[T, None, None]:
         """The result of each item, in order; at most `concurrency` are under way at once.
 
-        Whoever stops early, by an error, an interrupt or `close`, begins no further ones.
+        Whoever stops early, by an error, an interrupt or `close`, begins no further ones; those
+        under way, which may be paid for, have `GRACE` seconds to end.
         """
         running = [self._pool.submit(work, item) for item in items]
         try:
             for future in running:
                 yield future.result()
         finally:
-            for future in running:
-                future.cancel()
+            wait([future for future in running if not future.cancel()], timeout=GRACE)
 
     def repeated(self, call: Callable[[], T]) -> T:
         """Call until it succeeds, fails for good or has used up its attempts."""
@@ -148,7 +151,7 @@ class Client:
             raise ServiceError(msg, retryable=True) from error
         trace.provenance["request_id"] = response.headers.get("x-request-id")
         try:
-            body = json.loads(response.content)
+            body = json_value(response.content)
         except ValueError as error:
             msg = f"the answer is not JSON: {response.text[:200]!r}. Check base_url; try again."
             raise ServiceError(msg, retryable=True) from error
@@ -169,8 +172,8 @@ class Client:
         return " ".join(text.split())[:MAX_TEXT]
 
     def close(self) -> None:
-        """Wait for what is under way and close the connections."""
-        self._pool.shutdown(cancel_futures=True)
+        """Close the connections, also under a request that does not end."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
         self._pictures.close()
         self.sdk.close()
 

@@ -7,7 +7,6 @@ BackendError
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from datetime import datetime, timezone
@@ -17,6 +16,7 @@ from typing import Any, Final
 import httpx
 
 from aas_bench.errors import BackendError
+from aas_bench.files import json_value
 
 MAX_TEXT: Final = 2000
 """Characters of a service's words that a record keeps."""
@@ -106,7 +106,7 @@ def error_from(status: int, body: object, headers: Mapping[str, str] | None = No
 def error_from_response(response: httpx.Response) -> ServiceError:
     """The same for an answer whose body is read."""
     try:
-        body: object = json.loads(response.content)
+        body: object = json_value(response.content)
     except ValueError:
         body = response.text[:MAX_TEXT]
     return error_from(response.status_code, body, response.headers)

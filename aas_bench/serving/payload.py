@@ -6,7 +6,6 @@ import base64
 import binascii
 import hashlib
 import io
-import json
 import math
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from aas_bench.errors import InputError
+from aas_bench.files import json_value
 from aas_bench.serving.bounds import Bounds
 from aas_bench.tables.images import FORMATS
 
@@ -102,8 +102,8 @@ async def read_form(body: bytes, content_type: str, bounds: Bounds) -> Asked:
 
 def _object(text: bytes) -> dict[str, Any]:
     try:
-        found = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        found = json_value(text)
+    except ValueError as error:
         msg = f"the request is not JSON ({error!s:.100}). {_HEAD}"
         raise InputError(msg) from error
     if not isinstance(found, dict):

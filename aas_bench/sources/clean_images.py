@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from aas_bench.errors import InputError
+from aas_bench.files import json_value
 from aas_bench.sources.photographs import Photograph
 from aas_bench.tables.schema import UNKNOWN_MODEL
 from aas_bench.tables.user_images import ImageFolder
@@ -75,7 +75,7 @@ class CleanImages:
 
     def _from_run(self, photo: Photograph) -> CleanImage:
         try:
-            record: Any = json.loads(self._record_file(photo).read_bytes())
+            record: Any = json_value(self._record_file(photo).read_bytes())
             status, prompt = record["status"], record["prompt"]
         except (OSError, ValueError, TypeError, KeyError) as error:
             msg = "the record of its clean image is damaged"
@@ -104,7 +104,7 @@ def _manifest(path: Path) -> dict[str, Any] | None:
     if not file.is_file() or not (path / "records").is_dir():
         return None
     try:
-        submission = json.loads(file.read_bytes())["spec"]["submission"]
+        submission = json_value(file.read_bytes())["spec"]["submission"]
     except (OSError, ValueError, TypeError, KeyError) as error:
         msg = f"{file}: is not the manifest of a generator's run. Give a run directory, or images."
         raise InputError(msg) from error

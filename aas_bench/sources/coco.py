@@ -7,7 +7,6 @@ CC BY 4.0, by the COCO Consortium. Images are not needed.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 from collections.abc import Iterable
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from aas_bench.errors import InputError, SchemaError, raise_faults
+from aas_bench.files import json_value
 
 MAX_CAPTION_WORDS: Final = 30
 """Longer captions are not sampled: they leave no room for what a rewriter adds."""
@@ -49,7 +49,7 @@ def read_captions(path: str | os.PathLike[str]) -> list[Caption]:
     """
     file = Path(path)
     try:
-        document = json.loads(file.read_text(encoding="utf-8-sig"))
+        document = json_value(file.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
         msg = f"{file}: cannot be read ({error}). Give the JSON file of COCO's captions."
         raise InputError(msg) from error

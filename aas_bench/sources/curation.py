@@ -12,13 +12,13 @@ beside their clean generations (`file_name`, `anti_aesthetic_caption`, `clean_ca
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from aas_bench.errors import InputError, SchemaError
+from aas_bench.files import json_value
 from aas_bench.tables.authors import PHOTO_CELLS, is_null, parse_dimensions
 from aas_bench.tables.formats import read_frame
 from aas_bench.tables.user_images import image_key
@@ -304,7 +304,7 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 def _json(path: Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))
+        return json_value(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
         msg = f"{path}: cannot be read as JSON ({str(error).splitlines()[0]}). Check the file."
         raise InputError(msg) from error

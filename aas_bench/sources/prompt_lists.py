@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from aas_bench.errors import InputError, SchemaError, raise_faults
+from aas_bench.files import json_value
 from aas_bench.sources.coco import Caption
 from aas_bench.tables.authors import read_prompt, tidied
 from aas_bench.tables.formats import read_columns, table_kind
@@ -59,7 +59,7 @@ def _lines(path: Path) -> list[str]:
 def _texts_in(path: Path) -> list[Any] | None:
     """The items of a JSON list of texts, or of objects with a prompt; None for anything else."""
     try:
-        items = json.loads(path.read_text(encoding="utf-8-sig"))
+        items = json_value(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError):
         return None
     if not isinstance(items, list) or not items:

@@ -21,6 +21,7 @@ from aas_bench.stats.generation import GeneratorShift, generator_shift
 from aas_bench.stats.intervals import wilson
 from aas_bench.stats.judge_errors import JudgeErrors, audited_rate, corrected_rate
 from aas_bench.stats.latent import LatentOverride, Wordings, latent_override, wording_override
+from aas_bench.stats.latent_truth import PanelErrors, panel_errors, panel_rate
 from aas_bench.stats.override import OUTCOMES, Override, outcomes, override, override_by_group
 from aas_bench.stats.paintings_rank import ArtRank, art_rank
 from aas_bench.stats.placebo import (
@@ -66,6 +67,7 @@ __all__ = [
     "LatentOverride",
     "Override",
     "PairedGap",
+    "PanelErrors",
     "PlaceboOverride",
     "Preference",
     "RatingErrors",
@@ -94,6 +96,8 @@ __all__ = [
     "override",
     "override_by_group",
     "paired_gap",
+    "panel_errors",
+    "panel_rate",
     "paraphrase_consistency",
     "placebo_from_four",
     "placebo_override",

@@ -10,17 +10,17 @@ from __future__ import annotations
 
 import ast
 import difflib
-import json
 import math
 import re
 import reprlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 
 from aas_bench.errors import SchemaError, UnknownNameError
+from aas_bench.files import json_value
 from aas_bench.tables.schema import (
     CELLS,
     DIDP,
@@ -117,6 +117,23 @@ def tidied(columns: Collection[str], known: Iterable[str] = ()) -> dict[str, str
         if name != theirs and name not in columns and name not in found.values():
             found[theirs] = name
     return found
+
+
+Origins: TypeAlias = dict[str, tuple[str, ...]]
+"""Column -> the columns of the source that it is made of; () where it is made of none."""
+
+
+def renamed(origins: Origins, names: Mapping[str, str]) -> Origins:
+    """Origins after columns were renamed."""
+    return {names.get(name, name): theirs for name, theirs in origins.items()}
+
+
+def traced(made: Origins, origins: Origins) -> Origins:
+    """Origins of columns that are made of columns with origins of their own."""
+    return {
+        name: tuple(dict.fromkeys(t for each in theirs for t in origins.get(each, (each,))))
+        for name, theirs in made.items()
+    }
 
 
 def _plainest(name: str) -> str:
@@ -300,8 +317,8 @@ def _read_literal(text: str, what: str) -> Any:
     """A list written as JSON, Python or numpy text; neighbours are never joined as Python would."""
     if len(text) <= _MOST_TEXT:
         try:
-            return json.loads(text)
-        except (ValueError, RecursionError):
+            return json_value(text)
+        except ValueError:
             pass
         if _QUOTED_LIST.fullmatch(text.strip()):
             try:

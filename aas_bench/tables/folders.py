@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from aas_bench.errors import InputError, SchemaError, raise_faults
+from aas_bench.files import json_value
 from aas_bench.tables.formats import TABLE_SUFFIXES, read_columns, table_kind
 from aas_bench.tables.schema import (
     FILE_SHA256,
@@ -40,7 +41,28 @@ Found = dict[str, dict[str, str]]
 """Name of a pair -> "original" or "distorted" -> its file, relative to the folder."""
 
 
-def folder_table(folder: Path) -> tuple[Columns, Path] | None:
+@dataclass(frozen=True, kw_only=True)
+class FolderTable:
+    """The table of a folder of images.
+
+    Attributes:
+        columns: Its columns, those of images with the names of their files.
+        table: Where the rows were read: a table, or the folder.
+        theirs: Column -> what it is in the folder, where that is called otherwise.
+    """
+
+    columns: Columns
+    table: Path
+    theirs: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, table: Path) -> FolderTable:
+        """A table that names the images itself."""
+        columns = read_columns(table)
+        return cls(columns=with_images(columns), table=table, theirs=image_names(columns))
+
+
+def folder_table(folder: Path) -> FolderTable | None:
     """The table of a folder of images, with the names of their files, and where it was read.
 
     Known are a table `metadata.*` or any one text table that names the files; and images that are
@@ -57,7 +79,7 @@ def folder_table(folder: Path) -> tuple[Columns, Path] | None:
     """
     metadata = next((folder / m for m in _metadata_names() if (folder / m).is_file()), None)
     if metadata is not None:
-        return with_images(read_columns(metadata)), metadata
+        return FolderTable.of(metadata)
     files = [f for f in sorted(folder.iterdir()) if f.is_file()]
     if any(table_kind(f) in _BINARY for f in _below(folder)):
         return None
@@ -66,9 +88,79 @@ def folder_table(folder: Path) -> tuple[Columns, Path] | None:
     if pairs and (len(tables) != 1 or not _names_images(tables[0])):
         return _joined(folder, pairs, tables)
     if len(tables) == 1:
-        return with_images(read_columns(tables[0])), tables[0]
+        return FolderTable.of(tables[0])
     _refuse_unpaired(folder, files)
     return None
+
+
+def image_pairs(folders: Sequence[Path], question: str | None) -> Columns:
+    """The pairs of images without a table, with the prompts beside them or one request for all.
+
+    Args:
+        folders: One folder whose images are told apart as `folder_table` has it, or two with the
+            same file names: the original images, then the distorted ones.
+        question: What the images are to do; None takes the prompts that stand beside them.
+
+    Returns:
+        `pair_id`, both images as paths, `prompt_distorted`.
+
+    Raises:
+        InputError: There is no such folder, nothing pairs the images, or a prompt is lacking.
+        SchemaError: An image has no counterpart.
+    """
+    for folder in folders:
+        if not folder.is_dir():
+            msg = f"there is no folder {str(folder)!r}. Give --images FOLDER."
+            raise InputError(msg)
+    if len(folders) == 1:
+        pairs = {
+            key: {role: folders[0] / name for role, name in roles.items()}
+            for key, roles in _pairs(folders[0]).items()
+        }
+    elif len(folders) == 2:
+        pairs = _side_by_side(folders)
+    else:
+        msg = f"{len(folders)} folders. Give one, or two: --images ORIGINAL --images DISTORTED."
+        raise InputError(msg)
+    where = " and ".join(map(str, folders))
+    if not pairs:
+        msg = (
+            f"{where}: nothing says which images are pairs. Name them 17_original.png and "
+            "17_distorted.png, or give two folders: --images ORIGINAL --images DISTORTED."
+        )
+        raise InputError(msg)
+    faults = [f"{k!r} has no image {r}" for k in pairs for r in _ROLES if r not in pairs[k]]
+    raise_faults(where, faults, "Each pair needs both images.")
+    prompts = {k: question or _prompt_of(files["distorted"]) for k, files in pairs.items()}
+    if lacking := [key for key, text in prompts.items() if not text]:
+        msg = (
+            f"{where}: no prompt stands beside {lacking[0]!r}. Say what all images are to do: "
+            "--question TEXT; or give --data FOLDER where a table holds the prompts."
+        )
+        raise InputError(msg)
+    return {
+        PAIR_ID: list(pairs),
+        IMAGE_ORIGINAL: [str(files["original"]) for files in pairs.values()],
+        IMAGE_DISTORTED: [str(files["distorted"]) for files in pairs.values()],
+        PROMPT_DISTORTED: list(prompts.values()),
+    }
+
+
+def _side_by_side(folders: Sequence[Path]) -> dict[str, dict[str, Path]]:
+    """The images of two folders by their name without suffix."""
+    found: dict[str, dict[str, Path]] = {}
+    for role, folder in zip(_ROLES, folders, strict=True):
+        for name in _images(folder):
+            key = PurePosixPath(name).with_suffix("").as_posix()
+            if role in found.setdefault(key, {}):
+                msg = f"{folder}: two files are {key!r}. Keep one of them."
+                raise InputError(msg)
+            found[key][role] = folder / name
+    return found
+
+
+def _prompt_of(image: Path) -> str | None:
+    return _prompt_beside(image.parent.parent, f"{image.parent.name}/{image.name}")
 
 
 def _below(folder: Path) -> Iterator[Path]:
@@ -84,6 +176,12 @@ def _metadata_names() -> Iterator[str]:
 def with_images(columns: Columns) -> Columns:
     """The columns; `<column>_file_name` and `file_name` become the images that they name."""
     return {_image_name(name, columns): column for name, column in columns.items()}
+
+
+def image_names(columns: Columns) -> dict[str, str]:
+    """Column of `with_images` -> the column that names its files, where it is called otherwise."""
+    names = {_image_name(name, columns): name for name in columns}
+    return {ours: theirs for ours, theirs in names.items() if ours != theirs}
 
 
 def _image_name(name: str, columns: Mapping[str, Any]) -> str:
@@ -138,10 +236,12 @@ def _role(path: PurePosixPath) -> tuple[str, str] | None:
     return None if end is None else (_plain(end["id"]), end["role"].lower())
 
 
-def _joined(folder: Path, pairs: Found, tables: Sequence[Path]) -> tuple[Columns, Path]:
+def _joined(folder: Path, pairs: Found, tables: Sequence[Path]) -> FolderTable:
     """The images beside the prompts of one table, or of files beside the images."""
+    theirs = _files_of(pairs)
     if not tables:
-        return _beside(folder, pairs), folder
+        theirs |= {PAIR_ID: "names of the images", PROMPT_DISTORTED: "texts beside the images"}
+        return FolderTable(columns=_beside(folder, pairs), table=folder, theirs=theirs)
     if len(tables) != 1:
         msg = f"{folder}: {len(tables)} tables beside the images. Put one there, with the prompts."
         raise InputError(msg)
@@ -165,10 +265,22 @@ def _joined(folder: Path, pairs: Found, tables: Sequence[Path]) -> tuple[Columns
     raise_faults(table, faults, "Each row needs both images, each image its row.")
     if "prompt" in columns and PROMPT_DISTORTED not in columns:
         columns[PROMPT_DISTORTED] = columns.pop("prompt")
+        theirs[PROMPT_DISTORTED] = "prompt"
     if key not in ("id", PAIR_ID, INDEX):
         columns = {PAIR_ID: keys} | columns
         del columns[key]
-    return columns | _image_columns(pairs, keys), table
+        theirs[PAIR_ID] = key
+    images = _image_columns(pairs, keys)
+    return FolderTable(columns=columns | images, table=table, theirs=theirs)
+
+
+def _files_of(pairs: Found) -> dict[str, str]:
+    """Image column -> the first of its files, to say which they are."""
+    columns = (IMAGE_ORIGINAL, IMAGE_DISTORTED)
+    return {
+        column: f"{next(roles[role] for roles in pairs.values() if role in roles)}, ..."
+        for column, role in zip(columns, _ROLES, strict=True)
+    }
 
 
 def _matched(keys: list[str], pairs: Found) -> list[str]:
@@ -221,7 +333,7 @@ def _prompt_in(file: Path) -> str | None:
     if file.suffix == ".txt":
         return text or None
     try:
-        prompt = json.loads(text).get("prompt")
+        prompt = json_value(text).get("prompt")
     except (ValueError, AttributeError):
         return None
     return prompt if isinstance(prompt, str) else None

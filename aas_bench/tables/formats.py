@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from aas_bench.errors import InputError, SchemaError, raise_faults
+from aas_bench.files import files_like
 from aas_bench.tables.schema import Columns, n_rows, repeated_columns, series
 
 if TYPE_CHECKING:
@@ -35,6 +36,15 @@ MAX_CELLS: Final = 2**29
 """Cells of a binary table, which a small file may claim: as numbers they take 4 GiB."""
 
 
+MAX_REPEATED: Final = 4 * 2**30
+"""Bytes of text that a Parquet file may come to; its dictionaries hold what repeats only once."""
+
+_SUSPECT: Final = 2**28
+_SMALL_IMAGE: Final = 2**14
+_INCOMPRESSIBLE: Final = 8
+_LARGE_DICTIONARY: Final = 2**21
+
+
 def table_kind(path: str | os.PathLike[str]) -> str | None:
     """Which of `TABLE_SUFFIXES` a file is by its name, what it is packed with left out; or None."""
     name = os.fspath(path).lower()
@@ -55,7 +65,7 @@ def table_path(path: str | os.PathLike[str]) -> Path:
         msg = f"{file} is a folder. Give one table file ({kinds})."
         raise InputError(msg)
     if not file.exists():
-        msg = f"{file}: there is no such file. Check the path."
+        msg = f"{file}: there is no such file.{files_like(file) or ' Check the path.'}"
         raise InputError(msg)
     if file.suffix.lower() in _ARCHIVES and table_kind(file) is None:
         msg = f"{file}: is an archive. Unpack it, and give the folder or the table in it."
@@ -105,6 +115,14 @@ def read_frame(path: str | os.PathLike[str]) -> pd.DataFrame:
     return frame
 
 
+def _unreadable(file: Path | str, kind: str, error: Exception) -> Exception:
+    """What to raise where Arrow could not read; it says OSError of damaged content too."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return error
+    msg = f"{file}: is not readable {kind} ({_first_line(error)}). Write it again."
+    return InputError(msg)
+
+
 def _first_line(error: Exception) -> str:
     return str(error).strip().split("\n", 1)[0][:200]
 
@@ -144,10 +162,10 @@ def parquet_columns(
             names = [f.name for f in schema if not is_image_type(f.type)]
             names = names if wanted is None else [name for name in names if wanted(name)]
             _refuse_large_cells(file, opened, names)
+            refuse_repetition(source, file, lambda name: name in names)
             table = opened.read(columns=list(dict.fromkeys(names)))
-    except pa.ArrowException as error:
-        msg = f"{file}: is not readable Parquet ({_first_line(error)}). Write it again."
-        raise InputError(msg) from error
+    except (pa.ArrowException, OSError) as error:
+        raise _unreadable(file, "Parquet", error) from error
     return _arrow_columns(file, table, schema)
 
 
@@ -167,6 +185,93 @@ def _refuse_large_cells(file: str, parquet: Any, names: Collection[str]) -> None
             name = column.path_in_schema.partition(".")[0]
             if large and name in names:
                 raise _large_cell(file, name)
+
+
+def refuse_repetition(
+    source: Path | IO[bytes], file: str, wanted: Callable[[str], bool] = lambda _: True
+) -> None:
+    """Before anything is read: not more text or bytes than `MAX_REPEATED` out of a dictionary.
+
+    A column that repeats one long value holds it once, and a number for each row: a file of some
+    kilobytes can fill any memory. What a column may come to follows from its metadata; where that
+    is too much, what it does come to is counted without unfolding it.
+
+    Args:
+        source: The Parquet file.
+        file: What to call it.
+        wanted: Which columns are to be read, by name.
+
+    Raises:
+        InputError: It holds more.
+        pyarrow.ArrowException: It is damaged.
+    """
+    import pyarrow.parquet as pq
+
+    n_bytes = 0
+    with pq.ParquetFile(source) as opened:
+        schema, metadata = opened.schema_arrow, opened.metadata
+        images = {field.name for field in schema if is_image_type(field.type)}
+    for group in range(metadata.num_row_groups):
+        rows = metadata.row_group(group)
+        for column in map(rows.column, range(rows.num_columns)):
+            path = column.path_in_schema
+            name = path.partition(".")[0]
+            if column.physical_type != "BYTE_ARRAY" or not wanted(name):
+                continue
+            if _may_repeat_much(column, image=name in images):
+                found = _unfolded(source, group, path)
+                # Images are read row by row later on; texts are held, so that they add up.
+                n_bytes = max(n_bytes, found) if name in images else n_bytes + found
+            if n_bytes > MAX_REPEATED:
+                msg = (
+                    f"{file}: {name!r} repeats long values to more than {MAX_REPEATED:,} bytes. "
+                    "Leave the column out."
+                )
+                raise InputError(msg)
+
+
+def _may_repeat_much(column: Any, *, image: bool) -> bool:
+    """Whether a column's metadata leaves open that it comes to too much.
+
+    Of images nearly any would, by their size; those that are stored as pictures are, each by itself
+    and hardly compressed, are not read twice.
+    """
+    most = column.num_values * column.total_uncompressed_size
+    if not image:
+        return bool(most > _SUSPECT)
+    shared = column.dictionary_page_offset
+    folded = (
+        column.total_uncompressed_size < _SMALL_IMAGE * column.num_values
+        or column.total_uncompressed_size > _INCOMPRESSIBLE * column.total_compressed_size
+        or (shared is not None and column.data_page_offset - shared > _LARGE_DICTIONARY)
+    )
+    return bool(most > MAX_REPEATED and folded)
+
+
+def _unfolded(source: Path | IO[bytes], group: int, path: str) -> int:
+    """Bytes of the values of a column of text or bytes, read as its dictionary and numbers."""
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    if not isinstance(source, Path):
+        source.seek(0)
+    with pq.ParquetFile(source, read_dictionary=[path]) as opened:
+        column = opened.read_row_group(group, columns=[path]).column(0)
+    return sum(_n_bytes(chunk, pc) for chunk in column.chunks)
+
+
+def _n_bytes(array: Any, pc: Any) -> int:
+    """Bytes of the text in an array, whatever it is nested in."""
+    import pyarrow as pa
+
+    kind = array.type
+    if pa.types.is_dictionary(kind):
+        return pc.sum(pc.binary_length(array.dictionary).take(array.indices)).as_py() or 0
+    if pa.types.is_struct(kind):
+        return sum(_n_bytes(each, pc) for each in array.flatten())
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        return _n_bytes(array.flatten(), pc)
+    return int(array.nbytes)
 
 
 def _large_cell(file: Path | str, name: str) -> InputError:
@@ -190,13 +295,12 @@ def _read_arrow(file: Path, *, images: bool) -> Columns:
         with pa.memory_map(str(file)) as source:
             try:
                 opened = pa.ipc.open_file(source)
-            except pa.ArrowInvalid:
+            except (pa.ArrowException, OSError):
                 source.seek(0)
                 opened = pa.ipc.open_stream(source)
             table = opened.read_all()
-    except pa.ArrowException as error:
-        msg = f"{file}: is not readable Arrow ({_first_line(error)}). Write it again."
-        raise InputError(msg) from error
+    except (pa.ArrowException, OSError) as error:
+        raise _unreadable(file, "Arrow", error) from error
     schema = table.schema
     if not images:
         table = table.select([i for i, f in enumerate(schema) if not is_image_type(f.type)])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -26,6 +26,22 @@ _MOST_COLUMNS: Final = 20
 
 EMOTION_SLOT: Final = "[emotion]"
 """Where the prompt of four faces takes the name of an emotion."""
+
+
+class UnknownFormError(SchemaError):
+    """A table of no known form.
+
+    Attributes:
+        missing: What the nearest form lacks.
+        suggested: Each of them -> the column that it is likely to be.
+        free: The columns that are none of ours.
+    """
+
+    def __init__(
+        self, message: str, *, missing: Sequence[str], suggested: Mapping[str, str], free: list[str]
+    ) -> None:
+        super().__init__(message)
+        self.missing, self.suggested, self.free = tuple(missing), dict(suggested), tuple(free)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,7 +175,7 @@ def match_form(columns: Collection[str], source: str) -> Form:
     lacks = [(form.lacks(columns), form) for form in FORMS]
     missing, nearest = min(lacks, key=lambda item: len(item[0]) / len(item[1].needs))
     if missing:
-        raise SchemaError(f"{source}: {_no_form(list(columns), nearest, missing, source)}")
+        raise _no_form(list(columns), nearest, missing, source)
     return nearest
 
 
@@ -170,7 +186,9 @@ def known_columns() -> set[str]:
     return {FILE_NAME, FILE_SHA256, *(n for n in names if "." not in n)}
 
 
-def _no_form(columns: list[str], nearest: Form, missing: list[str], source: str) -> str:
+def _no_form(
+    columns: list[str], nearest: Form, missing: list[str], source: str
+) -> UnknownFormError:
     """What fits the nearest form, what it lacks, and the command that says which columns it is."""
     fits = [name for name in nearest.needs if name not in missing]
     there = f"has {', '.join(fits)} and " if fits else ""
@@ -178,20 +196,23 @@ def _no_form(columns: list[str], nearest: Form, missing: list[str], source: str)
     free = [name for name in columns if name not in taken]
     listed = ", ".join(columns[:_MOST_COLUMNS]) + (", ..." if len(columns) > _MOST_COLUMNS else "")
     said = (
-        f"no pair table of a known form. The nearest form ({nearest.name}) {there}also needs "
-        f"{', '.join(missing)}; the columns here are {listed}."
+        f"{source}: no pair table of a known form. The nearest form ({nearest.name}) {there}also "
+        f"needs {', '.join(missing)}; the columns here are {listed}."
     )
     if len(free) < len(missing):
-        return f"{said} Add the columns that lack."
-    named = []
+        said = f"{said} Add the columns that lack."
+        return UnknownFormError(said, missing=missing, suggested={}, free=[])
+    left, suggested = list(free), {}
     for name in missing:
-        near = difflib.get_close_matches(name, free, n=1, cutoff=0) or free[:1]
-        named.append(f"{near[0]}={name}")
-        free.remove(near[0])
-    return (
+        near = difflib.get_close_matches(name, left, n=1, cutoff=0) or left[:1]
+        suggested[name] = near[0]
+        left.remove(near[0])
+    named = ",".join(f"{theirs}={ours}" for ours, theirs in suggested.items())
+    said = (
         f"{said} Add them, or say which columns they are: aas-bench score --data {source} "
-        f"--columns '{','.join(named)}' ..."
+        f"--columns '{named}' ..."
     )
+    return UnknownFormError(said, missing=missing, suggested=suggested, free=free)
 
 
 def absent_image(columns: Collection[str]) -> str | None:

@@ -9,15 +9,20 @@ import sys
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from aas_bench.errors import BackendError, InputError, SchemaError
-from aas_bench.files import LONGEST_PART, silence_loggers
+from aas_bench.files import LONGEST_PART, files_like, silence_loggers
 from aas_bench.registry import Registry, import_object
 from aas_bench.tables.authors import plain
-from aas_bench.tables.formats import frame_columns, read_columns, table_kind
+from aas_bench.tables.formats import (
+    frame_columns,
+    read_columns,
+    refuse_repetition,
+    table_kind,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,6 +45,7 @@ _REFERENCE: Final = re.compile(
 )
 _ADDRESS: Final = re.compile(r"hf://datasets/(?P<id>[^@]+)@(?P<commit>[0-9a-f]{40})(/|$)")
 _SNAPSHOT: Final = re.compile(r"/datasets--([^/]+?)--([^/]+)/snapshots/([0-9a-f]{40})(/|$)")
+_LONG: Final = 2**28
 _LINES: Final = Path("metadata.jsonl")
 _SAVED: Final = ("state.json", "dataset_dict.json")
 
@@ -133,12 +139,14 @@ class Opened:
         name: What to call the source in errors.
         root: The folder that file names of images are relative to; None where there is none.
         hub_id: Its id where it was streamed from the Hub.
+        theirs: Column of `data` -> what it is at the source, where that is called otherwise.
     """
 
     data: Dataset | IterableDataset
     name: str
     root: Path | None = None
     hub_id: str | None = None
+    theirs: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,9 +187,10 @@ def open_source(source: Source, options: Options) -> Opened:
     reference = Reference.of(name)
     if reference is not None:
         return _open_hub(reference, options)
-    if path.parent == Path():
+    near = files_like(path)
+    if path.parent == Path() and not near:
         return _open_task(_tasks()[name], options)  # raises with the nearest names
-    msg = f"{name}: there is no such file or folder. Check the path."
+    msg = f"{name}: there is no such file or folder.{near or ' Check the path.'}"
     raise InputError(msg)
 
 
@@ -306,17 +315,29 @@ def _open_task(task: Task, options: Options) -> Opened:
 def _open_file(file: Path, options: Options) -> Opened:
     refuse_remote(str(file), options)
     if file.suffix.lower() != ".parquet" or not file.is_file():
-        from aas_bench.tables.folders import with_images
+        from aas_bench.tables.folders import image_names, with_images
 
-        data = _rows(_dataset(with_images(read_columns(file, images=True)), str(file)), options)
-        return Opened(data=data, name=str(file), root=file.parent)
+        columns = read_columns(file, images=True)
+        data = _rows(_dataset(with_images(columns), str(file)), options)
+        return Opened(data=data, name=str(file), root=file.parent, theirs=image_names(columns))
     from datasets import Dataset, IterableDataset
 
     # Not load_dataset("parquet"): that reports each load to a server first.
     with one_line(str(file)):
+        if _may_be_long(file):
+            refuse_repetition(file, str(file))
         kind = IterableDataset if options.streaming else Dataset
         data = kind.from_parquet(glob.escape(str(file)))
     return Opened(data=data, name=str(file), root=file.parent)
+
+
+def _may_be_long(file: Path) -> bool:
+    """Whether rows times bytes of a Parquet file are so many that what it repeats could matter."""
+    import pyarrow.parquet as pq
+
+    metadata = pq.read_metadata(file)
+    groups = map(metadata.row_group, range(metadata.num_row_groups))
+    return any(group.num_rows * group.total_byte_size > _LONG for group in groups)
 
 
 def snapshot_address(path: Path) -> str:
@@ -342,9 +363,8 @@ def _open_folder(folder: Path, options: Options) -> Opened:
     found = folder_table(folder)
     if found is not None:
         refuse_remote(name, options)
-        columns, table = found
-        data = _rows(_dataset(columns, str(table)), options)
-        return Opened(data=data, name=name, root=folder)
+        data = _rows(_dataset(found.columns, str(found.table)), options)
+        return Opened(data=data, name=name, root=folder, theirs=found.theirs)
     if options.revision is not None:
         msg = f"{name} is a folder and has no revision. Leave out revision."
         raise InputError(msg)
@@ -533,6 +553,8 @@ def one_line(name: str) -> Iterator[None]:
     try:
         with silence_loggers("datasets", "huggingface_hub"):
             yield
+    except InputError:
+        raise
     except DatasetNotFoundError as error:
         raise _not_found(name, str(error)) from error
     except RepositoryNotFoundError as error:
@@ -548,9 +570,16 @@ def one_line(name: str) -> Iterator[None]:
     except (DatasetsError, FileNotFoundError, pa.ArrowException, ValueError, RuntimeError) as error:
         if isinstance(error.__cause__, GatedRepoError):  # of a file of a dataset that itself shows
             raise _not_found("/".join(name.split("/")[:2]), "gated") from error
-        cause = _first_line(error.__cause__ or error).rstrip(".")
-        msg = f"{name}: cannot be read as a dataset ({cause}). Check what it holds."
-        raise InputError(msg) from error
+        raise _damaged(name, error.__cause__ or error) from error
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        raise _damaged(name, error) from error  # Arrow says so of a damaged file
+
+
+def _damaged(name: str, error: BaseException) -> InputError:
+    cause = _first_line(error).rstrip(".")
+    return InputError(f"{name}: cannot be read as a dataset ({cause}). Check what it holds.")
 
 
 def _not_found(name: str, reason: str) -> InputError:

@@ -129,7 +129,11 @@ def load_pairs(
     if on_missing not in ("raise", "drop"):
         msg = f"on_missing is {on_missing!r}. Give 'raise' or 'drop'."
         raise InputError(msg)
-    chosen = _chosen(sample, effect, dimension, seed)
+    chosen = None
+    if sample is not None or effect or dimension:
+        from aas_bench.tables.sample import Sample
+
+        chosen = Sample.chosen(sample, effect, dimension, seed)
     if chosen is not None and (streaming or limit is not None):
         other = "a stream" if streaming else "limit"
         msg = f"{other} and a sample do not go together. Leave out one of the two."
@@ -142,28 +146,11 @@ def load_pairs(
         from aas_bench.tables.user_images import UserImages
 
         user_images = UserImages(images, on_missing=on_missing, name=opened.name)
-    table = _recognised(opened, label=label, user_images=user_images, asked=columns)
+    table = recognised(opened, label=label, user_images=user_images, asked=columns)
     with bars_hidden():
         pairs = table.stream(limit) if table.is_streamed else table.collect(limit, chosen)
     pairs.info.download_checksums = opened.data.info.download_checksums  # see `commit_of`
     return pairs
-
-
-def _chosen(
-    n: int | None,
-    effect: str | Sequence[str] | None,
-    dimension: str | Sequence[str] | None,
-    seed: int,
-) -> Sample | None:
-    """The sample that is asked for; None where all pairs are."""
-    if n is None and not effect and not dimension:
-        return None
-    from aas_bench.tables.sample import Sample
-
-    effects, dimensions = (
-        (given,) if isinstance(given, str) else tuple(given or ()) for given in (effect, dimension)
-    )
-    return Sample(n=n, effects=effects, dimensions=dimensions, seed=seed)
 
 
 class RowPairs:
@@ -188,7 +175,7 @@ class RowPairs:
     def __init__(
         self, opened: Opened, *, broken: Mapping[int, str] | None = None, label: str | None = None
     ) -> None:
-        self._table = _recognised(opened, label=label)
+        self._table = recognised(opened, label=label)
         self.name, self.broken = opened.name, dict(broken or {})
         self.form, self.data, self.trusted = self._table.form, self._table.data, _trusted(opened)
 
@@ -235,7 +222,7 @@ def open_row_pairs(source: str | os.PathLike[str], *, label: str | None = None) 
 
 
 @dataclass(frozen=True, kw_only=True)
-class _PairTable:
+class PairTable:
     """A table whose form is known.
 
     Attributes:
@@ -245,6 +232,8 @@ class _PairTable:
         readers: One for each pair of a row.
         trusted: Where its images may lie.
         user_images: The images that it only names, where they are to be added.
+        origins: What the columns of `data` are made of at the source.
+        kind: What the form is called.
     """
 
     data: Any
@@ -253,6 +242,8 @@ class _PairTable:
     readers: tuple[PairReader, ...]
     trusted: TrustedPaths
     user_images: UserImages | None
+    origins: authors.Origins
+    kind: str
 
     @property
     def is_streamed(self) -> bool:
@@ -270,6 +261,14 @@ class _PairTable:
         shown = [*first.images.values(), *([IMAGE_DISTORTED] if self.user_images else [])]
         types = {**first.features, **dict.fromkeys(shown, _image(decode=True))}
         return Features({name: types[name] for name in ordered(types)})
+
+    def sources(self) -> authors.Origins:
+        """What the columns of the pairs are made of at the source."""
+        made: authors.Origins = {}
+        for reader in self.readers:
+            for name, theirs in reader.sources().items():
+                made[name] = tuple(dict.fromkeys((*made.get(name, ()), *theirs)))
+        return authors.traced(made, self.origins)
 
     def collect(self, limit: int | None, sample: Sample | None = None) -> Dataset:
         """The pairs of a table in memory or on disk."""
@@ -383,13 +382,13 @@ class _StreamedRow:
         return {name: [pair[name] for pair in pairs] for name in names}
 
 
-def _recognised(
+def recognised(
     opened: Opened,
     *,
     label: str | None,
     user_images: UserImages | None = None,
     asked: Mapping[str, str] | None = None,
-) -> _PairTable:
+) -> PairTable:
     """The table with its form and the readers of its pairs.
 
     Raises:
@@ -402,11 +401,19 @@ def _recognised(
     if isinstance(data, IterableDataset):
         # A stream of an image folder decodes in its own threads: a cast would come too late.
         data = data._resolve_features().decode(False)
-    data = _renamed(data, asked)
+    origins: authors.Origins = {n: (opened.theirs.get(n, n),) for n in data.features}
+    data, origins = _renamed(data, origins, authors.named(list(data.features), asked))
+    tidy = authors.tidied(list(data.features), known_columns())
+    data, origins = _renamed(data, origins, tidy)
+    kind = None
     if not {*IMAGE_COLUMNS} & {*data.features}:
-        from aas_bench.tables.preference_forms import as_pairs
+        from aas_bench.tables.preference_forms import as_pairs, preference_form, sources
 
+        preference = preference_form(data.features)
         data = as_pairs(data, opened.name, opened.root)
+        if preference is not None:
+            kind = preference[0].name
+            origins |= authors.traced(sources(*preference), origins)
     columns = [*data.features, *_nested(data.features)]
     absent = absent_image(columns)
     if absent is not None and user_images is None:
@@ -427,22 +434,23 @@ def _recognised(
     except SchemaError as error:
         msg = f"{opened.name}: {error}"
         raise SchemaError(msg) from error
-    return _PairTable(
+    return PairTable(
         data=data,
         name=opened.name,
         form=form,
         readers=readers,
         trusted=trusted,
         user_images=user_images,
+        origins=origins,
+        kind=kind or form.name,
     )
 
 
-def _renamed(data: Any, asked: Mapping[str, str] | None) -> Any:
-    """The table with the names that the caller gives, then without odd case and padding."""
-    said = authors.named(list(data.features), asked)
-    data = data.rename_columns(said) if said else data
-    tidy = authors.tidied(list(data.features), known_columns())
-    return data.rename_columns(tidy) if tidy else data
+def _renamed(
+    data: Any, origins: authors.Origins, names: Mapping[str, str]
+) -> tuple[Any, authors.Origins]:
+    """The table with other names, and what its columns are made of."""
+    return data.rename_columns(names) if names else data, authors.renamed(origins, names)
 
 
 def _trusted(opened: Opened) -> TrustedPaths:

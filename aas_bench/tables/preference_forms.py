@@ -53,6 +53,12 @@ class TwoImages:
         """Whether a table is of this form."""
         return {*self.images, *self.votes} <= {*features}
 
+    def sources(self) -> dict[str, tuple[str, ...]]:
+        """Our column -> the columns that it is made of, the prompt's aside."""
+        original, distorted = self.images
+        label = {LABEL: self.votes or self.images}
+        return {IMAGE_ORIGINAL: (original,), IMAGE_DISTORTED: (distorted,), **label}
+
 
 @dataclass(frozen=True, kw_only=True)
 class RankedImages:
@@ -77,6 +83,11 @@ class RankedImages:
         columns = {self.images, self.rank, *([self.group] if self.group else [])}
         is_list = hasattr(features.get(self.images), "feature")
         return columns <= {*features} and is_list == (self.group is None)
+
+    def sources(self) -> dict[str, tuple[str, ...]]:
+        """Our column -> the columns that it is made of, the prompt's aside."""
+        images = (self.images, *([self.group] if self.group else []))
+        return {IMAGE_ORIGINAL: images, IMAGE_DISTORTED: images, LABEL: (self.rank,)}
 
 
 PreferenceForm = TwoImages | RankedImages
@@ -125,6 +136,19 @@ _CHOICES: Final = MappingProxyType(
 """The words in which GenAI-Bench says which image was chosen."""
 
 
+def preference_form(features: Mapping[str, Any]) -> tuple[PreferenceForm, str] | None:
+    """The form of a preference set and its column of prompts; None of any other table."""
+    prompt = next((p for p in PROMPTS if p in features), None)
+    form = next((f for f in FORMS if f.matches(features)), None)
+    return None if prompt is None or form is None else (form, prompt)
+
+
+def sources(form: PreferenceForm, prompt: str) -> dict[str, tuple[str, ...]]:
+    """Column of the pairs of `as_pairs` -> the columns of the set that it is made of."""
+    made = {PAIR_ID: (), INDEX: (prompt,), PROMPT_DISTORTED: (prompt,)}
+    return {**form.sources(), **made}
+
+
 def as_pairs(data: Any, name: str, folder: Path | None) -> Any:
     """A preference set as a table of pairs; any other table as it is.
 
@@ -137,13 +161,12 @@ def as_pairs(data: Any, name: str, folder: Path | None) -> Any:
         InputError: A set of one ranked image a row is streamed.
         SchemaError: Images and ranks of a row differ in number, or a vote is no number.
     """
-    columns = set(data.features)
-    prompt = next((p for p in PROMPTS if p in columns), None)
-    form = next((f for f in FORMS if f.matches(data.features)), None)
-    if prompt is None or form is None:
+    found = preference_form(data.features)
+    if found is None:
         return data
+    form, prompt = found
     numbered = _Numbered(form, prompt, name)
-    taken = [c for c in (PAIR_ID, INDEX, LABEL, PROMPT_DISTORTED) if c in columns]
+    taken = [c for c in (PAIR_ID, INDEX, LABEL, PROMPT_DISTORTED) if c in data.features]
     data = data.remove_columns(taken)
     if isinstance(form, RankedImages):
         if form.group:

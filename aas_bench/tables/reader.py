@@ -115,6 +115,22 @@ class PairReader:
                     further[flat], self._further[flat] = kind, source
         self.features = Features(canonical | further)
 
+    def sources(self) -> authors.Origins:
+        """Column of the pairs -> the columns that it is read from; () where it is made."""
+        named = self._their
+        found: authors.Origins = {
+            name: (named[name],) if name in named else () for name in self.features
+        }
+        for name, source in self._further.items():
+            found[name] = (source.column if isinstance(source, _Score) else source,)
+        found |= {ours: (theirs,) for theirs, ours in self.images.items()}
+        found[DIMENSIONS] = () if self._asked is None else (self._their[self._asked],)
+        found[LABEL] = tuple(self._their[vote] for vote in self._votes)
+        if self._columns.emotion is not None:
+            prompt = (self._their["prompt"],)
+            found |= {PROMPT_ORIGINAL: prompt, PROMPT_DISTORTED: prompt, DIMENSIONS: ()}
+        return found
+
     def read(self, row: Row, number: int) -> tuple[Pair, list[str]]:
         """The columns of `features`, and what is wrong with them; null where something is."""
         pair: Pair = {}

@@ -51,6 +51,22 @@ class Sample:
             InputError: No pair has both what `effects` and what `dimensions` ask for.
         """
         columns = pairs.select_columns([c for c in _READ if c in pairs.column_names]).to_dict()
+        return pairs.select(self.rows(columns))
+
+    def rows(self, columns: Mapping[str, Sequence[Any]]) -> list[int]:
+        """Which rows are taken, in the order of the table.
+
+        Args:
+            columns: `pair_id`, and of `index`, `dimensions`, `effect`, `item`, `scene`, `wording`
+                those that there are; also of what is no table of pairs, as the prompts of a run.
+
+        Raises:
+            SchemaError, UnknownNameError, InputError: As for `of`.
+
+        Example:
+            >>> Sample(n=2).rows({"pair_id": ["a", "b", "c"], "scene": ["x", "x", "y"]})
+            [1, 2]
+        """
         rows = self._let_through(columns)
         if self.n is not None:
             rows = nested_order(
@@ -58,7 +74,28 @@ class Sample:
                 rows,
                 seed=self.seed,
             )[: self.n]
-        return pairs.select(sorted(rows))
+        return sorted(rows)
+
+    @classmethod
+    def chosen(
+        cls,
+        n: int | None,
+        effect: str | Sequence[str] | None,
+        dimension: str | Sequence[str] | None,
+        seed: int,
+    ) -> Sample | None:
+        """What arguments and options ask for; None where it is all there is.
+
+        Example:
+            >>> Sample.chosen(5, "clarity", None, 0)
+            Sample(n=5, effects=('clarity',), dimensions=(), seed=0)
+        """
+        if n is None and not effect and not dimension:
+            return None
+        effects, dimensions = (
+            (each,) if isinstance(each, str) else tuple(each or ()) for each in (effect, dimension)
+        )
+        return cls(n=n, effects=effects, dimensions=dimensions, seed=seed)
 
     def _let_through(self, columns: Mapping[str, Sequence[Any]]) -> list[int]:
         rows = range(len(columns[PAIR_ID]))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aas_bench.errors import SchemaError, UnknownNameError, raise_faults
-from aas_bench.files import whole_file
+from aas_bench.files import json_value, whole_file
 from aas_bench.tables import authors
 from aas_bench.tables.formats import frame_columns
 from aas_bench.tables.open import Options, Source
@@ -124,11 +123,24 @@ class ScoreTable:
             SchemaError: All faults of the table in one message; rows count from 0.
             UnknownNameError: The table has no scores of one of `rewards`.
         """
+        found = canonical(dict(columns), rewards=rewards, label=label, source=source)
+        return cls.of(found, source)
+
+    @classmethod
+    def of(cls, found: Canonical, source: str) -> ScoreTable:
+        """The table of columns in canonical form.
+
+        Raises:
+            SchemaError: Their faults, in one message.
+        """
         import pandas as pd
 
-        found, names = _canonical(dict(columns), rewards=rewards, label=label, source=source)
-        frame = pd.DataFrame({name: series(each) for name, each in found.items()})
-        return cls(frame=frame, rewards=names)
+        raise_faults(source, found.faults, found.mend)
+        if PROMPT_ORIGINAL in found.columns and PROMPT_DISTORTED in found.columns:
+            prompts = (found.columns[PROMPT_ORIGINAL], found.columns[PROMPT_DISTORTED])
+            tell_equal_prompts(source, *prompts)
+        frame = pd.DataFrame({name: series(each) for name, each in found.columns.items()})
+        return cls(frame=frame, rewards=found.rewards)
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -346,29 +358,58 @@ def _renamed(columns: Columns, names: Mapping[str, str]) -> Columns:
     return {names.get(name, name): column for name, column in columns.items()}
 
 
-def _canonical(
+@dataclass(frozen=True, kw_only=True)
+class Canonical:
+    """The columns of a score table in canonical form.
+
+    Attributes:
+        columns: Ours.
+        rewards: Reward models, in the order of their columns.
+        origins: What each column is made of.
+        faults: What is wrong with cells.
+        mend: What to do about it.
+    """
+
+    columns: Columns
+    rewards: tuple[str, ...]
+    origins: authors.Origins
+    faults: tuple[str, ...]
+    mend: str
+
+
+def canonical(
     columns: Columns, *, rewards: Sequence[str] | None, label: str | None, source: str
-) -> tuple[Columns, tuple[str, ...]]:
-    """The columns in canonical form, and the names of the reward models.
+) -> Canonical:
+    """The columns in canonical form, the names of the reward models, and where each came from.
 
     Columns of one type are checked and converted whole; only those that mix types, or that are at
     fault, are looked at value by value.
     """
+    origins: authors.Origins = {name: (name,) for name in columns}
     for names in (authors.tidied, authors.renames, authors.unpaired_scores):
-        columns = _renamed(columns, names(columns))
-    columns, faults = _flattened(columns)
-    columns = _renamed(columns, authors.score_renames(columns))
+        given = names(columns)
+        columns, origins = _renamed(columns, given), authors.renamed(origins, given)
+    columns, parts, faults = _flattened(columns)
+    given = authors.score_renames(columns)
+    columns = _renamed(columns, given)
+    origins = authors.renamed(authors.traced(parts, origins), given)
     found = detect_rewards(columns)
     if not found:
         from aas_bench.tables.long_form import pivoted
 
-        columns = pivoted(columns, source)
+        wide = pivoted(columns, source)
+        spent = tuple(name for name in columns if name not in wide)
+        made = {name: (name,) if name in columns else spent for name in wide}
+        columns, origins = wide, authors.traced(made, origins)
         found = detect_rewards(columns)
     chosen = _choose(found, rewards)
     dropped = {c for r in found if r not in chosen for c in score_columns(r)}
     dropped |= set(IMAGE_COLUMNS)
     columns = {name: column for name, column in columns.items() if name not in dropped}
-    in_pairs = _complete(columns, n_rows(columns), label)
+    votes = authors.label_columns(columns, label=label)
+    made = {name: (name,) if name in origins else () for name in (*columns, *PAIR_COLUMNS)}
+    origins = authors.traced(made | {LABEL: votes}, origins)
+    in_pairs = _complete(columns, n_rows(columns), votes)
     for name in [n for reward in chosen for n in score_columns(reward) if n in columns]:
         if name.endswith(PLACEBO_ENDS):
             columns[name], bad = _each_row(values(columns[name]), _number_list, name, None)
@@ -377,12 +418,48 @@ def _canonical(
             columns[name], bad = _numbers(columns[name], name)
             faults += bad
     mend = "Mend these cells; leave a missing score empty." if faults else "Mend these cells."
-    raise_faults(source, [*in_pairs, *faults], mend)
-    if PROMPT_ORIGINAL in columns and PROMPT_DISTORTED in columns:
-        prompts = (columns[PROMPT_ORIGINAL], columns[PROMPT_DISTORTED])
-        tell_equal_prompts(source, *prompts)
     order = [n for n in PAIR_COLUMNS if n in columns]
-    return {n: columns[n] for n in dict.fromkeys([*order, *columns])}, chosen
+    ordered = {n: columns[n] for n in dict.fromkeys([*order, *columns])}
+    return Canonical(
+        columns=ordered,
+        rewards=chosen,
+        origins={n: origins[n] for n in ordered},
+        faults=(*in_pairs, *faults),
+        mend=mend,
+    )
+
+
+def joined_by_prompts(
+    index: NDArray[np.int64], prompts: Mapping[str, Any]
+) -> tuple[NDArray[np.int64], str | None]:
+    """The base prompt of each row: its index, shared by equal prompts where no index is.
+
+    Where no two rows share an index, as where there was none, it tells nothing: rows of one
+    original prompt (of one request, without original prompts) then count as one base prompt, since
+    what a prompt does to a score it does to all of them.
+
+    Args:
+        index: Shape (n,).
+        prompts: The columns `prompt_original` and `prompt_distorted`, as far as there are any.
+
+    Returns:
+        The base prompts, shape (n,), each the least index of its rows; and the column whose equal
+        prompts were joined, None where none were.
+    """
+    import pandas as pd
+
+    if pd.Series(index).is_unique:
+        for name in (PROMPT_ORIGINAL, PROMPT_DISTORTED):
+            texts = pd.Series(values(prompts.get(name, ())), dtype=object)
+            known = texts.fillna("").ne("").to_numpy()
+            if known.any():
+                code, found = pd.factorize(texts[known])
+                first = np.full(len(found), np.iinfo(np.int64).max)
+                np.minimum.at(first, code, index[known])
+                joined = index.copy()
+                joined[known] = first[code]
+                return joined, name if len(found) < len(code) else None
+    return index, None
 
 
 def detect_rewards(columns: Iterable[str]) -> tuple[str, ...]:
@@ -413,19 +490,23 @@ def _choose(found: tuple[str, ...], rewards: Sequence[str] | None) -> tuple[str,
     return tuple(r for r in found if r in rewards)
 
 
-def _flattened(columns: Columns) -> tuple[Columns, list[str]]:
+def _flattened(columns: Columns) -> tuple[Columns, authors.Origins, list[str]]:
     """Structs of scores and `[mu, sigma]` lists become flat columns, in the place of the old."""
     flat: Columns = {}
+    parts: authors.Origins = {}
     faults: list[str] = []
     for name, column in columns.items():
         for part, each in _struct_fields(name, column).items():
+            parts[part] = (name,)
             if not (authors.is_cell(part) and _holds_lists(each)):
                 flat[part] = each
                 continue
             score, sigma, bad = _split_lists(part, values(each))
-            flat |= {part: score} | ({f"{part}_sigma": sigma} if sigma else {})
+            flat[part] = score
+            if sigma:
+                flat[f"{part}_sigma"], parts[f"{part}_sigma"] = sigma, (name,)
             faults += bad
-    return flat, faults
+    return flat, parts, faults
 
 
 def _struct_fields(name: str, column: Any) -> Columns:
@@ -469,7 +550,7 @@ def _split_lists(name: str, rows: Iterable[Any]) -> tuple[list[Any], list[Any], 
     return score, sigma if any(s is not None for s in sigma) else [], faults
 
 
-def _complete(columns: Columns, n: int, label: str | None) -> list[str]:
+def _complete(columns: Columns, n: int, voted: Sequence[str]) -> list[str]:
     """Make or check the pair columns in place; the faults found."""
     columns[INDEX], faults = _integers(columns.get(INDEX, np.arange(n)))
     columns[MODEL] = _texts(columns.get(MODEL, [None] * n), null=UNKNOWN_MODEL)
@@ -486,7 +567,7 @@ def _complete(columns: Columns, n: int, label: str | None) -> list[str]:
     faults += repeated_pair_id(values(columns[PAIR_ID]))
     columns[DIMENSIONS], bad = _lists(columns.get(DIMENSIONS, [None] * n))
     faults += bad
-    votes = [columns[name] for name in authors.label_columns(columns, label=label)]
+    votes = [columns[name] for name in voted]
     if votes:
         columns[LABEL], bad = _labels(votes)
         faults += bad
@@ -514,7 +595,7 @@ def _number_list(value: Any) -> list[float] | None:
         msg = f"{value!r:.60} is no list of numbers."
         raise SchemaError(msg)
     try:
-        items = json.loads(value) if isinstance(value, str) else list(value)
+        items = json_value(value) if isinstance(value, str) else list(value)
         found = np.array([np.nan if each is None else each for each in items], dtype=np.float64)
     except (TypeError, ValueError) as error:
         msg = f"{value!r:.60} is no list of numbers."

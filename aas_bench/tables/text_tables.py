@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from aas_bench.errors import InputError, SchemaError, raise_faults
+from aas_bench.files import json_value
 from aas_bench.tables.authors import RENAMED
 from aas_bench.tables.schema import (
     MODEL,
@@ -56,6 +57,7 @@ _MAGIC: Final[tuple[tuple[bytes, Callable[[IO[bytes]], Any]], ...]] = (
     (b"\x28\xb5\x2f\xfd", lambda raw: _zstd(raw)),
     (b"PK\x03\x04", lambda raw: _only_member(raw)),
 )
+_HALF: Final = re.compile(r"\\u[dD][89a-fA-F]..")
 _DECIMAL_COMMA: Final = r"^[ \t]*[-+]?\d*(,\d+)?([eE][-+]?\d+)?[ \t]*$"
 
 
@@ -103,15 +105,27 @@ def _lines(text: str) -> tuple[Columns, dict[int, str]]:
             broken[number] = f"is longer than {MAX_ROW:,} characters"
             continue
         try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            broken[number] = f"is not JSON ({getattr(error, 'msg', 'it nests too deep')})"
+            row = _parsed(line)
+        except ValueError as error:
+            broken[number] = f"is not JSON ({getattr(error, 'msg', error)})"
             continue
         if isinstance(row, dict):
             rows.append(row)
         else:
             broken[number] = "is not an object"
     return _columns(rows), broken
+
+
+def _parsed(text: str) -> Any:
+    """A JSON document whose texts are whole: half a pair of surrogates fits no table."""
+    value = json_value(text)
+    if half := _HALF.search(text):
+        try:
+            json.dumps(value, ensure_ascii=False).encode()
+        except UnicodeEncodeError as error:
+            msg = f"it holds {half[0]}, half of a character"
+            raise ValueError(msg) from error
+    return value
 
 
 def _unreadable(file: Path, error: Exception) -> InputError:
@@ -209,7 +223,7 @@ def _read_csv(file: Path) -> Columns:
     sample = head.decode(encoding, errors="replace").lstrip("\ufeff")
     if not sample.strip():
         return {}
-    told = re.match(r"sep=(.)\r?\n", sample)  # as Excel writes it
+    told = re.match(r"sep=([\t -!#-~])\r?\n", sample)  # as Excel writes it
     sample = sample[told.end() :] if told else sample
     mark = told[1] if told else _delimiter(sample, len(head) == _SAMPLE)
     # Arrow, because its floats are exact in every version; those of pandas are not.
@@ -229,9 +243,14 @@ def _read_csv(file: Path) -> Columns:
             )
     except pa.ArrowInvalid as error:
         raise _bad_csv(file, error) from error
-    if any(pa.types.is_binary(field.type) for field in table.schema):
+    try:
+        binary = any(pa.types.is_binary(field.type) for field in table.schema)
+        header = table.column_names
+    except UnicodeDecodeError:
+        binary, header = True, []
+    if binary:
         _text(file)  # raises, with the line
-    names = [name for name in table.column_names if name.strip()]  # one without a name: the index
+    names = [name for name in header if name.strip()]  # one without a name: the index
     raise_faults(file, repeated_columns(names), "Rename one of them.")
     columns = {name: _as_text(table[name]) for name in names}
     return {n: _with_point(c) for n, c in columns.items()} if mark != "," else columns
@@ -321,8 +340,8 @@ def _read_json(file: Path, kind: str) -> Columns:
     if lines and start != "[":
         return _only_lines(file, text)
     try:
-        document = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        document = _parsed(text)
+    except ValueError as error:
         if lines or _begins_with_line(text):
             return _only_lines(file, text)
         reason = _first_line(error)
@@ -338,8 +357,8 @@ def _read_json(file: Path, kind: str) -> Columns:
 def _begins_with_line(text: str) -> bool:
     """Whether the first line is a whole object."""
     try:
-        return isinstance(json.loads(text.lstrip().split("\n", 1)[0]), dict)
-    except (ValueError, RecursionError):
+        return isinstance(json_value(text.lstrip().split("\n", 1)[0]), dict)
+    except ValueError:
         return False
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from aas_bench.errors import InputError
-from aas_bench.files import file_sha256, write_atomically
+from aas_bench.files import file_sha256, json_value, write_atomically
 from aas_bench.tables.images import crop, image_homes, open_image, png_bytes
 from aas_bench.tables.schema import CROP_BOX, FILE_NAME, FILE_SHA256, IMAGE_DISTORTED, PAIR_ID
 
@@ -125,7 +125,7 @@ class Hashes:
 
     def _read(self) -> dict[str, list[int | str]]:
         try:
-            known = json.loads(self._file.read_bytes())
+            known = json_value(self._file.read_bytes())
         except (OSError, ValueError):  # absent or damaged: hashed again
             return {}
         return known if isinstance(known, dict) else {}

@@ -19,18 +19,37 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from aas_bench.errors import InputError, raise_faults
-from aas_bench.tables.schema import LABEL, LABEL_SOURCE, PAIR_ID, PEOPLE_VOTE, VOTE, Label
+from aas_bench.errors import FULL, InputError, StoreError, raise_faults
+from aas_bench.files import json_value
+from aas_bench.tables.judge_columns import (
+    label_column,
+    labels_by_judge,
+    majority_of,
+    with_judgements,
+)
+from aas_bench.tables.schema import (
+    LABEL,
+    LABEL_SOURCE,
+    PAIR_ID,
+    PEOPLE_VOTE,
+    VOTE,
+    Label,
+    repeated_pair_id,
+)
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from aas_bench.tables.scores import ScoreTable
 
 Side: TypeAlias = Literal["left", "right"]
 SIDES: Final[tuple[Side, Side]] = ("left", "right")
 PEOPLE: Final = "people"
-"""What `label_source` says of labels made from votes."""
+JUDGES: Final = "most of the judges"
+"""What `label_source` says of labels made from votes of people, and of judges."""
 
 _CHOICES: Final = (1, 0, -1, None)
+_LONGEST_MS: Final = 2**53
 _MEND: Final = "Mend or delete these lines."
 
 
@@ -91,11 +110,23 @@ class VotesFile:
         self._heal()
 
     def append(self, vote: Vote) -> None:
-        """Add a vote in one write, and return when the disk has it."""
-        line = vote.line()
-        if os.write(self._file, line) != len(line):
+        """Add a vote in one write, and return when the disk has it.
+
+        Raises:
+            StoreError: The disk is full; the file is as it was before.
+        """
+        line, before = vote.line(), os.fstat(self._file).st_size
+        try:
+            whole = os.write(self._file, line) == len(line)
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            whole = False
+        if not whole:
+            # The next vote would otherwise begin in the middle of this one.
+            os.ftruncate(self._file, before)
             msg = f"{self.path}: the disk is full. Make room; the vote was not stored."
-            raise InputError(msg)
+            raise StoreError(msg)
         os.fsync(self._file)
         self.votes.append(vote)
 
@@ -286,6 +317,49 @@ def add_votes(table: ScoreTable, votes: VoteTable) -> ScoreTable:
     return replace(table, frame=frame)
 
 
+def add_judges(table: ScoreTable, told: Mapping[str, pd.DataFrame]) -> ScoreTable:
+    """A score table with the labels of judges, and as its labels, where it has none, most of them.
+
+    Args:
+        table: The scores.
+        told: Tables that `aas-bench judge pairwise` wrote, by what messages call them.
+
+    Raises:
+        InputError: One holds no labels of a judge, a pair twice, none of these pairs, or a judge
+            who is there already.
+    """
+    known = table.label
+    for source, said in told.items():
+        table = with_judgements(table, _labels_of(source, said, table))
+    if known is not None and (known >= 0).any():
+        return table
+    judged = labels_by_judge(table.frame)
+    label = np.nan_to_num(majority_of(judged), nan=int(Label.TIE)).astype(np.int8)
+    source = f"{JUDGES}: {', '.join(judged)}"
+    frame = table.frame.assign(**{LABEL: label}).assign(**{LABEL_SOURCE: source})
+    return replace(table, frame=frame)
+
+
+def _labels_of(source: str, said: pd.DataFrame, table: ScoreTable) -> pd.DataFrame:
+    """The pairs and the labels of judges of a table that fits the scores."""
+    votes = labels_by_judge(said) if PAIR_ID in said else {}
+    fault = None
+    if not votes:
+        fault = "holds no labels of judges. Give what `aas-bench judge pairwise` wrote."
+    elif twice := [judge for judge in votes if label_column(judge) in table.frame]:
+        fault = f"has labels of a judge {twice[0]!r}, and so has another. Label one otherwise."
+    elif repeated := repeated_pair_id(said[PAIR_ID]):
+        fault = f"is ambiguous: {repeated[0]}. Keep one."
+    elif not set(said[PAIR_ID]) & set(table.frame[PAIR_ID]):
+        first = said[PAIR_ID].iloc[0]
+        fault = f"is on pairs such as {first!r}, none of which was scored. Give those that were."
+    if fault is not None:
+        msg = f"{source} {fault}"
+        raise InputError(msg)
+    kept: pd.DataFrame = said[[PAIR_ID, *map(label_column, votes)]]
+    return kept
+
+
 def _refuse_other_pairs(votes: Iterable[Vote]) -> None:
     """One name may not stand for two questions."""
     asked: dict[str, str] = {}
@@ -303,10 +377,14 @@ def _torn(line: bytes) -> bool:
     return bool(line) and isinstance(_vote(line), str)
 
 
+def _is_time(ms: object) -> bool:
+    return ms is None or (type(ms) is int and abs(ms) <= _LONGEST_MS)
+
+
 def _vote(line: bytes) -> Vote | str:
     """The vote of a line, or what is wrong with it."""
     try:
-        row = json.loads(line)
+        row = json_value(line)
     except ValueError:
         return "it is no JSON"
     if not isinstance(row, dict):
@@ -319,7 +397,7 @@ def _vote(line: bytes) -> Vote | str:
         return f"choice is {choice!r}, not 1, 0, -1 or null"
     if row.get("side") not in (None, *SIDES):
         return f"side is {row['side']!r}, not left, right or null"
-    if type(row.get("ms")) not in (int, type(None)):
-        return f"ms is {row['ms']!r}, no whole number"
+    if not _is_time(row.get("ms")):
+        return f"ms is {row['ms']!s:.40}, no whole number of milliseconds"
     known = {name: row[name] for name in Vote.__dataclass_fields__ if name in row}
     return Vote(**known)

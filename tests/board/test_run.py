@@ -135,7 +135,7 @@ def test_another_seed_does_not_mix(leaderboard, builtin, tmp_path):
     before = images(tmp_path / "builtin_polish")
     code, _, stderr = leaderboard(*command, "--seed", 1)
     assert code == 1
-    assert "spec.seed was 0, is 1" in stderr
+    assert "seed was 0, is 1" in stderr
     assert len(stderr.splitlines()) == 1
     assert images(tmp_path / "builtin_polish") == before
 

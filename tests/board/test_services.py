@@ -50,6 +50,77 @@ def paid(tmp_path, monkeypatch):
         yield service
 
 
+def asked(paid):
+    """What the service was asked for, in order."""
+    return [each.body["prompt"] for each in paid.asked if each.method == "POST"]
+
+
+def lasting(folder):
+    images = {p.name: p.read_bytes() for p in (folder / "images").iterdir()}
+    result = json.loads((folder / "result.json").read_bytes())
+    measured = {k: v for k, v in result.items() if k not in ("measured", "provenance")}
+    return images, measured, (folder / "scores.parquet").read_bytes()
+
+
+def test_a_run_of_2_prompts_grows_to_12_and_buys_no_image_twice(paid, leaderboard, tmp_path):
+    paid.answer(IMAGES, openai_picture())
+    base = ["run", tmp_path / "paid.yaml", "--concurrency", 1, "--json"]
+    grown, once = tmp_path / "grown", tmp_path / "once"
+    bought = []
+    for options in (
+        ["--sample", 2, "-r", "polish"],
+        ["--sample", 12, "-r", "polish"],
+        ["--sample", 12, "-r", "polish", "-r", "average-taste"],
+    ):
+        before = len(asked(paid))
+        code, _, stderr = leaderboard(*base, "--out", grown, *options)
+        assert (code, stderr) == (0, "")
+        bought.append(asked(paid)[before:])
+    assert [len(each) for each in bought] == [4, 20, 0]
+    assert leaderboard(*base, "--out", once, *options)[0] == 0
+    assert lasting(grown / "paid") == lasting(once / "paid")
+    assert sorted(bought[0] + bought[1]) == sorted(asked(paid)[24:])  # as at once
+    code, _, stderr = leaderboard(*base, "--out", grown, "--sample", 5, "-r", "polish")
+    assert code == 1
+    assert "holds images of 12 prompts, of which 7 are not among those given" in stderr
+    assert len(stderr.splitlines()) == 1
+
+
+def test_one_image_is_bought_again_and_compared(paid, leaderboard, tmp_path):
+    paid.answer(IMAGES, openai_picture())
+    command = ["run", tmp_path / "paid.yaml", "--limit", 2, "-o", tmp_path / "run"]
+    assert leaderboard(*command, "-r", "polish", "--json")[0] == 0
+    n_asked = len(paid.paths())
+    code, stdout, _ = leaderboard(*command, "--only", 1)
+    assert (code, stdout) == (0, "paid 1 original: equal\npaid 1 distorted: equal\n")
+    assert len(paid.paths()) == n_asked + 2
+    paid.answer(IMAGES, openai_picture(png(colour=(0, 0, 255))))
+    code, stdout, _ = leaderboard(*command, "--only", 1)
+    assert code == 1
+    assert stdout.splitlines()[0].startswith("paid 1 original: differs")
+    code, _, stderr = leaderboard(*command, "--replace")
+    assert (code, stderr) == (
+        2,
+        "aas-bench: --replace is for one image. Say which: --only INDEX.\n",
+    )
+
+
+def test_without_a_key_there_is_one_line_and_no_folder(
+    leaderboard, builtin, paid, tmp_path, monkeypatch
+):
+    monkeypatch.delenv("OPENAI_API_KEY")
+    out = tmp_path / "deep" / "run"
+    files = [builtin[0], tmp_path / "paid.yaml"]
+    code, stdout, stderr = leaderboard("run", *files, "--out", out, "--limit", 1)
+    assert (code, stdout) == (2, "")
+    assert "OpenAI needs a key. Set the environment variable OPENAI_API_KEY" in stderr
+    judged = ["run", builtin[0], "--out", out, "--limit", 1, "--judge", "openai:m"]
+    code, stdout, stderr = leaderboard(*judged)
+    assert (code, stdout) == (2, "")
+    assert "OPENAI_API_KEY" in stderr
+    assert not out.parent.exists()
+
+
 def test_each_answer_ends_as_a_record_and_only_pictures_as_pictures(paid, leaderboard, tmp_path):
     paid.answer(IMAGES, *(answer for answers, _, _ in TURNS for answer in answers))
     out = tmp_path / "run"

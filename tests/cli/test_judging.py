@@ -2,9 +2,13 @@
 
 import json
 
+import numpy as np
 import pandas as pd
 import pytest
 from support.loopback_judge import JudgeService, answer_of_kind, dark_pairs
+
+from aas_bench.board.tabs.reward_models import reward_models
+from aas_bench.records.accept import accepted
 
 pytest.importorskip("openai")
 
@@ -64,6 +68,7 @@ def test_a_judge_as_a_subject_goes_into_a_record(run, pairs, endpoint, tmp_path)
     checked = run("results", "check", records)
     assert checked.code == 0, checked.err
     [file] = records.rglob("*.json")
+    assert [row.entries[0].text for row in reward_models(accepted(records)).table.rows] == ["gpt"]
     record = json.loads(file.read_text())
     assert record["subject"]["kind"] == "reward_model"
     assert record["provenance"]["reward"]["score"].startswith("share of the judge's vote")
@@ -111,3 +116,57 @@ def test_a_missing_key_is_one_line(run, pairs, monkeypatch, tmp_path):
 def test_judges_are_listed(run):
     assert "openai:MODEL" in run("list", "judges").out
     assert len(run("list", "judges", "--json").json["judges"]) == 2
+
+
+@pytest.fixture
+def rated(tmp_path):
+    """Ratings of two judges, as `judge dimensions` writes them, and what people gave."""
+    rng = np.random.default_rng(0)
+    keys = [(f"p/{i} image_original", dim) for i in range(20) for dim in ("clarity", "emotion")]
+    rows = [
+        {"judge": judge, "image": image, "dimension": dim, "prediction": 2 * rng.random()}
+        for judge in ("a", "b")
+        for image, dim in keys
+    ]
+    (tmp_path / "ratings").mkdir()
+    pd.DataFrame(rows).to_parquet(tmp_path / "ratings" / "answers.parquet")
+    people = pd.DataFrame(keys, columns=["image", "dimension"])
+    people = people.assign(
+        rating=rng.integers(0, 3, len(keys)), applies=rng.random(len(keys)) < 0.8
+    )
+    people.sample(frac=1, random_state=0).to_csv(tmp_path / "people.csv", index=False)
+    return pd.DataFrame(rows), people
+
+
+def test_ratings_are_compared_with_people(run, rated, tmp_path):
+    ratings, people = rated
+    command = ["judge", "evaluate-dimensions", tmp_path / "ratings", "--judge", "b"]
+    command += ["--ratings", tmp_path / "people.csv"]
+    found = run(*command)
+    assert (found.code, found.err) == (0, "")
+    assert "a half as the higher one" in " ".join(found.out.split())
+    overall = run(*command, "--json").json["overall"]
+    both = people.merge(ratings[ratings["judge"] == "b"], on=["image", "dimension"])
+    right = (np.floor(both["prediction"] + 0.5) == both["rating"])[both["applies"]]
+    assert overall["rater"]["accuracy"]["value"] == pytest.approx(right.mean())
+    assert (overall["n"], overall["n_masked"]) == (len(right), len(both) - len(right))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["evaluate-dimensions", "ratings"], "the ratings are by a, b. Name one of them"),
+        (["evaluate-dimensions", "ratings", "-j", "c"], "the ratings are by a, b. Name one of"),
+        (["evaluate-dimensions", "people.csv"], "Give dimension, prediction and rating"),
+        (["evaluate-dimensions", "ratings", "-j", "a", "--ratings", "no.csv"], "no.csv"),
+        (["dimensions", "-d", "pairs.parquet", "-j", "openai:m", "-o", "x"], "cannot rate by"),
+    ],
+)
+def test_mistakes_with_ratings_are_one_line(
+    run, pairs, rated, tmp_path, monkeypatch, arguments, message
+):
+    monkeypatch.chdir(tmp_path)
+    found = run("judge", *arguments)
+    assert (found.code, found.out) == (2, "")
+    assert message in found.err
+    assert found.err.count("\n") == 1

@@ -1,21 +1,20 @@
-"""`annotate`, `agreement`, `rater`, `--votes`: as docs/people.md tells to type them."""
+"""`annotate`, `agreement`, `--votes`: as docs/people.md tells to type them."""
 
 import json
 import re
 import shlex
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from support.tiny_vision_language import write_qwen3_vl
 from support.toy_pairs import picture, rows
 
 from aas_bench.tables.votes import Vote, VotesFile, digest
-from aas_bench.tasks.taxonomy import DIMENSIONS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "people.md").read_text(encoding="utf-8")
 COMMANDS = [
@@ -50,9 +49,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def test_the_page_names_every_command():
-    assert [c[0] for c in COMMANDS] == [
-        "annotate", "agreement", "score", "analyse", "report", "rater", "rater",
-    ]  # fmt: skip
+    assert [c[0] for c in COMMANDS] == ["annotate", "agreement", "score", "analyse", "report"]
 
 
 def test_the_voting_page_starts_as_the_page_says_and_tells_where_it_is(folder):
@@ -68,7 +65,7 @@ def test_the_voting_page_starts_as_the_page_says_and_tells_where_it_is(folder):
 
 
 def test_votes_become_agreement_labels_and_an_audited_accuracy(run, folder):
-    agreement, score, analyse, report = COMMANDS[1:5]
+    agreement, score, analyse, report = COMMANDS[1:]
     outcome = run(*agreement)
     assert outcome.code == 0, outcome.err
     assert outcome.out.startswith("12 pairs judged by 2 people")
@@ -97,31 +94,82 @@ def test_votes_become_agreement_labels_and_an_audited_accuracy(run, folder):
     assert "Labels are taken as true" in (folder / "plain" / "index.html").read_text("utf-8")
 
 
-def test_a_rater_rates_and_is_compared_with_people(run, folder):
-    rate, evaluate = COMMANDS[5:]
-    write_qwen3_vl(folder / "tiny")
-    rate[rate.index("--model") + 1] = "tiny"
-    outcome = run(*rate, "--limit", "3")
-    assert outcome.code == 0, outcome.err
-    ratings = pd.read_parquet("ratings.parquet")
-    assert len(ratings) == 3 * 2 * len(DIMENSIONS)
-    assert set(ratings["dimension"]) == set(DIMENSIONS)
-    three = ratings[["p0", "p1", "p2"]].to_numpy()
-    np.testing.assert_allclose(three.sum(axis=1), 1)
-    np.testing.assert_allclose(three @ [0, 1, 2], ratings["prediction"])
-    rng = np.random.default_rng(0)
-    people = ratings[["image", "dimension"]].assign(rating=rng.integers(0, 3, len(ratings)))
-    people["applies"] = rng.random(len(people)) < 0.8
-    people.sample(frac=1, random_state=0).to_csv("people.csv", index=False)
-    outcome = run(*evaluate)
-    assert outcome.code == 0, outcome.err
-    assert "a half as the higher one" in " ".join(outcome.out.split())
-    told = run(*evaluate, "--json").json
-    used = people["applies"].to_numpy()
-    right = np.floor(ratings["prediction"] + 0.5) == people["rating"]
-    overall = told["overall"]
-    assert overall["rater"]["accuracy"]["value"] == pytest.approx(right[used].mean())
-    assert (overall["n"], overall["n_masked"]) == (used.sum(), (~used).sum())
+@pytest.fixture
+def served(folder):
+    """Serve the page for these arguments; what it answers to an address, then the votes."""
+    started = []
+
+    def serve(*arguments):
+        command = [sys.executable, "-m", "aas_bench", "annotate", *arguments]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        started.append(process)
+        url = re.search(r"http://\S+", process.stdout.readline())[0].rstrip("/")
+
+        def ask(path, body=None):
+            sent = None if body is None else json.dumps(body).encode()
+            request = urllib.request.Request(url + path, data=sent)
+            request.add_header("Content-Type", "application/json")
+            try:
+                return urllib.request.urlopen(request, timeout=30).read()
+            except urllib.error.HTTPError as error:
+                return error.read().decode()
+
+        return ask
+
+    yield serve
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def laid_out(folder, layout):
+    """Two pairs of images without a table, in a layout that `--images` takes."""
+    options = []
+    for number in range(2):
+        for side in ("original", "distorted"):
+            file = folder / layout.format(number=number, side=side)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            picture(number).save(file)
+    for place in ("", "original", "distorted") if "two/" in layout else ("",):
+        options += ["--images", str(folder / layout.partition("/")[0] / place)]
+    return options[2:] if "two/" in layout else options
+
+
+@pytest.mark.parametrize(
+    "layout", ["one/{number}_{side}.png", "one/{side}/{number}.png", "two/{side}/{number}.png"]
+)
+def test_images_without_a_table_are_voted_on(served, folder, layout):
+    options = laid_out(folder, layout)
+    ask = served(*options, "--question", "Which is more blurred?", "-o", "by-hand.jsonl")
+    told = json.loads(ask("/question?rater=Ada"))
+    assert (told["total"], told["prompt"]) == (2, "Which is more blurred?")
+    assert all(ask(address)[:4] == b"\x89PNG" for address in told["images"])
+    ask("/vote", {"rater": "Ada", "row": told["row"], "answer": "left", "ms": 1})
+    [vote] = map(json.loads, Path("by-hand.jsonl").read_text().splitlines())
+    assert vote["pair_id"] in ("0", "1")
+
+
+def test_prompts_beside_the_images_are_asked(served, folder):
+    options = laid_out(folder, "one/{number}/{side}.png")
+    for number in range(2):
+        (folder / f"one/{number}/prompt.txt").write_text(f"a blurred house {number}")
+    ask = served(*options, "-o", "by-hand.jsonl")
+    assert json.loads(ask("/question?rater=Ada"))["prompt"].startswith("a blurred house")
+
+
+def test_named_raters_are_offered_and_nobody_else_votes(served):
+    ask = served("-d", "pairs.jsonl", "-o", "named.jsonl", "--rater", "Bo", "--rater", "Ada")
+    assert json.loads(ask("/raters")) == {"Bo": 0, "Ada": 0}
+    orders = []
+    for rater in ("Ada", "Bo"):
+        told = json.loads(ask(f"/question?rater={rater}"))
+        orders.append(told["images"])
+        ask("/vote", {"rater": rater, "row": told["row"], "answer": "tie", "ms": 1})
+    assert orders[0] != orders[1]
+    body = {"rater": "Eve", "row": 0, "answer": "left", "ms": 1}
+    assert ask("/vote", body) == "'Eve' is none of those who vote here: Bo, Ada."
+    votes = [json.loads(line) for line in Path("named.jsonl").read_text().splitlines()]
+    assert [vote["rater"] for vote in votes] == ["Ada", "Bo"]
 
 
 @pytest.mark.parametrize(
@@ -130,13 +178,32 @@ def test_a_rater_rates_and_is_compared_with_people(run, folder):
         (["agreement", "absent.jsonl"], "Give the votes that `aas-bench annotate` wrote."),
         (["agreement", "votes.jsonl", "--with", "people.csv"], "has no column 'pair_id'. Add it"),
         (["annotate", "-d", "pairs.jsonl", "-o", "no/votes.jsonl"], "Make it first."),
-        (["rater", "evaluate", "people.csv"], "Give dimension, prediction and rating"),
-        (["rater", "evaluate", "people.csv", "--ratings", "people.csv"], "joined by image and"),
-        (["rater", "rate", "-d", "pairs.jsonl", "-m", "x", "-o", "no/r"], "Make it first."),
+        (["annotate", "-o", "v.jsonl"], "give --data PAIRS; or --images FOLDER"),
+        (["annotate", "-d", "x", "--images", "x", "-o", "v.jsonl"], "give --data PAIRS; or"),
+        (["annotate", "-d", "x", "--question", "?", "-o", "v.jsonl"], "give --data PAIRS; or"),
+        (["annotate", "--images", "nowhere", "-o", "v.jsonl"], "there is no folder 'nowhere'"),
+        (["annotate", "--images", "loose", "-o", "v.jsonl"], "Name them 17_original.png and"),
+        (["annotate", "--images", "mute", "-o", "v.jsonl"], "Say what all images are to do"),
+        (["annotate", "--images", "half", "-o", "v.jsonl"], "'3' has no image distorted"),
+        (
+            ["annotate", "--images", "loose", "--images", "half", "-o", "v.jsonl"],
+            "has no image distorted",
+        ),
     ],
 )
 def test_mistakes_are_told_in_one_line(run, folder, arguments, line):
     Path("people.csv").write_text("rating,x\n1,2\n")
+    for name in (
+        "loose/a",
+        "loose/b",
+        "half/3_original",
+        "half/4_original",
+        "half/4_distorted",
+        "mute/5_original",
+        "mute/5_distorted",
+    ):
+        Path(name).parent.mkdir(exist_ok=True)
+        picture(1).save(f"{name}.png")
     outcome = run(*arguments)
     assert (outcome.code, outcome.out) == (2, "")
     assert line in outcome.err

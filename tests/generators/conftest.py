@@ -7,13 +7,13 @@ import pytest
 def tiny_folder(tmp_path_factory):
     """Folder of a saved tiny pipeline by class name; each is built once."""
     pytest.importorskip("diffusers")
-    from support import tiny_pipelines
+    from support import tiny_general, tiny_pipelines
 
     root = tmp_path_factory.mktemp("tiny")
 
     def folder(name: str):
         if not (root / name).exists():
-            tiny_pipelines.save(tiny_pipelines.BUILDS[name], root / name)
+            tiny_pipelines.save(tiny_general.BUILDS[name], root / name)
         return root / name
 
     return folder
@@ -22,12 +22,12 @@ def tiny_folder(tmp_path_factory):
 @pytest.fixture
 def tiny_submission(tiny_folder):
     """A submission of a tiny pipeline; keyword arguments replace fields or settings."""
-    from support import tiny_pipelines
+    from support import tiny_general
 
     from aas_bench.generators.spec import Submission
 
     def submission(name: str, **changes):
-        facts = tiny_pipelines.submission(name, tiny_folder(name), **changes)
+        facts = tiny_general.submission(name, tiny_folder(name), **changes)
         return Submission.model_validate(facts)
 
     return submission

@@ -35,6 +35,7 @@ def test_other_files_are_made_anew_without_loss():
     for content, size in (
         (encoded(image), (40, 30)),
         (encoded(image.convert("RGB"), "JPEG", exif=exif), (30, 40)),
+        (encoded(image.convert("RGB"), exif=exif), (30, 40)),
         (encoded(image.convert("RGB"), "BMP"), (40, 30)),
         (encoded(image.convert("RGBA")), (40, 30)),
         (encoded(long), (MAX_SIDE, 50)),
@@ -51,3 +52,12 @@ def test_other_files_are_made_anew_without_loss():
 def test_what_is_no_picture_is_told(cell):
     with pytest.raises(InputError, match="picture"):
         graded_question("a", "b", cell).files()
+
+
+def test_a_torn_png_is_told_though_it_is_not_decoded():
+    whole = encoded(Image.effect_noise((64, 64), 90).convert("RGB"))
+    hit = bytearray(whole)
+    hit[len(hit) // 2] ^= 0xFF
+    for content in (whole[: len(whole) // 2], bytes(hit)):
+        with pytest.raises(InputError, match="picture"):
+            sent(content)

@@ -6,8 +6,9 @@ import torch
 from support.tiny_vision_language import write_qwen3_vl
 from support.toy_pairs import picture
 
-from aas_bench.errors import BackendError, InputError
-from aas_bench.judges.dimension_rater import MARKS, PREAMBLE, DimensionRater, load_rater
+from aas_bench.errors import InputError
+from aas_bench.judges.catalog import load_rater
+from aas_bench.judges.dimension_rater import MARKS, PREAMBLE, DimensionRater
 from aas_bench.tasks.taxonomy import DIMENSIONS
 
 
@@ -18,7 +19,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def rater(folder):
-    return load_rater(str(folder))
+    return load_rater(f"tiny=vlm:{folder}")
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +55,9 @@ def test_ratings_are_those_of_asking_each_question_anew(rater, images):
     assert abs(found.expectation[0] - found.expectation[1]).max() > 0.01
 
 
-def test_batches_of_one_and_four_are_equal(rater, images):
-    one, four = (rater.rate(images, batch_size=size) for size in (1, 4))
+def test_batches_of_one_and_four_are_equal(folder, images):
+    made = (load_rater(f"vlm:{folder}", batch_size=size) for size in (1, 4))
+    one, four = (each.rate(images) for each in made)
     np.testing.assert_allclose(one.expectation, four.expectation, atol=1e-5)
     np.testing.assert_allclose(one.mass, four.mass, rtol=1e-4)
 
@@ -67,17 +69,25 @@ def test_an_image_is_encoded_once_for_all_dimensions(rater, images, monkeypatch)
     monkeypatch.setattr(
         tower, "forward", lambda *a, **k: seen.append(k["grid_thw"]) or forward(*a, **k)
     )
-    rater.rate(images, batch_size=1)
+    monkeypatch.setattr(rater, "batch_size", 1)
+    rater.rate(images)
     assert [len(grid) for grid in seen] == [1] * len(images)
 
 
+def test_it_says_what_it_is(rater, folder):
+    found = rater.identity()
+    assert (rater.name, found["weights"]["folder"]) == ("tiny", folder.name)
+    assert len(found["weights"]["sample"]) == 64
+
+
 def test_what_cannot_be_asked_is_told(rater, tmp_path, monkeypatch):
-    with pytest.raises(BackendError, match="Give a vision-language model of transformers"):
-        load_rater(str(tmp_path))
+    made = {"name": "x", "model": rater._model, "processor": rater._processor, "identity": {}}
+    with pytest.raises(InputError, match="Give vlm:REPO or vlm:FOLDER"):
+        load_rater(f"vlm:{tmp_path}")
     with monkeypatch.context() as patch:
         patch.setattr(rater._processor.tokenizer, "encode", lambda *_, **__: [1, 2])
         with pytest.raises(InputError, match="no single token for each of 0, 1 and 2"):
-            DimensionRater(rater._model, rater._processor, name="x")
+            DimensionRater(**made)
     monkeypatch.setattr(rater._processor, "apply_chat_template", lambda *_, **__: "hello")
     with pytest.raises(InputError, match="leaves the question out"):
-        DimensionRater(rater._model, rater._processor, name="x")
+        DimensionRater(**made)

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from aas_bench.generators.settings import Settings
-from aas_bench.measure.clean_up import MEASURES, clean_up
+from aas_bench.measure.clean_up import MEASURES, NEARER, clean_up, clean_up_table
 from aas_bench.measure.summary import STANDARD
 from aas_bench.run.prompts import load_prompts
 from aas_bench.run.seeds import seed_pair
@@ -27,7 +27,7 @@ def generated(tmp_path):
         def image_path(index, _):
             return None if index in missing else tmp_path / f"{index}.png"
 
-        submission = SimpleNamespace(settings_for=lambda *_: SETTINGS)
+        submission = SimpleNamespace(id="x", name="X", settings_for=lambda *_: SETTINGS)
         return SimpleNamespace(
             prompts=PROMPTS, image_path=image_path, submission=submission, preset="default"
         )
@@ -36,8 +36,8 @@ def generated(tmp_path):
 
 
 def means(run):
-    found = clean_up(run, STANDARD)["means"]
-    assert list(found) == list(MEASURES)
+    found = clean_up(clean_up_table(run), STANDARD)["means"]
+    assert list(found) == [*MEASURES, NEARER]
     return {name: estimate["value"] for name, estimate in found.items()}
 
 
@@ -69,8 +69,10 @@ def test_half_way_is_half_way_and_the_distance_is_that_of_the_pixels(generated):
 
 
 def test_what_was_not_made_lowers_the_coverage(generated):
-    found = clean_up(generated(1.0, missing={2}), STANDARD)["means"]["way_back"]
+    found = clean_up(clean_up_table(generated(1.0, missing={2})), STANDARD)["means"]["way_back"]
     assert (found["n"], found["coverage"]) == (4, 0.8)
-    nothing = clean_up(generated(1.0, missing=set(range(5))), STANDARD)["means"]["way_back"]
+    nothing = clean_up(clean_up_table(generated(1.0, missing=set(range(5)))), STANDARD)["means"][
+        "way_back"
+    ]
     assert nothing["value"] is None
     assert nothing["reason"]

@@ -119,7 +119,7 @@ def test_judges_agree_as_scikit_learn_says(tmp_path):
         "-1": int((label == -1).sum()),
         "missing": 0,
     }
-    win = [each.value for each in found.measurements() if each.measure == "llm_win"]
+    win = [found.judges[name].measures["llm_win"].value for name in "abc"]
     assert win == pytest.approx([(plans[name] == "distorted").mean() for name in "abc"])
 
 

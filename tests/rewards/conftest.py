@@ -15,3 +15,13 @@ def record_difference(record_property):
         assert difference <= tolerance
 
     return record
+
+
+@pytest.fixture
+def offline(monkeypatch, tmp_path):
+    """An empty cache and no network."""
+    import huggingface_hub.constants as constants
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")

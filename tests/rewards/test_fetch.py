@@ -14,16 +14,6 @@ pytest.importorskip("torch")
 LOCAL = Weights(repo=None, file="model.safetensors")
 
 
-@pytest.fixture
-def offline(monkeypatch, tmp_path):
-    """An empty cache and no network."""
-    import huggingface_hub.constants as constants
-
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-
-
 def test_a_folder_is_searched_for_the_official_name(tmp_path):
     (tmp_path / "model.safetensors").write_bytes(b"x")
     found = fetch.obtain(LOCAL, local=tmp_path)
@@ -63,6 +53,7 @@ def test_without_network_and_cache_the_way_out_is_told(name):
         "siglip2",
         "vlm-yes",
         "vqascore",
+        "visionreward",
         "unified-reward-2",
     }:  # these need several files
         assert f"{weights.file} ({weights.size / 1e9:.3g} GB)" in told

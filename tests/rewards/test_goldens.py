@@ -141,7 +141,7 @@ def test_mps(tmp_path, record_difference):
 
 
 @pytest.mark.parametrize("layout", ["safetensors", "official"])
-@pytest.mark.parametrize("name", ["aesthetic-v2.5", "vqascore", "cycle-reward"])
+@pytest.mark.parametrize("name", ["aesthetic-v2.5", "vqascore", "cycle-reward", "visionreward"])
 def test_at_tiny_sizes(name, layout, tmp_path, record_difference):
     """The official classes on few and narrow layers, as the golden lists them."""
     golden = made.golden(name)

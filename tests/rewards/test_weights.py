@@ -259,7 +259,7 @@ def test_a_file_is_read_a_tensor_at_a_time_and_let_go_between(tmp_path, monkeypa
     state = {f"{i}.weight": torch.randn(3, 5) for i in range(4)}
     save_file(state, tmp_path / name) if name.endswith("s") else torch.save(state, tmp_path / name)
     opened, open_one = [], w._opened
-    monkeypatch.setattr(w, "_opened", lambda path: opened.append(path) or open_one(path))
+    monkeypatch.setattr(w, "_opened", lambda path, *a: opened.append(path) or open_one(path, *a))
     monkeypatch.setattr(w, "MOST_MAPPED", 0)
     read = w.read(tmp_path / name)
     assert all(isinstance(tensor, w.Stored) for tensor in read.values())

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 from PIL import Image
@@ -8,7 +9,7 @@ from aas_bench.counterfactual.scenes import SCENES, photograph
 from aas_bench.errors import InputError, SpecError, StoreError, UnknownNameError
 from aas_bench.generators.settings import Settings
 from aas_bench.generators.spec import Submission
-from aas_bench.run.generate import generate
+from aas_bench.run.generate import generate, remake
 from aas_bench.run.prompts import Prompt, Prompts, load_prompts
 from aas_bench.run.seeds import seed_pair, seed_settings
 
@@ -19,6 +20,8 @@ PROMPTS = Prompts(
         for i in range(7)
     ),
 )
+
+CHANGED = replace(PROMPTS.prompts[6], negative="a lovely cat")
 
 
 def submission(**changes):
@@ -226,11 +229,18 @@ def other_preset():
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"seed": 1}, "spec.seed was 0, is 1"),
-        ({"prompts": Prompts("test", PROMPTS.prompts[:6])}, "spec.prompts.n was 7, is 6"),
+        ({"seed": 1}, "seed was 0, is 1"),
+        (
+            {"prompts": Prompts("test", PROMPTS.prompts[:6])},
+            "images of 7 prompts, of which 1 are not among those given (first 6)",
+        ),
+        (
+            {"prompts": Prompts("test", (*PROMPTS.prompts[:6], CHANGED))},
+            "prompts that have changed since: 1, first index 6. Give them another index",
+        ),
         (
             {"of": submission(dtype="bfloat16")},
-            "spec.submission.dtype was 'float32', is 'bfloat16'",
+            "submission.dtype was 'float32', is 'bfloat16'",
         ),
         (
             {"of": submission(**other_preset()), "preset": "paper"},
@@ -264,6 +274,97 @@ def test_another_version_of_the_generator_does_not_go_on(made_by, tmp_path):
         made_by(newer, tmp_path)
     assert newer.calls == []
     assert newer.closed
+
+
+@pytest.mark.parametrize("old", [False, True])
+def test_more_prompts_are_asked_for_and_no_other(old, made_by, tmp_path):
+    """Each image by itself, as a service makes it: equal to those made at once."""
+    few = Prompts("test", (PROMPTS.prompts[4], PROMPTS.prompts[1]))
+    service = submission(**REMOTE)
+    made_by(FakeGenerator(), tmp_path / "grown", of=service, prompts=few)
+    if old:
+        manifest = json.loads((tmp_path / "grown/manifest.json").read_bytes())
+        del manifest["spec"]["prompts"]["by_index"]
+        (tmp_path / "grown/manifest.json").write_text(json.dumps(manifest))
+    more = FakeGenerator()
+    grown = made_by(more, tmp_path / "grown", of=service)
+    once = made_by(FakeGenerator(), tmp_path / "once", of=service)
+    assert len(more.calls) == 2 * 5
+    assert not {key for call in more.calls for key in call} & {
+        (index, variant) for index in (1, 4) for variant in ("original", "distorted")
+    }
+    assert contents(tmp_path / "grown") == contents(tmp_path / "once")
+    assert grown.coverage() == once.coverage()
+    other = Prompts("test", (replace(PROMPTS.prompts[1], distorted="a cat"),))
+    with pytest.raises(StoreError, match="give another directory"):
+        made_by(FakeGenerator(), tmp_path / "grown", of=service, prompts=other)
+
+
+@pytest.mark.parametrize("stop_at", [1, 4])
+def test_a_growth_that_was_interrupted_ends_as_one_that_was_not(stop_at, made_by, tmp_path):
+    few = Prompts("test", PROMPTS.prompts[:2])
+    for name in ("whole", "broken"):
+        made_by(FakeGenerator(batch_size=3), tmp_path / name, prompts=few)
+    made_by(FakeGenerator(batch_size=3), tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        made_by(FakeGenerator(batch_size=3, stop_at=stop_at), tmp_path / "broken")
+    made_by(FakeGenerator(batch_size=3), tmp_path / "broken")
+    assert contents(tmp_path / "broken") == contents(tmp_path / "whole")
+
+
+class TestRemake:
+    @pytest.fixture
+    def made_again(self, monkeypatch):
+        def run(generator, out, index, *, of=None, **options):
+            monkeypatch.setattr("aas_bench.run.generate.load_generator", lambda *_, **__: generator)
+            return remake(of or submission(), PROMPTS, index, out=out, **options)
+
+        return run
+
+    def test_the_same_image_is_equal_and_its_batch_is_that_of_the_run(
+        self, made_by, made_again, tmp_path
+    ):
+        made_by(FakeGenerator(batch_size=3), tmp_path)
+        before = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
+        again = FakeGenerator(batch_size=3)
+        found = made_again(again, tmp_path, 4)
+        assert [str(each) for each in found] == ["4 original: equal", "4 distorted: equal"]
+        assert again.calls == [[(i, v) for i in (3, 4, 5)] for v in ("original", "distorted")]
+        assert again.closed
+        assert before == {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
+
+    def test_what_differs_is_said_and_replaced_only_if_told(self, made_by, made_again, tmp_path):
+        service = submission(**REMOTE)
+        made_by(FakeGenerator(verdicts=VERDICTS), tmp_path, of=service)
+        before = contents(tmp_path)
+        again = FakeGenerator()
+        found = made_again(again, tmp_path, 2, of=service)
+        kept = "2 original: differs (failed before, ok now); the old one is kept"
+        assert [str(each) for each in found] == [kept, "2 distorted: equal"]
+        assert again.calls == [[(2, "original")], [(2, "distorted")]]
+        assert contents(tmp_path) == before
+        found = made_again(FakeGenerator(), tmp_path, 2, of=service, replace=True)
+        assert [each.replaced for each in found] == [True, False]
+        assert (tmp_path / "images/0002_original.png").exists()
+        idle = FakeGenerator()
+        assert all(each.equal for each in made_again(idle, tmp_path, 2, of=service))
+
+    def test_what_cannot_be_made_again(self, made_by, made_again, tmp_path):
+        with pytest.raises(InputError, match=r"holds no run. Make one first"):
+            made_again(None, tmp_path / "none", 0)
+        assert not (tmp_path / "none").exists()
+        made_by(FakeGenerator(), tmp_path / "run")
+        with pytest.raises(InputError, match=r"no prompt has the index 9. The 7 given have 0 to 6"):
+            made_again(None, tmp_path / "run", 9)
+        with pytest.raises(StoreError, match=r"seed was 0, is 5"):
+            made_again(None, tmp_path / "run", 0, seed=5)
+
+
+def test_an_error_before_the_first_image_leaves_no_directory(tmp_path, monkeypatch):
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    with pytest.raises(InputError, match="Set the environment variable OPENAI_API_KEY"):
+        generate(submission(**REMOTE), PROMPTS, out=tmp_path / "run", progress=False)
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_cannot_run_is_refused_before_anything_is_written(made_by, tmp_path):

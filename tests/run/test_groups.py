@@ -53,12 +53,16 @@ def test_equal_bytes_are_one_image():
     assert first.original.key != first.distorted.key
 
 
-def test_an_image_on_disk_is_known_by_its_path(tmp_path):
+def test_an_image_on_disk_is_known_by_its_content(tmp_path):
     (tmp_path / "a.png").write_bytes(png(picture(0)))
     table = list(rows(n_prompts=1, generators=("one",)))
     table[0]["image_original"] = {"bytes": None, "path": str(tmp_path / "a.png")}
+    table[0]["image_distorted"] = {"bytes": png(picture(0)), "path": None}
     [found] = UndecodedPairs(dataset(table)).read(0, 1)
-    assert found.original.key == f"path:{tmp_path / 'a.png'}"
+    assert found.original.key == found.distorted.key
+    (tmp_path / "a.png").unlink()
+    [absent] = UndecodedPairs(dataset(table)).read(0, 1)
+    assert absent.original.key == f"path:{tmp_path / 'a.png'}"
 
 
 def test_the_fingerprint_is_of_the_content():

@@ -195,8 +195,26 @@ def test_refusals_are_kept(ask, tmp_path):
 
 def test_another_configuration_does_not_mix(ask, tmp_path):
     ask(right, dark_pairs(1), out=tmp_path / "run")
-    with pytest.raises(StoreError, match="made by another configuration"):
+    with pytest.raises(StoreError, match=r"also holds what 'openai:m-1' said. Name it too"):
         ask(right, dark_pairs(1), "openai:m-2", out=tmp_path / "run")
+    with pytest.raises(StoreError, match=r"made by another configuration: rubric"):
+        ask(right, dark_pairs(1), by="graded", out=tmp_path / "run")
+
+
+def test_a_run_grows_by_pairs_and_judges_and_asks_only_what_is_new(ask, tmp_path):
+    pairs, out = dark_pairs(6), tmp_path / "run"
+    ask(right, pairs.select([1, 4]), out=out)
+    _, service = ask(right, pairs, out=out)
+    assert len(service.asked) == 2 * 4
+    both, service = ask(right, pairs, ["openai:m-1", "openai:m-2"], out=out)
+    assert {each.body["model"] for each in service.asked} == {"m-2"}
+    assert len(service.asked) == 2 * 6
+    once, _ = ask(right, pairs, ["openai:m-1", "openai:m-2"], out=tmp_path / "once")
+    pd.testing.assert_frame_equal(both.frame, once.frame)
+    for name in ("judged.parquet", "answers.parquet"):
+        assert (out / name).read_bytes() == (tmp_path / "once" / name).read_bytes()
+    with pytest.raises(StoreError, match=r"holds 6 pairs, of which 1 are not among those given"):
+        ask(right, pairs.select(range(5)), ["openai:m-1", "openai:m-2"], out=out)
 
 
 def test_killed_and_resumed(ask, tmp_path):
@@ -360,7 +378,9 @@ def test_an_image_that_is_absent_is_told(tmp_path):
         ("gpt", {}, "no judge is called 'gpt'"),
         ("openai:", {}, "Give openai:MODEL, or LABEL=openai:MODEL"),
         (["openai:m", "openai:m"], {}, "two judges are called 'openai:m'"),
-        ("majority=openai:m", {}, "Label it otherwise"),
+        ("majority=openai:m", {}, "no judge can be called 'majority'"),
+        ("source=openai:m", {}, "no judge can be called 'source'"),
+        ("a\nb=openai:m", {}, "Label it: other=SPEC"),
         ("openai:m", {"colour": 1}, "no option 'colour'"),
         ("openai:m", {"by": "taste"}, "Give one of pairwise, graded, checklist"),
         ("openai:m", {"by": "graded", "prompts": "both"}, "'both' for pairwise"),

@@ -1,33 +1,14 @@
 """kill -9 at random instants, then the same call: byte for byte the table of an unbroken run."""
 
-import multiprocessing
-import signal
 import time
 
 import numpy as np
 import pytest
-from support.kill_runs import announced, split_run, toy_run
+from support.kill_runs import killed_after, split_run, toy_run
 
 from aas_bench.tables.pairs import load_pairs
 
 EVERY = 4  # One pair in four is scored, in parts a fourth as large: as many parts as of all.
-
-# A server that has imported everything once: its forks begin to score at once.
-CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["support.kill_runs"])
-
-
-def killed_after(seconds, run, out):
-    """Begin the run in a process of its own and kill it; whether it was still at work."""
-    receiving, sending = CONTEXT.Pipe(duplex=False)
-    process = CONTEXT.Process(target=announced, args=(run, out, sending))
-    process.start()
-    assert receiving.recv() == "begins"
-    time.sleep(seconds)
-    process.kill()
-    process.join()
-    assert process.exitcode in {0, -signal.SIGKILL}
-    return process.exitcode != 0
 
 
 def survives(run, folder, *, n_instants):

@@ -597,11 +597,13 @@ class TestRunDirectory:
     @pytest.mark.parametrize(
         ("change", "named"),
         [
-            ({"models": ToyDual("other")}, "rewards[0].name was 'toy', is 'other'"),
-            ({"models": ToyCross()}, "rewards[0].class was 'ToyDual', is 'ToyCross'"),
-            ({"prompts": "distorted"}, "prompts was 'both', is 'distorted'"),
-            ({"part_size": 5}, "part_size was 4, is 5"),
-            ({"pairs": dataset(rows(n_prompts=6))}, "pairs.n_rows was 15, is 18"),
+            ({"models": ToyDual("other")}, "also holds scores of 'toy'. Name it too (--reward)"),
+            ({"models": ToyCross()}, "reward model 'toy': class was 'ToyDual', is 'ToyCross'"),
+            ({"prompts": "distorted"}, "under both prompts. Leave prompts='distorted'"),
+            (
+                {"pairs": dataset(rows(n_prompts=4))},
+                "holds 15 pairs, of which 3 are not among those given (first 'one/0004')",
+            ),
         ],
     )
     def test_another_configuration_is_refused(self, tmp_path, change, named):
@@ -619,18 +621,19 @@ class TestRunDirectory:
         quiet(dataset(rows()), ToyDual(), out=tmp_path)
         table = list(rows())
         table[4]["prompt_original"] += "?"
-        with pytest.raises(StoreError, match=r"pairs.sha256 was"):
+        told = r"changed since: original prompt of 1 \(first 'one/0004'\). Give them another"
+        with pytest.raises(StoreError, match=told):
             quiet(dataset(table), ToyDual(), out=tmp_path)
         table = list(rows())
         table[4]["image_original"] = {"bytes": png(picture(0, size=(3, 3))), "path": None}
-        with pytest.raises(StoreError, match=r"pairs.sha256 was"):
+        with pytest.raises(StoreError, match=r"changed since: original image of 1 \(first"):
             quiet(dataset(table), ToyDual(), out=tmp_path)
 
     def test_a_stream_of_other_pairs_is_refused(self, tmp_path):
         quiet(dataset(rows()).to_iterable_dataset(), ToyDual(), out=tmp_path, part_size=4)
         table = list(rows())
         table[4]["prompt_original"] += "?"
-        with pytest.raises(StoreError, match=r"rows 4 to 8 of the stream.*new run"):
+        with pytest.raises(StoreError, match=r"rows 4 to 8 of the stream.*another directory"):
             quiet(dataset(table).to_iterable_dataset(), ToyDual(), out=tmp_path, part_size=4)
 
     def test_a_description_that_is_no_json_is_refused(self, tmp_path):

@@ -217,6 +217,27 @@ def _rescaled(figures: Figures) -> Figures:
     return kept | {"towards": figures["against"], "against": figures["towards"]}
 
 
+def _votes(case: Case) -> np.ndarray:
+    """Three judges who know the sign of the margin and err in other clusters each."""
+    wrong = [case.cluster % 5 == at for at in (0, 2, 3)]
+    late = case.wording > 1
+    return np.array([(case.margin > 0) ^ (each & late) for each in wrong], dtype=float).T
+
+
+def _panel(found: stats.PanelErrors) -> Figures:
+    many = {"wrong": found.errors, "ones": found.sensitivity, "zeros": found.specificity}
+    rates = {
+        f"{name} {j}": rate.value for name, each in many.items() for j, rate in enumerate(each)
+    }
+    return rates | {"share": found.share.value}
+
+
+def _ones_for_zeros(figures: Figures) -> Figures:
+    other = {"ones": "zeros", "zeros": "ones"}
+    turned = {n: figures[" ".join(other.get(w, w) for w in n.split())] for n in figures}
+    return turned | {"share": 1 - figures["share"]}
+
+
 LAWS: dict[str, Law] = {
     "art_rank": Law(
         read=lambda c: flat(stats.art_rank(c.didp, {"a": -60.0, "b": 60.0})),
@@ -338,6 +359,17 @@ LAWS: dict[str, Law] = {
             "wins_b": figures["wins_a"],
         },
         units={"gap": False, "mean": True},
+    ),
+    "panel_errors": Law(
+        read=lambda c: _panel(stats.panel_errors(_votes(c))),
+        swapped=_ones_for_zeros,
+        doubles=False,
+    ),
+    "panel_rate": Law(
+        read=lambda c: {
+            "rate": stats.panel_rate((c.margin > 0) ^ (c.wording == 2), _votes(c)).value
+        },
+        doubles=False,
     ),
     "paraphrase_consistency": Law(
         read=lambda c: flat(stats.paraphrase_consistency(c.margin, _item(c), c.wording, c.label))

@@ -6,7 +6,10 @@ its row. Names and values come from `golden_weights`, so no package code shapes 
 
 from __future__ import annotations
 
+import json
 import sys
+import tarfile
+import tempfile
 import types
 from collections.abc import Callable
 from pathlib import Path
@@ -195,6 +198,69 @@ def vqascore_row(folder: Path, layout: str) -> RewardModel:
     return load_row("vqascore", folder, architecture=architecture)
 
 
+def sat_state() -> dict:
+    """VisionReward's tensors as SwissArmyTransformer names them, inclined to say yes and stop."""
+    golden = made.golden("visionreward")
+    state = golden_tensors("visionreward")
+    for name, factors in golden["rows_times"].items():
+        for row, factor in factors.items():
+            state[name][int(row)] *= factor
+    width = golden["config"]["hidden_size"] // golden["config"]["num_attention_heads"]
+    steps = torch.arange(0, width, 2) / width
+    return state | {"mixins.rotary.rotary_emb.inv_freq": 500000.0**-steps}
+
+
+def sat_folder(folder: Path) -> Path:
+    """As SwissArmyTransformer saves it, with the states of random numbers that training leaves."""
+    import numpy as np
+
+    (folder / "1").mkdir(parents=True)
+    (folder / "latest").write_text("1")
+    config = made.golden("visionreward")["config"]
+    (folder / "model_config.json").write_text(json.dumps(config))
+    besides = {"iteration": 1, "np_rng_state": np.random.RandomState(0).get_state()}
+    # tensors of a training run may lie in one buffer, or the other way round
+    state, shared = sat_state(), ("transformer.word_embeddings.weight", "mixins.lm.lm_head.weight")
+    both = torch.stack([state[name] for name in shared])
+    state |= dict(zip(shared, both, strict=True))
+    turned = "transformer.layers.0.mlp.dense_h_to_4h.weight"
+    state[turned] = state[turned].T.contiguous().T
+    whole = {"module": state, **besides}
+    torch.save(whole, folder / "1" / "mp_rank_00_model_states.pt")
+    return folder
+
+
+def sat_archive(folder: Path, *, parts: int = 3) -> Path:
+    """The same as its makers publish it: an archive cut into parts."""
+    with tempfile.TemporaryDirectory() as place:
+        unpacked, packed = sat_folder(Path(place) / "checkpoint"), Path(place) / "whole.tar"
+        with tarfile.open(packed, "w") as archive:
+            archive.add(unpacked, "checkpoint")
+        whole = packed.read_bytes()
+    (folder / "ckpts").mkdir()
+    step = len(whole) // parts + 1
+    for i in range(parts):
+        part = folder / "ckpts" / f"split_part_a{'abcdefg'[i]}"
+        part.write_bytes(whole[i * step : (i + 1) * step])
+    return folder
+
+
+def visionreward_row(folder: Path, layout: str) -> RewardModel:
+    beside = folder / "clip-flant5-xxl"
+    beside.mkdir()
+    vqascore_row(beside, layout)
+    tiny_tokenizers.llama3().save(str(folder / "tokenizer.json"))
+    if layout == "official":
+        sat_archive(folder)
+    else:
+        save_file(sat_state(), folder / "model.safetensors")
+        config = made.golden("visionreward")["config"]
+        (folder / "model_config.json").write_text(json.dumps(config))
+    told = made.golden("vqascore")["config"]
+    architecture = {"text_config": told["text"], "vision_config": told["vision"]}
+    return load_row("visionreward", folder, architecture=architecture)
+
+
 def siglip_folder(folder: Path, layout: str) -> Path:
     from transformers import Siglip2Tokenizer, SiglipConfig, SiglipImageProcessor, SiglipModel
 
@@ -348,6 +414,7 @@ TINY: dict[str, Writer] = {
     "aesthetic-v2.5": aesthetic_v2_5_row,
     "cycle-reward": cycle_reward_row,
     "vqascore": vqascore_row,
+    "visionreward": visionreward_row,
     "vlm-yes": vlm_yes_row,
     "unified-reward-2": unified_row,
 }

@@ -30,7 +30,7 @@ def _clip(*, projection: bool):
     return tokenizer, model
 
 
-def _t5(width: int, vocabulary: int):
+def t5(width: int, vocabulary: int):
     from transformers import T5Config, T5EncoderModel
 
     return T5EncoderModel(
@@ -46,7 +46,7 @@ def _t5(width: int, vocabulary: int):
     )
 
 
-def _vae(channels: int, blocks: tuple[int, ...] = (8, 16), **options):
+def vae(channels: int, blocks: tuple[int, ...] = (8, 16), **options):
     from diffusers import AutoencoderKL
 
     return AutoencoderKL(
@@ -61,13 +61,18 @@ def _vae(channels: int, blocks: tuple[int, ...] = (8, 16), **options):
     )
 
 
-def _flow_vae():
-    return _vae(
-        16, shift_factor=0.1, scaling_factor=0.4, use_quant_conv=False, use_post_quant_conv=False
+def flow_vae(blocks: tuple[int, ...] = (8, 16)):
+    return vae(
+        16,
+        blocks,
+        shift_factor=0.1,
+        scaling_factor=0.4,
+        use_quant_conv=False,
+        use_post_quant_conv=False,
     )
 
 
-def _flow_scheduler(**options):
+def flow_scheduler(**options):
     from diffusers import FlowMatchEulerDiscreteScheduler
 
     return FlowMatchEulerDiscreteScheduler(**options)
@@ -125,7 +130,7 @@ def _xl(scheduler):
         transformer_layers_per_block=(1, 1),
     )
     return StableDiffusionXLPipeline(
-        vae=_vae(4),
+        vae=vae(4),
         text_encoder=text_encoder,
         text_encoder_2=text_encoder_2,
         tokenizer=tokenizer,
@@ -142,7 +147,7 @@ def stable_diffusion_xl():
     return _xl(EulerDiscreteScheduler(beta_schedule="scaled_linear"))
 
 
-def stable_diffusion():
+def stable_diffusion(*, linear: bool = False, prediction: str = "epsilon"):
     from diffusers import DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
 
     tokenizer, text_encoder = _clip(projection=False)
@@ -155,19 +160,29 @@ def stable_diffusion():
         norm_num_groups=4,
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
         up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
-        attention_head_dim=2,
+        attention_head_dim=(1, 2) if linear else 2,
+        use_linear_projection=linear,
         cross_attention_dim=32,
     )
     return StableDiffusionPipeline(
-        vae=_vae(4),
+        vae=vae(4),
         text_encoder=text_encoder,
         tokenizer=tokenizer,
         unet=unet,
-        scheduler=DDIMScheduler(beta_schedule="scaled_linear", clip_sample=False, steps_offset=1),
+        scheduler=DDIMScheduler(
+            beta_schedule="scaled_linear",
+            clip_sample=False,
+            steps_offset=1,
+            prediction_type=prediction,
+        ),
         safety_checker=None,
         feature_extractor=None,
         requires_safety_checker=False,
     )
+
+
+def stable_diffusion_2():
+    return stable_diffusion(linear=True, prediction="v_prediction")
 
 
 def pixart_sigma():
@@ -188,8 +203,8 @@ def pixart_sigma():
     )
     return PixArtSigmaPipeline(
         tokenizer=tokenizer,
-        text_encoder=_t5(32, len(tokenizer)),
-        vae=_vae(4),
+        text_encoder=t5(32, len(tokenizer)),
+        vae=vae(4),
         transformer=transformer,
         scheduler=DDIMScheduler(),
     )
@@ -201,7 +216,7 @@ def playground():
     return _xl(EDMDPMSolverMultistepScheduler())
 
 
-def stable_diffusion_3():
+def stable_diffusion_3(**newer):
     from diffusers import SD3Transformer2DModel, StableDiffusion3Pipeline
 
     tokenizer, text_encoder = _clip(projection=True)
@@ -219,18 +234,23 @@ def stable_diffusion_3():
         caption_projection_dim=32,
         pooled_projection_dim=64,
         pos_embed_max_size=96,
+        **newer,
     )
     return StableDiffusion3Pipeline(
         transformer=transformer,
-        scheduler=_flow_scheduler(shift=3.0),
-        vae=_flow_vae(),
+        scheduler=flow_scheduler(shift=3.0),
+        vae=flow_vae(),
         text_encoder=text_encoder,
         tokenizer=tokenizer,
         text_encoder_2=text_encoder_2,
         tokenizer_2=tokenizer_2,
-        text_encoder_3=_t5(64, len(tokenizer_3)),
+        text_encoder_3=t5(64, len(tokenizer_3)),
         tokenizer_3=tokenizer_3,
     )
+
+
+def stable_diffusion_3_5():
+    return stable_diffusion_3(qk_norm="rms_norm", dual_attention_layers=(0,))
 
 
 def flux():
@@ -250,11 +270,11 @@ def flux():
         axes_dims_rope=(4, 4, 8),
     )
     return FluxPipeline(
-        scheduler=_flow_scheduler(use_dynamic_shifting=True),
-        vae=_flow_vae(),
+        scheduler=flow_scheduler(use_dynamic_shifting=True),
+        vae=flow_vae(),
         text_encoder=text_encoder,
         tokenizer=tokenizer,
-        text_encoder_2=_t5(32, len(tokenizer_2)),
+        text_encoder_2=t5(32, len(tokenizer_2)),
         tokenizer_2=tokenizer_2,
         transformer=transformer,
     )
@@ -284,7 +304,7 @@ def qwen_image():
         axes_dims_rope=(8, 4, 4),
     )
     return QwenImagePipeline(
-        scheduler=_flow_scheduler(use_dynamic_shifting=True),
+        scheduler=flow_scheduler(use_dynamic_shifting=True),
         vae=vae,
         text_encoder=text_encoder,
         tokenizer=tokenizer,
@@ -328,7 +348,7 @@ def flux2_klein():
         guidance_embeds=False,
     )
     return Flux2KleinPipeline(
-        scheduler=_flow_scheduler(use_dynamic_shifting=True),
+        scheduler=flow_scheduler(use_dynamic_shifting=True),
         vae=vae,
         text_encoder=text_encoder,
         tokenizer=tokenizer,
@@ -366,8 +386,8 @@ def z_image():
         axes_lens=[1024, 32, 32],
     )
     return ZImagePipeline(
-        scheduler=_flow_scheduler(shift=3.0),
-        vae=_flow_vae(),
+        scheduler=flow_scheduler(shift=3.0),
+        vae=flow_vae(),
         text_encoder=text_encoder,
         tokenizer=tokenizer,
         transformer=transformer,
@@ -433,11 +453,11 @@ def glm_image():
             tokenizer,
             chat_template=tiny_tokenizers.GLM_CHAT_TEMPLATE,
         ),
-        text_encoder=_t5(16, 384),
+        text_encoder=t5(16, 384),
         vision_language_encoder=autoregressive,
-        vae=_vae(4, (4, 8, 8, 8), latents_mean=[0.0] * 4, latents_std=[1.0] * 4),
+        vae=vae(4, (4, 8, 8, 8), latents_mean=[0.0] * 4, latents_std=[1.0] * 4),
         transformer=transformer,
-        scheduler=_flow_scheduler(use_dynamic_shifting=True),
+        scheduler=flow_scheduler(use_dynamic_shifting=True),
     )
 
 
@@ -461,8 +481,8 @@ def longcat_image():
         axes_dims_rope=[4, 4, 8],
     )
     return LongCatImagePipeline(
-        scheduler=_flow_scheduler(use_dynamic_shifting=True),
-        vae=_flow_vae(),
+        scheduler=flow_scheduler(use_dynamic_shifting=True),
+        vae=flow_vae(),
         text_encoder=text_encoder,
         tokenizer=tokenizer,
         text_processor=Qwen2VLProcessor(
@@ -484,8 +504,18 @@ BUILDERS = {
     "GlmImagePipeline": glm_image,
     "LongCatImagePipeline": longcat_image,
 }
-BUILDS = {**BUILDERS, "playground": playground}
-"""Every class, and Playground: Stable Diffusion XL with a scheduler of its own."""
+BUILDS = {
+    **BUILDERS,
+    "playground": playground,
+    "stable_diffusion_2": stable_diffusion_2,
+    "stable_diffusion_3.5": stable_diffusion_3_5,
+}
+CLASSES = {
+    "playground": "StableDiffusionXLPipeline",
+    "stable_diffusion_2": "StableDiffusionPipeline",
+    "stable_diffusion_3.5": "StableDiffusion3Pipeline",
+}
+"""Builds that are another architecture or have another scheduler under the same class."""
 
 
 def save(builder, folder) -> None:
@@ -516,7 +546,7 @@ SETTINGS = {
 
 def submission(name, folder, *, settings=None, distorted=None, size=32, **fields) -> dict:
     """The fields of a submission of a saved build; keyword arguments replace fields or settings."""
-    pipeline = "StableDiffusionXLPipeline" if name == "playground" else name
+    pipeline = CLASSES.get(name, name)
     chosen = SETTINGS[pipeline] if settings is None else settings
     both = {"num_inference_steps": 2, "height": size, "width": size, **chosen}
     return {

@@ -55,6 +55,20 @@ def qwen():
     return tokenizer
 
 
+def llama3():
+    """In the manner of Llama 3's, with " yes" and " no" as one token each."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+
+    merges = [("Ġ", "y"), ("Ġy", "e"), ("Ġye", "s"), ("Ġ", "n"), ("Ġn", "o")]
+    tokens = [*bytes_to_unicode().values(), *("".join(pair) for pair in merges)]
+    vocab = {token: i for i, token in enumerate(tokens)}
+    tokenizer = Tokenizer(models.BPE(vocab=vocab, merges=merges))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_special_tokens(["<|begin_of_text|>", "<|end_of_text|>"])
+    return tokenizer
+
+
 def glm():
     """Ids 0 to 63 are image codes, 64 and 65 start and end an image, then come the bytes."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers

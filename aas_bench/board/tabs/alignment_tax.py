@@ -10,8 +10,9 @@ from typing import Final
 from aas_bench import words
 from aas_bench.board.entries import (
     Lookup,
-    lookups,
+    generators_of,
     name_entry,
+    same_judges,
     status_entry,
 )
 from aas_bench.board.paired import ScoreFiles
@@ -66,7 +67,7 @@ def alignment_tax(results: Results, scores: ScoreFiles | None = None) -> Tab:
         results: The records.
         scores: Where per-pair scores lie; None for no tests.
     """
-    found = [each for each in lookups(results, kind="generator") if each.record.measurements]
+    found = [each for each in generators_of(results) if each.record.measurements]
     pairs = list(_pairs(found, scores))
     rows = _rows(pairs)
     default = main_reward(found)
@@ -146,6 +147,8 @@ def _comparisons(aligned: Lookup, base: Lookup, scores: ScoreFiles | None) -> It
     for measure, reward in [*wanted, *((measure, None) for measure in JUDGED)]:
         ours, theirs = (each.get(measure, reward=reward) for each in (aligned, base))
         if ours is None or theirs is None or None in (ours.value, theirs.value):
+            continue
+        if measure in JUDGED and not same_judges(aligned.record, base.record):
             continue
         test = None
         if scores is not None and reward is not None:

@@ -13,7 +13,8 @@ from aas_bench.board.entries import (
     address,
     count_entry,
     coverage_entry,
-    lookups,
+    generators_of,
+    judges_of,
     measured,
     measured_column,
     name_entry,
@@ -23,6 +24,7 @@ from aas_bench.board.entries import (
     status_entry,
 )
 from aas_bench.board.sentences import statuses, subjects, sure
+from aas_bench.board.tabs.edited_images import edited_table
 from aas_bench.board.tabs.tab import Tab
 from aas_bench.pages.kit import (
     CHANCE,
@@ -46,7 +48,7 @@ _JUDGED: Final = ("special_effects_diff", "main_concepts_diff")
 
 def generators(results: Results) -> Tab:
     """The view of all generators' records, one row for each reward model that measured one."""
-    found = lookups(results, kind="generator")
+    found = generators_of(results)
     rows = generator_rows(found)
     return Tab(
         name=NAME,
@@ -68,7 +70,9 @@ def generators(results: Results) -> Tab:
             sort="delta",
             empty="No generator has a result yet.",
         ),
-        more=tuple(filter(None, [heat_map(found)])),
+        more=tuple(
+            filter(None, [heat_map(found), edited_table(generators_of(results, edited=True))])
+        ),
     )
 
 
@@ -154,6 +158,12 @@ COLUMNS: Final = (
     Column(key="alignment", label="Alignment"),
     Column(key="weights", label="Weights", shown=False),
     Column(key="reward", label="Measured by"),
+    Column(
+        key="judges",
+        label="Judged by",
+        tip="Whose answers the judged columns rest on: of several, what most say.",
+        shown=False,
+    ),
     Column(key="status", label="Status", kind="status"),
 )
 
@@ -213,6 +223,7 @@ def _row(of: Lookup, reward: str, rank: int | None, delta: Entry, after: Entry) 
             Entry(text=subject.alignment or UNDEFINED),
             Entry(text=weights or UNDEFINED),
             Entry(text=reward or UNDEFINED),
+            Entry(text=", ".join(judges_of(of.record)) or UNDEFINED),
             status_entry(of.record),
         ),
         facets={

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from aas_bench.board.entries import lookups, on_shelf
+from aas_bench.board.entries import generators_of, on_shelf
 from aas_bench.board.tabs import generator_shift, reward_models
+from aas_bench.board.tabs.edited_images import edited_table
 from aas_bench.board.tabs.tab import Tab
 from aas_bench.pages.kit import Table, facet
 from aas_bench.records.collection import Results
@@ -26,7 +27,8 @@ _WHO: Final = (
 def self_test(results: Results) -> Tab:
     """The view of the built-in subjects, which enter no other table, count or rank."""
     scorers = on_shelf(results, "pairs", built_in=True)
-    made = lookups(results, built_in=True, kind="generator")
+    made = generators_of(results, built_in=True)
+    edited = generators_of(results, built_in=True, edited=True)
     rows = reward_models.pair_rows(scorers)
     generators = Table(
         name="self-test-generators",
@@ -51,7 +53,11 @@ def self_test(results: Results) -> Tab:
         figures=reward_models.knobs(scorers),
         more=tuple(
             table
-            for table in (generators, generator_shift.heat_map(made, name="self-test-by-effect"))
+            for table in (
+                generators,
+                generator_shift.heat_map(made, name="self-test-by-effect"),
+                edited_table(edited, name="self-test-edited"),
+            )
             if table is not None and table.rows
         ),
         legend=any(each.get("overridden") for each in scorers),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import math
 import os
 from collections.abc import Mapping, Sequence
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from aas_bench.errors import InputError
+from aas_bench.files import json_value
 from aas_bench.stats.estimate import Result
 
 _COLUMNS: Final = "name and mean (and reward, where it holds means of several reward models)"
@@ -127,7 +127,7 @@ def _rows(file: Path, text: str) -> list[Mapping[str, Any]]:
             raise InputError(msg)
         return list(reader)
     try:
-        found = json.loads(text)
+        found = json_value(text)
     except ValueError as error:
         msg = f"{file} is no JSON ({error}). Give a list of objects with {_COLUMNS}."
         raise InputError(msg) from error
