@@ -3,7 +3,9 @@
 A worker starts in seconds (it imports torch), so each kind of run is made once and looked at often.
 """
 
+import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -24,6 +26,8 @@ from aas_bench.run.ray_cluster import RayCluster, processors_of_actor
 from aas_bench.run.score import score
 
 pytestmark = pytest.mark.slow
+FIRST = [engine_runs.light, engine_runs.Telltale()]
+LATER = [*FIRST, engine_runs.heavy]
 
 
 def scored(out, rewards, engine=None, pairs=None):
@@ -65,11 +69,15 @@ def ray():
         ray.shutdown()
 
 
-def without_parts(run, out, lost):
-    """A run that was killed when these parts were missing."""
-    out.mkdir()
-    (out / "parts").mkdir()
-    for file in (run / "manifest.json", *sorted((run / "parts").iterdir())):
+def thirds():
+    """Every third pair of all."""
+    return engine_runs.pairs().select(range(1, 198, 3))
+
+
+def without_parts(run, out, lost, parts="parts"):
+    """A run, or its last round, that was killed when these parts were missing."""
+    (out / parts).mkdir(parents=True)
+    for file in (run / "manifest.json", *sorted((run / parts).iterdir())):
         if not any(f"part-{n:05d}" in file.name for n in lost):
             (out / file.relative_to(run)).write_bytes(file.read_bytes())
 
@@ -98,6 +106,46 @@ def test_one_process_finishes_what_others_began(undisturbed, rewards, tmp_path):
     run, table = undisturbed
     without_parts(run, tmp_path / "run", lost=(1, 2, 11))
     assert scored(tmp_path / "run", rewards) == table
+
+
+@pytest.fixture(scope="module")
+def grown(tmp_path_factory):
+    """Runs of a third of the pairs, and of all of them after it: folders and the last table.
+
+    One model of the first round tells of its batches, and what it finds hangs on what was known.
+    """
+    few, out = tmp_path_factory.mktemp("few") / "run", tmp_path_factory.mktemp("grown") / "run"
+    scored(few, FIRST, pairs=thirds())
+    shutil.copytree(few, out)
+    return few, out, scored(out, LATER)
+
+
+def test_a_run_grows_on_devices_as_in_one_process(grown, tmp_path):
+    few, _, table = grown
+    assert (
+        scored(tmp_path / "run", FIRST, Devices("cpu,cpu"), thirds())
+        == (few / "scores.parquet").read_bytes()
+    )
+    assert scored(tmp_path / "run", LATER, Devices("cpu,cpu")) == table
+
+
+def test_one_process_grows_what_ray_goes_on_with(grown, tmp_path, ray):
+    few, out, table = grown
+    shutil.copytree(few, tmp_path / "run")
+    without_parts(out, tmp_path / "run", lost=(0, 1, 8, 12), parts="parts-2")
+    assert scored(tmp_path / "run", LATER, RayCluster(cores=2)) == table
+    told = [json.loads((run / "run.json").read_text()) for run in (out, tmp_path / "run")]
+    assert told[0]["n_scored_by_this_command"] > told[1]["n_scored_by_this_command"] > 0
+    assert told[0]["checks"] == told[1]["checks"]
+
+
+def test_a_grown_run_holds_the_scores_of_one_made_at_once(grown, undisturbed):
+    import pyarrow.parquet as pq
+
+    once, later = (pq.read_table(run / "scores.parquet") for run in (undisturbed[0], grown[1]))
+    names = [name for name in later.column_names if name.startswith("light_")]
+    assert len(names) > 4
+    assert later.select(["pair_id", *names]).equals(once.select(["pair_id", *names]))
 
 
 def test_a_killed_device_worker_is_told_and_its_part_made_again(tmp_path):
