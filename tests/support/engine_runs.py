@@ -25,11 +25,6 @@ def light(images, prompts):
     ]
 
 
-def heavy(images, prompts):
-    """Another model, which comes later."""
-    return [np.asarray(i, dtype=float).std() * len(p) for i, p in zip(images, prompts, strict=True)]
-
-
 class Telltale(RewardModel):
     """Scores that tell which images and which prompts shared a batch, in which order."""
 
