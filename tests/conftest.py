@@ -102,7 +102,7 @@ def _no_network(monkeypatch, request):
 @pytest.fixture
 def unchecked(monkeypatch):
     """Runs without the check of a model's first scores, for tests that count its calls."""
-    monkeypatch.setattr("aas_bench.run.score.quick_check", lambda *_, **__: ())
+    monkeypatch.setattr("aas_bench.run.part_scorer.quick_check", lambda *_, **__: ())
 
 
 @pytest.fixture(scope="session")

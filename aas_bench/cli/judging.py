@@ -8,14 +8,19 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from aas_bench.cli.options import (
+    Address,
     Confidence,
     Config,
+    Cores,
+    Devices,
+    EngineName,
     Json,
     Out,
     Revision,
     Split,
     WholeHelp,
     emit,
+    engine_of,
     resumable,
     say,
 )
@@ -87,6 +92,10 @@ def pairwise(
     batch_size: BatchSize = None,
     device: Device = None,
     dtype: Dtype = None,
+    devices: Devices = None,
+    engine: EngineName = "local",
+    address: Address = None,
+    cores: Cores = None,
     as_json: Json = False,
 ) -> None:
     """Which image fits the prompt better, in both orders; the same command goes on."""
@@ -115,6 +124,10 @@ def graded(
     batch_size: BatchSize = None,
     device: Device = None,
     dtype: Dtype = None,
+    devices: Devices = None,
+    engine: EngineName = "local",
+    address: Address = None,
+    cores: Cores = None,
     as_json: Json = False,
 ) -> None:
     """Main concept and requested effects of each image, 0 to 100; the same command goes on."""
@@ -143,6 +156,10 @@ def checklist(
     batch_size: BatchSize = None,
     device: Device = None,
     dtype: Dtype = None,
+    devices: Devices = None,
+    engine: EngineName = "local",
+    address: Address = None,
+    cores: Cores = None,
     as_json: Json = False,
 ) -> None:
     """Each requested effect as questions with a yes or no; the same command goes on."""
@@ -229,6 +246,10 @@ def _judge(
     seed: int,
     cache: Path | None,
     as_json: bool,
+    devices: str | None = None,
+    engine: str = "local",
+    address: str | None = None,
+    cores: int | None = None,
     prompts: Literal["distorted", "both"] = "distorted",
     **options: Any,
 ) -> None:
@@ -243,6 +264,7 @@ def _judge(
     from aas_bench.tables.pairs import load_pairs
 
     disable_progress_bars()
+    workers = engine_of(devices, engine, address, cores, device=options["device"])
     for each in judge:  # before the pairs are read
         check_judge(each)
     where: dict[str, Any] = {"config": config, "split": split, "revision": revision}
@@ -257,6 +279,7 @@ def _judge(
             out=out,
             cache=cache,
             progress=not as_json,
+            engine=workers,
             **options,
         )
     if not Path(data).exists():  # the very commit, as for score

@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import typer
 
-from aas_bench.cli.options import Json, WholeHelp, emit, resumable, say
+from aas_bench.cli.options import (
+    Address,
+    Cores,
+    Devices,
+    EngineName,
+    Json,
+    WholeHelp,
+    emit,
+    engine_of,
+    resumable,
+    say,
+)
 from aas_bench.cli.scoring import Dimension, Effect, sampled
 from aas_bench.errors import InputError, SpecError
 
@@ -119,6 +130,10 @@ def run(
     compile: Annotated[
         bool, typer.Option("--compile", help="Compile the denoiser; repays long runs.")
     ] = False,
+    devices: Devices = None,
+    engine: EngineName = "local",
+    address: Address = None,
+    cores: Cores = None,
     offload: Annotated[
         bool, typer.Option("--offload", help="Keep weights in main memory until needed.")
     ] = False,
@@ -154,6 +169,7 @@ def run(
     from aas_bench.run.prompts import BUILT_IN, load_prompts
 
     disable_progress_bars()
+    workers = engine_of(devices, engine, address, cores, device=device)
     submissions = _runnable(files, preset)
     _check_rewards(rewards or [], seed_images=seed_images)
     _check_judges(judges or [], rewards or REWARDS, seed_images=seed_images)
@@ -192,6 +208,7 @@ def run(
                 concurrency=concurrency,
                 retry_failed=retry_failed,
                 progress=not as_json,
+                engine=workers,
             )
             results.append(
                 measure_generator(
@@ -204,6 +221,7 @@ def run(
                     judges=judges or (),
                     judge_options={"concurrency": concurrency, "device": device},
                     progress=not as_json,
+                    engine=workers,
                 )
             )
         tax = alignment_tax([r.made for r in results if r.made is not None], STANDARD)

@@ -9,12 +9,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from typer.core import TyperGroup
 
 from aas_bench.errors import InputError
+
+if TYPE_CHECKING:
+    from aas_bench.run.pool import Engine
 
 
 class WholeHelp(TyperGroup):
@@ -78,6 +81,20 @@ Votes = Annotated[
         "far those there are can be trusted; repeatable."
     ),
 ]
+Devices = Annotated[
+    str | None,
+    typer.Option(help="A process on each of these devices, e.g. 0,1,2,3; cpu,cpu without GPUs."),
+]
+EngineName = Annotated[
+    Literal["local", "ray"],
+    typer.Option("--engine", help="ray: workers on a Ray cluster, see docs/scale.md."),
+]
+Address = Annotated[
+    str | None, typer.Option(help="Of the Ray cluster, e.g. auto; by default this machine alone.")
+]
+Cores = Annotated[
+    int | None, typer.Option(min=1, help="Processors of each Ray worker where there are no GPUs.")
+]
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")]
 
 
@@ -97,6 +114,36 @@ def column_names(given: list[str] | None) -> dict[str, str] | None:
             msg = f"--columns says twice what {theirs.strip()!r} is. Say it once."
             raise InputError(msg)
     return found or None
+
+
+def engine_of(
+    devices: str | None,
+    engine: str,
+    address: str | None,
+    cores: int | None,
+    *,
+    device: str | None,
+) -> Engine | None:
+    """The workers that a command asks for; None: this process does the work.
+
+    Raises:
+        InputError: Options contradict each other, or name no devices.
+    """
+    if engine != "ray" and (address is not None or cores is not None):
+        msg = "--address and --cores are of a Ray cluster. Give --engine ray, or leave them out."
+        raise InputError(msg)
+    if devices is None and engine == "local":
+        return None
+    if device is not None or (devices is not None and engine == "ray"):
+        msg = "--device, --devices and --engine ray each say where models run. Give one of them."
+        raise InputError(msg)
+    if engine == "ray":
+        from aas_bench.run.ray_cluster import RayCluster
+
+        return RayCluster(address=address, cores=cores)
+    from aas_bench.run.devices import Devices as DeviceWorkers
+
+    return DeviceWorkers(devices or "")
 
 
 def emit(document: Mapping[str, Any]) -> None:

@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from aas_bench.cli.options import (
+    Address,
     By,
     ColumnNames,
     Confidence,
     Config,
+    Cores,
+    Devices,
+    EngineName,
     Generators,
     Json,
     OnMissing,
@@ -26,6 +30,7 @@ from aas_bench.cli.options import (
     column_names,
     command_line,
     emit,
+    engine_of,
     now,
     resumable,
     say,
@@ -149,6 +154,10 @@ def score(
     on_error: OnError = "record",
     columns: ColumnNames = None,
     accept_prompt_blind: AcceptPromptBlind = False,
+    devices: Devices = None,
+    engine: EngineName = "local",
+    address: Address = None,
+    cores: Cores = None,
     as_json: Json = False,
 ) -> None:
     """Score the pairs with one or several reward models; the same command continues a run."""
@@ -166,6 +175,7 @@ def score(
         "accept_prompt_blind": accept_prompt_blind,
     }
     run |= {"device": device, "dtype": dtype, "progress": not as_json}
+    run["engine"] = engine_of(devices, engine, address, cores, device=device)
     table, _ = _score(data, options, reward, out, run)
     scores, n_errors = out / "scores.parquet", int(table.frame["error"].notna().sum())
     if as_json:
@@ -197,6 +207,10 @@ def evaluate(
     dtype: Dtype = None,
     on_error: OnError = "record",
     accept_prompt_blind: AcceptPromptBlind = False,
+    devices: Devices = None,
+    engine: EngineName = "local",
+    address: Address = None,
+    cores: Cores = None,
     by: By = None,
     task: TaskName = None,
     generators: Generators = None,
@@ -225,6 +239,7 @@ def evaluate(
         "accept_prompt_blind": accept_prompt_blind,
     }
     run |= {"device": device, "dtype": dtype, "progress": not as_json}
+    run["engine"] = engine_of(devices, engine, address, cores, device=device)
     analysis: dict[str, Any] = {
         "by": by,
         "task": task,
@@ -450,21 +465,25 @@ def _score(
 ) -> tuple[ScoreTable, Dataset | IterableDataset]:
     """The scores, and the pairs that they are of; by what they are grouped is looked at first."""
     from aas_bench.files import json_bytes, write_atomically
-    from aas_bench.rewards.catalog import load_reward
+    from aas_bench.rewards.catalog import check_spelling, load_reward
     from aas_bench.run.score import score as score_pairs
     from aas_bench.tables.open import commit_of, without_revision
 
     device, dtype = run.pop("device"), run.pop("dtype")
     with resumable():
         # The models first: a wrong name must not cost the loading of the pairs.
-        models = [load_reward(name, device=device, dtype=dtype) for name in reward]
+        models: list[Any] = reward
+        if run["engine"] is None:
+            models = [load_reward(name, device=device, dtype=dtype) for name in reward]
+        for name in reward:
+            check_spelling(name)
         pairs = open_pairs(data, options)
         if by is not None:
             from aas_bench.measure.rows import check_groups
             from aas_bench.tables.schema import IMAGE_COLUMNS
 
             check_groups((name for name in pairs.features if name not in IMAGE_COLUMNS), by)
-        table = score_pairs(pairs, models, out=out, **run)
+        table = score_pairs(pairs, models, out=out, dtype=dtype, **run)
     if not Path(data).exists():  # the very commit, of which a later report shows the images
         options = {**options, "revision": commit_of(pairs)}
     write_atomically(out / PAIRS, json_bytes({"source": without_revision(data), **options}))

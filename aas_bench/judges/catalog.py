@@ -154,6 +154,11 @@ def check_judge(spec: str) -> str:
     return label
 
 
+def runs_here(spec: str) -> bool:
+    """Whether a judge of this name runs on a device of ours and asks no service."""
+    return "device" in _parsed(spec)[1].options
+
+
 def _parsed(spec: str) -> tuple[str, JudgeRow, str]:
     """The name of its columns, its row, and what stands behind the colon."""
     label, named, rest = spec.partition("=")

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from aas_bench.errors import InputError, MissingScoresError
 from aas_bench.rewards.catalog import RewardSpec, load_reward
-from aas_bench.run.score import ERROR, score
+from aas_bench.run.part_scorer import ERROR
+from aas_bench.run.score import score
 from aas_bench.stats.estimate import OnMissing
 from aas_bench.tables.schema import (
     CELLS,

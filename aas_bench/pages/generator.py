@@ -22,6 +22,7 @@ from aas_bench.records.make_records import CLEAN_UP, RESULT, SCORES
 from aas_bench.run.generate import Generated
 from aas_bench.run.judge import RUBRICS, By, Judgements, judge
 from aas_bench.run.made_images import MEASURED
+from aas_bench.run.pool import Engine
 from aas_bench.run.provenance import provenance, versions
 from aas_bench.run.score import score
 from aas_bench.tables.judge_columns import with_judgements, with_ratings
@@ -72,6 +73,7 @@ def measure_generator(
     judges: Sequence[str] = (),
     judge_options: Mapping[str, Any] | None = None,
     progress: bool = True,
+    engine: Engine | None = None,
 ) -> GeneratorResult:
     """Score what was made, ask judges about it where some are named, and measure it.
 
@@ -92,6 +94,7 @@ def measure_generator(
         judges: Judges to ask, in each way; what they say of each pair stands beside the scores.
         judge_options: How they are reached; see `load_judge`.
         progress: Show the scoring's rate and remaining time, where stderr is a terminal.
+        engine: Workers that score; see `score`.
 
     Raises:
         InputError: A reward model or a judge is unknown.
@@ -122,6 +125,7 @@ def measure_generator(
             dtype=dtype,
             batch_size=batch_size,
             accept_prompt_blind=accept_prompt_blind,
+            engine=engine,
         )
         if judges:
             table, record["judged"] = _judged(

@@ -17,6 +17,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -37,6 +38,8 @@ _LOCK: Final = "lock"
 _HELD: Final = (errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK)
 _FORMAT: Final = 1
 _MOST_SHOWN: Final = 5
+_ADDRESS: Final = re.compile(r"[a-z][a-z0-9+.-]+:/")
+"""As a path shows s3://bucket/run; the letter of a drive is one letter."""
 _SHORTEST_HASH: Final = 16
 
 
@@ -204,6 +207,9 @@ def _locked(root: Path) -> Iterator[None]:
 
 
 def _check_free_or_run(root: Path) -> None:
+    if _ADDRESS.match(str(root)):
+        msg = f"{root} is an address and no folder. Give a folder, and copy it when it is done."
+        raise InputError(msg)
     if root.exists() and not root.is_dir():
         msg = f"{root} is a file. Give a directory for the run."
         raise InputError(msg)

@@ -11,9 +11,10 @@ import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,7 +26,9 @@ from aas_bench.generators.load import load_generator
 from aas_bench.generators.settings import VARIANTS, Variant
 from aas_bench.generators.spec import Submission, require_runnable
 from aas_bench.run.directory import MANIFEST, Round, RunDirectory, open_run, refuse_other
+from aas_bench.run.generate_parts import GenerateJob, Made, ToldGenerator
 from aas_bench.run.made_images import MEASURED, ImageStore, png
+from aas_bench.run.pool import Engine
 from aas_bench.run.progress import progress_bar
 from aas_bench.run.prompts import Prompt, Prompts
 from aas_bench.run.seeds import describe_seeds, require_seeds, seed_pair, seed_settings
@@ -159,6 +162,7 @@ def generate(
     concurrency: int | None = None,
     retry_failed: bool = False,
     progress: bool = True,
+    engine: Engine | None = None,
 ) -> Generated:
     """Make the images of one submission, or go on where an earlier call stopped.
 
@@ -180,6 +184,8 @@ def generate(
         concurrency: Requests to a service at once; None: the backend's own.
         retry_failed: Ask again for what failed; what was refused stays refused.
         progress: Show rate and remaining time, where stderr is a terminal.
+        engine: Workers that load the weights and make batches of images, `Devices("0,1")` or
+            `RayCluster()`; None: this process.
 
     Raises:
         InputError: `out` is in the way, or seed images are wanted for prompts without any.
@@ -190,6 +196,9 @@ def generate(
         BackendError: The weights cannot be loaded.
     """
     _check(submission, prompts, batch_size=batch_size, seed_images=seed_images)
+    if engine is not None and not BACKENDS[submission.backend].weights:
+        msg = f"{submission.id} loads no weights, which several workers would share out. "
+        raise InputError(f"{msg}Leave --devices and --engine out.")
     with _opened(
         submission,
         prompts,
@@ -207,7 +216,7 @@ def generate(
             "offload": offload or None,
             "concurrency": concurrency,
         }
-        records = work.finish(options, shown=progress)
+        records = work.finish(options, engine, shown=progress)
         generator = _stored_description(run.path)
     return Generated(
         submission=submission,
@@ -401,7 +410,7 @@ class _Work:
     retry_failed: bool
 
     def finish(
-        self, options: Mapping[str, Any], *, shown: bool
+        self, options: Mapping[str, Any], engine: Engine | None, *, shown: bool
     ) -> dict[tuple[int, Variant], dict[str, Any]]:
         """Make what is missing; the records of all images."""
         keys = [
@@ -414,15 +423,9 @@ class _Work:
         ) as advance:
             advance(len(keys) - len(missing))
             if missing or not (self.run.path / GENERATOR).exists():
-                generator = load_generator(
-                    self.submission, preset=self.preset, **self._options(options)
-                )
-                try:
-                    self._remember(generator)
-                    for n_stored in self._make(generator, missing, found):
-                        advance(n_stored)
-                finally:
-                    generator.close()
+                load = partial(_load, self.submission, self.preset, self._options(options))
+                for n_stored in self._made(load, engine, missing, found):
+                    advance(n_stored)
         return {key: self._stored(*key) for key in keys}
 
     def remake(self, index: int, options: Mapping[str, Any], *, replace: bool) -> Iterator[Remade]:
@@ -430,10 +433,10 @@ class _Work:
         generator = load_generator(self.submission, preset=self.preset, **self._options(options))
         try:
             self._remember(generator)
-            for batch in self._batches(self._batch_size(generator)):
-                wanted = {key for key in batch if key[0] == index}
-                if wanted:
-                    for request, outcome in self._asked(generator, batch, wanted):
+            wanted = {(index, variant) for variant in self.variants}
+            for requests in self._pieces(generator, wanted):
+                for request, outcome in zip(requests, generator.generate(requests), strict=True):
+                    if request.index == index:
                         yield self._compared(request, outcome, replace=replace)
         finally:
             generator.close()
@@ -486,39 +489,46 @@ class _Work:
             )
             raise StoreError(msg)
 
-    def _make(
+    def _made(
         self,
-        generator: Generator,
+        load: Callable[..., Generator],
+        engine: Engine | None,
         missing: set[tuple[int, Variant]],
         found: Mapping[tuple[int, Variant], dict[str, Any] | None],
     ) -> Iterator[int]:
         """Store what is missing batch by batch; yields how many images each batch stored."""
-        for batch in self._batches(self._batch_size(generator)):
-            wanted = missing.intersection(batch)
-            if not wanted:
-                continue
-            for request, outcome in self._asked(generator, batch, wanted):
-                earlier = found[request.index, request.variant]
-                self.store.put(request, outcome, earlier=earlier)
-            yield len(wanted)
+        with ExitStack() as stack:
+            made: Iterable[Made]
+            if engine is None:
+                generator = load()
+                stack.callback(generator.close)
+                self._remember(generator)
+                pieces = self._pieces(generator, missing)
+                made = ((asked, generator.generate(asked)) for asked in pieces)
+            else:
+                pool = stack.enter_context(engine.open(GenerateJob(load)))
+                generator = ToldGenerator(pool)
+                self._remember(generator)
+                pieces = self._pieces(generator, missing)
+                made = pool.results(None, pieces, advance=lambda _: None)
+            for requests, outcomes in made:
+                n_stored = 0
+                for request, outcome in zip(requests, outcomes, strict=True):
+                    key = (request.index, request.variant)
+                    if key in missing:
+                        self.store.put(request, outcome, earlier=found[key])
+                        n_stored += 1
+                yield n_stored
 
-    def _batch_size(self, generator: Generator) -> int:
-        return generator.image_batch_size if self.seed_images else generator.batch_size
-
-    def _asked(
-        self,
-        generator: Generator,
-        batch: Mapping[tuple[int, Variant], Prompt],
-        wanted: Collection[tuple[int, Variant]],
-    ) -> Iterator[tuple[Request, Outcome]]:
-        """The wanted images of a batch; weights compute its members together."""
-        asked = [key for key in batch if self._weights or key in wanted]
-        requests = [self._request(batch[key], key[1]) for key in asked]
-        for key, request, outcome in zip(
-            asked, requests, generator.generate(requests), strict=True
-        ):
-            if key in wanted:
-                yield request, outcome
+    def _pieces(
+        self, generator: Generator, missing: set[tuple[int, Variant]]
+    ) -> Iterator[list[Request]]:
+        """What is asked for at once: whole batches where their members are computed together."""
+        size = generator.image_batch_size if self.seed_images else generator.batch_size
+        for batch in self._batches(size):
+            if wanted := [key for key in batch if key in missing]:
+                asked = list(batch) if self._weights else wanted
+                yield [self._request(batch[key], key[1]) for key in asked]
 
     def _batches(self, size: int) -> Iterator[dict[tuple[int, Variant], Prompt]]:
         """One variant at a time, as a variant shares its settings; pair after pair completes."""
@@ -549,6 +559,13 @@ class _Work:
             msg = f"{self.store.image_path(index, variant)} is damaged. Run again to remake it."
             raise StoreError(msg)
         return record
+
+
+def _load(
+    submission: Submission, preset: str, options: Mapping[str, Any], device: str | None = None
+) -> Generator:
+    given = dict(options) if device is None else {**options, "device": device}
+    return load_generator(submission, preset=preset, **given)
 
 
 def _stored_description(path: Path) -> dict[str, Any]:

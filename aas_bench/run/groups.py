@@ -163,6 +163,14 @@ class UndecodedPairs:
             return (_pair_row(self._pairs[i]) for i in range(start, min(stop, self.total)))
         return self._read_stream(start, stop)
 
+    def texts(self, start: int, stop: int) -> list[dict[str, Any]]:
+        """What `values` of these rows holds, without a look at their images; of no stream."""
+        rows = range(start, min(stop, len(self._pairs)))
+        texts: list[dict[str, Any]] = (
+            self._pairs.select_columns(self._columns).select(rows).to_list()
+        )
+        return texts
+
     def _read_stream(self, start: int, stop: int) -> Iterator[PairRow]:
         while self._position < stop:
             row = next(self._stream, None)
@@ -310,16 +318,6 @@ def _checked_features(pairs: Dataset | IterableDataset) -> dict[str, Any]:
         msg = "there are no pairs. Check the split, the filter or the limit."
         raise InputError(msg)
     return dict(features)
-
-
-def stored_row(values: dict[str, Any]) -> PairRow:
-    """A row of a stored part as it was read; its images have their keys alone."""
-    original, distorted = values[KEY_ORIGINAL], values[KEY_DISTORTED]
-    return PairRow(
-        original=UndecodedImage.known_by(original),
-        distorted=UndecodedImage.known_by(distorted),
-        values=values,
-    )
 
 
 def prefetch(items: Iterator[T], *, depth: int) -> Generator[T]:

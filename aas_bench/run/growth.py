@@ -59,6 +59,7 @@ class KnownScores:
     def __init__(self) -> None:
         self._scores: dict[str, dict[Asked, float]] = defaultdict(dict)
         self._cuts: dict[str, dict[str, bool]] = defaultdict(dict)
+        self._read: dict[str, set[str]] = defaultdict(set)
         self._texts: dict[str, str] = {}
 
     @classmethod
@@ -81,6 +82,10 @@ class KnownScores:
     def cut(self, reward: str, prompt: str) -> bool | None:
         """Whether a reward model drops the end of a prompt; None where that is not known."""
         return self._cuts[reward].get(prompt)
+
+    def has_read(self, reward: str, prompt: str) -> bool:
+        """Whether there is a score of a reward model under a prompt, of whichever image."""
+        return prompt in self._read[reward]
 
     def add(self, part: pa.Table, rewards: Iterable[str]) -> None:
         """Take up a stored part; what is known already stays as it is."""
@@ -109,7 +114,7 @@ class KnownScores:
         prompts: list[Any],
         found: list[Any],
     ) -> None:
-        of_model, shared = self._scores[reward], self._texts
+        of_model, read, shared = self._scores[reward], self._read[reward], self._texts
         rows = zip(images, prompts, columns[PROMPT_ORIGINAL], found, strict=True)
         for image, prompt, original, scores in rows:
             texts, values = (prompt, scores) if isinstance(scores, list) else ([prompt], [scores])
@@ -117,6 +122,7 @@ class KnownScores:
             for text, value in zip(texts or (), values, strict=False):
                 if value is not None:
                     kept = shared.setdefault(text, text)
+                    read.add(kept)
                     of_model.setdefault((image, kept, original), value)
 
 

@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 
@@ -21,7 +22,7 @@ from aas_bench.counterfactual.reading import requested_effects
 from aas_bench.errors import InputError, StoreError
 from aas_bench.files import json_bytes, json_value
 from aas_bench.judges.base import MAX_SIDE, Answer, Judge, Question, Rubric
-from aas_bench.judges.catalog import JudgeSpec, load_judge, load_rater
+from aas_bench.judges.catalog import JudgeSpec, load_judge, load_rater, runs_here
 from aas_bench.judges.checklist import RUBRIC as CHECKLIST
 from aas_bench.judges.checklist import STRONG, checklist_question, effect_key, items, resolved
 from aas_bench.judges.graded import RUBRIC as GRADED
@@ -30,6 +31,8 @@ from aas_bench.judges.pairwise import RUBRIC as PAIRWISE
 from aas_bench.judges.pairwise import decision, pairwise_question, vote
 from aas_bench.run.directory import open_run, parquet_bytes, refuse_other
 from aas_bench.run.groups import PairRow, UndecodedPairs
+from aas_bench.run.judge_parts import Asked, JudgeJob, ToldJudge, pieces_of, told_judges
+from aas_bench.run.pool import Engine, Pool
 from aas_bench.run.progress import progress_bar
 from aas_bench.run.provenance import provenance
 from aas_bench.run.rate import rated_parts
@@ -112,6 +115,7 @@ def judge(
     out: str | os.PathLike[str] | None = None,
     cache: str | os.PathLike[str] | None = None,
     progress: bool = True,
+    engine: Engine | None = None,
     **options: Any,
 ) -> Judgements:
     """Ask one or several judges about each pair.
@@ -138,6 +142,8 @@ def judge(
         out: Run directory, which the same call continues after an interruption.
         cache: Folder of the answers; None for the user's own.
         progress: Show rate and remaining time, where stderr is a terminal.
+        engine: Workers that load local judges and ask them, `Devices("0,1")` or `RayCluster()`;
+            None: this process.
         options: See `load_judge`.
 
     Raises:
@@ -164,11 +170,23 @@ def judge(
     if prompts not in ("distorted", "both") or (prompts == "both" and by != "pairwise"):
         msg = f"prompts={prompts!r} with {by}. Give 'distorted', or 'both' for pairwise judges."
         raise InputError(msg)
-    source = UndecodedPairs(_opened(pairs))
+    opened = _opened(pairs)
+    source = UndecodedPairs(opened)
     if by == "dimensions":
+        if engine is not None:
+            msg = "ratings by dimension are made in one process. Leave --devices and --engine out."
+            raise InputError(msg)
         return _rate(pairs, source, judges, out, options, progress=progress)
     with ExitStack() as stack:
-        asked = _load_judges(judges, options, stack)
+        load = partial(_load_judges, judges, options)
+        pool, elsewhere = None, list[ToldJudge]()
+        asked: Sequence[Judge]
+        if engine is None:
+            asked = load(stack=stack)
+        else:
+            _check_local(judges, source)
+            pool = stack.enter_context(engine.open(JudgeJob(load)))
+            asked = elsewhere = told_judges(pool.facts)
         root = _root(out, stack)
         store = AnswerCache(Path(cache) if cache is not None else cache_folder("judgements"))
         spec: dict[str, Any] = {
@@ -189,6 +207,10 @@ def judge(
                 grow=lambda root, rounds: _check_growth(root, rounds[-1].spec, spec, source),
             )
         )
+        if pool is not None:
+            questions = _Questions(opened, by, prompts)
+            _ask_elsewhere(pool, elsewhere, questions, store, shown=progress)
+            progress = False
         total = None if source.total is None else source.total * len(asked)
         with progress_bar("judging", unit="pairs", total=total, shown=progress) as advance:
             found = list(_ask(source, asked, _PLANS[by](prompts), store, advance))
@@ -343,14 +365,23 @@ def _opened(pairs: Any) -> Any:
     return load_pairs(pairs)
 
 
+def _each(specs: JudgeSpec | Sequence[JudgeSpec]) -> list[Any]:
+    return list(specs) if isinstance(specs, (list, tuple)) else [specs]
+
+
 def _load_judges(
-    specs: JudgeSpec | Sequence[JudgeSpec], options: Mapping[str, Any], stack: ExitStack
+    specs: JudgeSpec | Sequence[JudgeSpec],
+    options: Mapping[str, Any],
+    device: str | None = None,
+    *,
+    stack: ExitStack | None = None,
 ) -> list[Judge]:
-    each: list[Any] = list(specs) if isinstance(specs, (list, tuple)) else [specs]
+    if device is not None:
+        options = {**options, "device": device}
     found = []
-    for spec in each:
+    for spec in _each(specs):
         found.append(load_judge(spec, **options))
-        if not isinstance(spec, Judge):
+        if stack is not None and not isinstance(spec, Judge):
             stack.callback(found[-1].close)
     _check_names([judge.name for judge in found])
     return found
@@ -367,6 +398,77 @@ def _check_names(names: Sequence[str]) -> None:
     if unfit := [name for name in names if not fits_columns(name)]:
         msg = f"no judge can be called {unfit[0]!r:.60}, as columns go by it. Label it: other=SPEC."
         raise InputError(msg)
+
+
+def _check_local(specs: JudgeSpec | Sequence[JudgeSpec], source: UndecodedPairs) -> None:
+    """Refuse what several workers cannot do."""
+    for spec in _each(specs):
+        if isinstance(spec, str) and not runs_here(spec):
+            msg = f"{spec} asks a service, which takes no devices. Give --concurrency instead."
+            raise InputError(msg)
+    if source.total is None:
+        msg = "several workers need the whole table, not a stream. Load it without streaming."
+        raise InputError(msg)
+
+
+class _Questions:
+    """What a judge is asked about a part of the pairs; travels to workers."""
+
+    def __init__(self, pairs: Any, by: By, prompts: Prompts) -> None:
+        self._pairs, self._by, self._prompts = pairs, by, prompts
+        self.n_parts = -(-len(pairs) // PART_SIZE)
+
+    @cached_property
+    def _source(self) -> UndecodedPairs:
+        return UndecodedPairs(self._pairs)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_source"}
+
+    def __call__(self, part: int, identity: Mapping[str, Any]) -> Asked:
+        plan = _PLANS[self._by](self._prompts)
+        found: dict[str, tuple[str, dict[str, Any], Question]] = {}
+        for row in self._source.read(part * PART_SIZE, (part + 1) * PART_SIZE):
+            for question in plan(row).values():
+                key, identified = _identified(question, identity)
+                if isinstance(question, Question) and isinstance(identified, dict):
+                    found.setdefault(key, (key, identified, question))
+        return list(found.values())
+
+
+def _ask_elsewhere(
+    pool: Pool,
+    judges: Sequence[ToldJudge],
+    questions: _Questions,
+    store: AnswerCache,
+    *,
+    shown: bool,
+) -> None:
+    """Let workers ask what was not answered before, and keep what they say."""
+
+    def is_known(j: int, _: str, identified: Mapping[str, Any]) -> bool:
+        return judges[j].lasting and _read(store.get(identified)) is not None
+
+    for judge in judges:
+        judge.key_of = partial(_key, judge.identity())
+    pieces = pieces_of(judges, questions, questions.n_parts, is_known)
+    total = sum(len(which) for _, _, which in pieces)
+    with progress_bar("judging", unit="questions", total=total, shown=shown) as advance:
+        setting = (questions, [judge.identity() for judge in judges])
+        for j, answered in pool.results(setting, pieces, advance=advance) if pieces else ():
+            for key, identified, answer in answered:
+                judges[j].answers[key] = answer
+                _keep(store, judges[j], identified, answer)
+
+
+def _key(identity: Mapping[str, Any], question: Question) -> str:
+    return _identified(question, identity)[0]
+
+
+def _keep(store: AnswerCache, judge: Judge, identified: Mapping[str, Any], answer: Answer) -> None:
+    """Keep an answer that asking again would not change."""
+    if answer.is_final and judge.lasting:
+        store.put(identified, json.dumps(asdict(answer), ensure_ascii=False))
 
 
 def _pairwise(prompts: Prompts) -> _Plan:
@@ -483,9 +585,7 @@ def _ask_judge(
                     known[key] = stored
 
     def keep(question: Question, answer: Answer) -> None:
-        if answer.is_final and judge.lasting:
-            text = json.dumps(asdict(answer), ensure_ascii=False)
-            store.put(asked_as[question], text)
+        _keep(store, judge, asked_as[question], answer)
 
     waiting = iter(lacking)
     with closing(judge.ask(lacking.values(), keep=keep)) as fresh:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections import Counter, OrderedDict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -12,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from aas_bench.errors import AasBenchError, BackendError, InputError
+from aas_bench.files import json_bytes
 from aas_bench.rewards.base import RewardModel, flat
 
 K = TypeVar("K")
@@ -63,7 +65,7 @@ class FeatureCache(Generic[K]):
 class _Prompt:
     """What is known of a prompt for the whole run: its batch, its length, whether it is cut."""
 
-    batch: int
+    batch: tuple[int, int]
     length: int
     cut: bool
 
@@ -73,7 +75,8 @@ class ModelRun:
 
     Images are remembered within a part, prompts within the run, both up to `cache_bytes`. Each
     prompt belongs to a batch that is fixed when the prompt is first met, and is always encoded
-    with that batch: so a continued run, whose memory is empty, repeats the same arithmetic.
+    with that batch: so a continued run, whose memory is empty, repeats the same arithmetic, and so
+    does one worker of several, which meets the prompts of all rows and encodes those of its own.
 
     Args:
         model: The reward model.
@@ -97,8 +100,10 @@ class ModelRun:
         self._prompt_batch_size = batch_size
         self._images: FeatureCache[str] = FeatureCache(cache_bytes)
         self._prompt_features: FeatureCache[str] = FeatureCache(cache_bytes)
+        self._plans: list[list[str]] = []
+        self._plan_of: dict[str, int] = {}
         self._prompts: dict[str, _Prompt] = {}
-        self._batches: list[list[str]] = []
+        self._batches: dict[tuple[int, int], list[str]] = {}
 
     def to_dict(self) -> dict[str, int]:
         """How much was encoded and combined, and in batches of what size at the end."""
@@ -113,19 +118,31 @@ class ModelRun:
         return [key for key in keys if key not in self._images]
 
     def plan_prompts(self, prompts: Iterable[str]) -> None:
-        """Plan the batches of the prompts that are new to the run, shortest first."""
-        new = [p for p in dict.fromkeys(prompts) if p not in self._prompts]
-        if not new:
-            return
-        lengths = self._of_each("prompt_lengths", new)
-        cut = self._of_each("truncated", new)
-        order = np.argsort(lengths, kind="stable").tolist()
-        for start in range(0, len(new), self._prompt_batch_size):
-            members = order[start : start + self._prompt_batch_size]
-            for i in members:
-                known = _Prompt(batch=len(self._batches), length=int(lengths[i]), cut=bool(cut[i]))
-                self._prompts[new[i]] = known
-            self._batches.append([new[i] for i in members])
+        """Let the prompts that are new to the run share batches; nothing is computed yet."""
+        new = [p for p in dict.fromkeys(prompts) if p not in self._plan_of]
+        if new:
+            self._plan_of.update(dict.fromkeys(new, len(self._plans)))
+            self._plans.append(new)
+
+    def _known(self, prompt: str) -> _Prompt:
+        """What is known of a prompt that was planned; cuts its plan into batches, shortest first.
+
+        Only when a prompt is needed: a worker plans the prompts of all rows, and tokenizes few.
+        """
+        if prompt not in self._prompts:
+            plan = self._plan_of[prompt]
+            new = self._plans[plan]
+            lengths = self._of_each("prompt_lengths", new)
+            cut = self._of_each("truncated", new)
+            order = np.argsort(lengths, kind="stable").tolist()
+            for start in range(0, len(new), self._prompt_batch_size):
+                members = order[start : start + self._prompt_batch_size]
+                batch = (plan, start)
+                for i in members:
+                    known = _Prompt(batch=batch, length=int(lengths[i]), cut=bool(cut[i]))
+                    self._prompts[new[i]] = known
+                self._batches[batch] = [new[i] for i in members]
+        return self._prompts[prompt]
 
     def _of_each(self, method: str, prompts: list[str]) -> list[Any]:
         """What a method tells of prompts, one item each."""
@@ -137,7 +154,7 @@ class ModelRun:
 
     def is_cut(self, prompt: str) -> bool:
         """Whether the model drops the end of a prompt that it has met."""
-        return self._prompts[prompt].cut
+        return self._known(prompt).cut
 
     def scores(
         self, cells: Iterable[tuple[str, str]], prepared: Mapping[str, Any]
@@ -158,7 +175,7 @@ class ModelRun:
                 found[cell] = images[cell[0]]
             else:
                 good.append(cell)
-        good.sort(key=lambda cell: self._prompts[cell[1]].length)
+        good.sort(key=lambda cell: self._known(cell[1]).length)
         combined = self._in_batches(
             "combine", [images[key] for key, _ in good], [prompts[prompt] for _, prompt in good]
         )
@@ -191,7 +208,7 @@ class ModelRun:
     def _features_of_prompts(self, prompts: Collection[str]) -> dict[str, Any]:
         known = self._prompt_features
         features = {prompt: known[prompt] for prompt in prompts if prompt in known}
-        lacking = {self._prompts[prompt].batch for prompt in prompts if prompt not in features}
+        lacking = {self._known(prompt).batch for prompt in prompts if prompt not in features}
         for batch in sorted(lacking):
             members = self._batches[batch]
             encoded = self._in_batches("encode_prompts", members)
@@ -302,6 +319,21 @@ def _raised(
     if n_items > 1:
         msg += f"; if {n_items} at once are too many, give batch_size=1 (--batch-size 1)"
     return InputError(f"{msg}.")
+
+
+def described(model: RewardModel) -> dict[str, Any]:
+    """What a reward model says that its scores depend on, as it is stored.
+
+    Raises:
+        InputError: It is no JSON.
+    """
+    told = call(model, "describe")
+    try:
+        found: dict[str, Any] = json.loads(json_bytes(told))
+    except InputError as error:
+        msg = f"the description of reward model {model.name!r} {error}"
+        raise InputError(msg) from error
+    return found
 
 
 def one_line(error: BaseException) -> str:

@@ -1,63 +1,43 @@
 """Score pairs with reward models: the four scores of each pair, stored as they come.
 
-One path serves every model, from top to bottom of this file: open the pairs and the models, read
-part by part in groups of rows, encode each image and each prompt once, combine them for the cells
-of the pairs, store the part. Decoding and preprocessing run in threads beside it.
+One path serves every model: open the pairs, the models and the run, let `part_scorer.py` score part
+by part, here or in workers, and write the table and what it tells.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-import math
 import os
 import tempfile
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import count, groupby
-from operator import itemgetter
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar
 
-from aas_bench.checks.probes import Finding, ScoredCell, quick_check, refuse_unsound
-from aas_bench.errors import BackendError, InputError
+from aas_bench.checks.probes import Finding
+from aas_bench.errors import InputError
 from aas_bench.files import bars_hidden, json_bytes, json_value
 from aas_bench.placebos import NEEDED, Choice, choose_placebos
-from aas_bench.rewards.base import RewardModel, Term, weighted_sum
+from aas_bench.rewards.base import RewardModel
 from aas_bench.rewards.catalog import RewardSpec, load_reward
 from aas_bench.run.directory import RunDirectory, open_run, parquet_bytes, rounds_of
 from aas_bench.run.groups import (
-    KEY_DISTORTED,
-    KEY_ORIGINAL,
-    PairRow,
-    RowGroup,
     UndecodedPairs,
-    prefetch,
-    row_groups,
-    stored_row,
 )
-from aas_bench.run.model import BadImage, ModelRun, call, prepare
+from aas_bench.run.model import described
+from aas_bench.run.part_scorer import ERROR, HIDDEN, NOTHING_ODD, PartScorer, part_scorer, positive
 from aas_bench.run.progress import progress_bar, say
 from aas_bench.run.provenance import provenance, versions
 from aas_bench.tables.open import Source, hub_home, without_revision
 from aas_bench.tables.schema import (
     CELLS,
-    CUT_DISTORTED,
-    CUT_ORIGINAL,
-    CUTS,
     DIDP,
-    DIOP,
-    IMAGE_DISTORTED,
-    IMAGE_ORIGINAL,
     OIDP,
-    OIOP,
-    PAIR_ID,
     PLACEBO_CELLS,
-    PROMPT_DISTORTED,
-    PROMPT_ORIGINAL,
     placebo_column,
     score_column,
 )
@@ -68,7 +48,7 @@ if TYPE_CHECKING:
     from datasets import Dataset, IterableDataset
 
     from aas_bench.run.directory import Round
-    from aas_bench.run.growth import Asked, KnownScores
+    from aas_bench.run.pool import Engine
 
 T = TypeVar("T")
 Prompts: TypeAlias = Literal["both", "distorted"]
@@ -80,29 +60,9 @@ PART_SIZE: Final = 256
 _MOST_WORKERS: Final = 8
 _LONGEST_NAME: Final = 200
 _RAISES: Final = {"record": False, "raise": True}
-ERROR: Final = "error"
-GROUP: Final = "_group"
 _KIND: Final = "scores"
-_LAYOUT: Final = 2
-_HIDDEN: Final = (KEY_ORIGINAL, KEY_DISTORTED, GROUP)
-"""Columns of a stored part that the finished table lacks."""
+_LAYOUT: Final = 3
 CELLS_OF: Final[dict[str, tuple[str, ...]]] = {"both": CELLS, "distorted": (OIDP, DIDP)}
-
-_NOTHING_ODD: Final[Mapping[str, Sequence[str]]] = {"equal_images": (), "uniform_image": ()}
-_GROUPS_AHEAD: Final = 1
-_IMAGE_OF: Final = {
-    OIOP: IMAGE_ORIGINAL,
-    OIDP: IMAGE_ORIGINAL,
-    DIOP: IMAGE_DISTORTED,
-    DIDP: IMAGE_DISTORTED,
-}
-_PROMPT_OF: Final = {
-    OIOP: PROMPT_ORIGINAL,
-    DIOP: PROMPT_ORIGINAL,
-    OIDP: PROMPT_DISTORTED,
-    DIDP: PROMPT_DISTORTED,
-}
-_CUT_OF: Final = {PROMPT_ORIGINAL: CUT_ORIGINAL, PROMPT_DISTORTED: CUT_DISTORTED}
 
 _log = logging.getLogger(__name__)
 
@@ -124,6 +84,7 @@ def score(
     dtype: str | None = None,
     accept_prompt_blind: bool = False,
     known: Sequence[str | os.PathLike[str]] = (),
+    engine: Engine | None = None,
 ) -> ScoreTable:
     """Score each pair of images under each of its prompts, with every reward model.
 
@@ -160,6 +121,9 @@ def score(
             does not know their words, and that does not say so itself (`reads_prompts = False`).
         known: Other run directories; what they hold of equal reward models, images and prompts is
             taken from there.
+        engine: Workers that load the models and score parts, `Devices("0,1")` or `RayCluster()`;
+            None: this process. The table is the same, byte for byte, where devices are of one
+            kind and, on processors, compute with as many threads (`OMP_NUM_THREADS`).
 
     Returns:
         One row per pair, in the order of the pairs; also written to `out` as `scores.parquet`,
@@ -187,41 +151,48 @@ def score(
         (array([-128.]), array([127.]))
     """
     opened = _open_pairs(pairs, shown=progress)
-    models = _load_models(reward_models, device, dtype)
-    beside = choose_placebos(
-        opened,
-        placebos if placebos is not None or prompts == "both" else "none",
-        n_placebos,
-        {model.name: model.n_placebos for model in models},
-    )
-    source = UndecodedPairs(beside.pairs)
-    parts = PartScorer(
-        source,
-        [
-            ModelRun(
-                m,
-                batch_size=_size("batch_size", m.batch_size if batch_size is None else batch_size),
-                n_placebos=beside.n_of.get(m.name, 0),
-            )
-            for m in models
-        ],
-        cells=_chosen("prompts", prompts, CELLS_OF),
-        part_size=_size("part_size", part_size),
-        workers=_size("workers", _default_workers() if workers is None else workers),
-        raise_bad_images=_chosen("on_error", on_error, _RAISES),
-        accept_prompt_blind=accept_prompt_blind,
-    )
-    _check_columns(source, parts)
-    spec = {
-        "pairs": source.fingerprint() | ({"source": str(pairs)} if source.total is None else {}),
-        "part_size": part_size,
-        "placebos": beside.n_of,
-        "prompts": prompts,
-        "rewards": [_described(model) for model in models],
-        "versions": versions(),
-    }
-    spec = json.loads(json_bytes(spec))
     with ExitStack() as stack:
+        load = partial(_load_models, reward_models, dtype=dtype)
+        pool = elsewhere = None
+        if engine is None:
+            models = load(device)
+        else:
+            from aas_bench.run.score_parts import ScoreJob, tables_of, told_models
+
+            pool = stack.enter_context(engine.open(ScoreJob(load)))
+            models, elsewhere = told_models(pool.facts), partial(tables_of, pool=pool)
+        beside = choose_placebos(
+            opened,
+            placebos if placebos is not None or prompts == "both" else "none",
+            n_placebos,
+            {model.name: model.n_placebos for model in models},
+        )
+        if workers is None:
+            workers = _default_workers() if pool is None else pool.threads
+        make = partial(
+            part_scorer,
+            pairs=beside.pairs,
+            n_placebos=beside.n_of,
+            batch_size=batch_size,
+            cells=_chosen("prompts", prompts, CELLS_OF),
+            part_size=positive("part_size", part_size),
+            workers=positive("workers", workers),
+            raise_bad_images=_chosen("on_error", on_error, _RAISES),
+            accept_prompt_blind=accept_prompt_blind,
+        )
+        parts = make(models)
+        source = parts.source
+        _check_columns(source, parts)
+        told = {
+            "pairs": source.fingerprint()
+            | ({"source": str(pairs)} if source.total is None else {}),
+            "part_size": part_size,
+            "placebos": beside.n_of,
+            "prompts": prompts,
+            "rewards": [described(model) for model in models],
+            "versions": versions(),
+        }
+        spec = json.loads(json_bytes(told))
         root = out if out is not None else stack.enter_context(tempfile.TemporaryDirectory())
         run = stack.enter_context(
             open_run(
@@ -237,8 +208,16 @@ def score(
             from aas_bench.run.growth import KnownScores
 
             parts.known = KnownScores.of(rounds, spec)
+        before = _told_before(run)
+        parts.checks |= before.checks
+        parts.odd = {what: [*names] for what, names in before.odd.items()}
         say(beside.cost(), shown=progress)
-        return _run(parts, run, source=_told(pairs, opened), shown=progress)
+        tables = parts.tables
+        if elsewhere is not None:
+            make = partial(make, known=parts.known, checks=before.checks)
+            tables = partial(elsewhere, parts, make=make)
+        is_new = before.of_round != len(run.earlier) + 1
+        return _run(parts, run, tables, source=_told(pairs, opened), is_new=is_new, shown=progress)
 
 
 def _check_growth(
@@ -259,25 +238,28 @@ def _told(pairs: Source, opened: Dataset | IterableDataset) -> dict[str, str | N
 
 
 def _run(
-    parts: PartScorer, run: RunDirectory, *, source: Mapping[str, str | None], shown: bool
+    parts: PartScorer,
+    run: RunDirectory,
+    tables_in: Callable[..., Iterator[pa.Table]],
+    *,
+    source: Mapping[str, str | None],
+    is_new: bool,
+    shown: bool,
 ) -> ScoreTable:
     import pyarrow as pa
 
     started = time.monotonic()
-    before = _told_before(run)
-    parts.checks |= before.checks
-    parts.odd = {what: [*names] for what, names in before.odd.items()}
     with progress_bar("scoring", unit="pairs", total=parts.source.total, shown=shown) as advance:
-        tables = list(parts.tables(run, advance=advance))
+        tables = list(tables_in(run, advance=advance))
     if not tables:
         msg = "the stream holds no pairs. Check the split, the filter or the limit."
         raise InputError(msg)
-    table = pa.concat_tables(tables).drop_columns([*_HIDDEN])
+    table = pa.concat_tables(tables).drop_columns([*HIDDEN])
     n_errors = table.num_rows - table[ERROR].null_count
     table = _without_lacking_placebos(table, parts)
     path = run.write(SCORES, parquet_bytes(table))
     tied = {r.model.name: _n_tied(table, r.model.name) for r in parts.runs}
-    if parts.n_stored or before.of_round != len(run.earlier) + 1:
+    if parts.n_stored or is_new:
         seconds = time.monotonic() - started
         about = {
             "checks": {name: [f.to_dict() for f in each] for name, each in parts.checks.items()},
@@ -327,7 +309,7 @@ def _told_before(run: RunDirectory) -> _ToldBefore:
     about = about if isinstance(about, dict) else {}
     of_round = about.get("round")
     if of_round is None or of_round > len(run.earlier):  # of this round: it looks for itself
-        return _ToldBefore(of_round=of_round, checks={}, odd=_NOTHING_ODD)
+        return _ToldBefore(of_round=of_round, checks={}, odd=NOTHING_ODD)
     checks = {name: tuple(Finding(**f) for f in each) for name, each in about["checks"].items()}
     return _ToldBefore(of_round=of_round, checks=checks, odd=about["odd"])
 
@@ -403,16 +385,6 @@ def _load_models(
     return models
 
 
-def _described(model: RewardModel) -> dict[str, Any]:
-    told = call(model, "describe")
-    try:
-        described: dict[str, Any] = json.loads(json_bytes(told))
-    except InputError as error:
-        msg = f"the description of reward model {model.name!r} {error}"
-        raise InputError(msg) from error
-    return described
-
-
 def _check_columns(source: UndecodedPairs, parts: PartScorer) -> None:
     taken = [name for name in parts.columns if name in source.schema.names]
     if taken:
@@ -430,463 +402,5 @@ def _chosen(option: str, value: str, known: Mapping[str, T]) -> T:
     return known[value]
 
 
-def _size(option: str, value: Any) -> int:
-    if not isinstance(value, int):
-        msg = f"{option}={value!r:.80} is no number of items. Give at least 1."
-        raise InputError(msg)
-    if value < 1:
-        msg = f"{option}={value} is too small. Give at least 1."
-        raise InputError(msg)
-    return value
-
-
 def _default_workers() -> int:
     return min(_MOST_WORKERS, os.cpu_count() or 1)
-
-
-@dataclass(frozen=True, kw_only=True)
-class _GroupAhead:
-    """A group of rows and the images new to its part, on their way through the threads.
-
-    Attributes:
-        group: The rows.
-        needs: By the key of an image, which models need it.
-        images: The images that are under way.
-    """
-
-    group: RowGroup
-    needs: dict[str, set[int]]
-    images: dict[str, Future[list[Any]]]
-
-
-@dataclass(frozen=True, kw_only=True)
-class _StoredPart:
-    """A part that an earlier call has finished."""
-
-    table: pa.Table
-
-
-class PartScorer:
-    """Runs the reward models over the parts of a source.
-
-    Args:
-        source: The pairs.
-        runs: The reward models at work.
-        cells: Which of the four cells of a pair to score.
-        part_size: Rows of a part.
-        workers: Threads that decode and preprocess.
-        raise_bad_images: Whether a bad image ends the run instead of being recorded.
-        accept_prompt_blind: Whether a model that no prompt moves may go on.
-
-    Attributes:
-        known: Scores that need not be made; None where there are none.
-        n_scored: Rows of which a score was made.
-        n_stored: Parts that were stored.
-        checks: What the first scores of each model told of it.
-        odd: Pairs whose images are equal, or of one colour, of those that were looked at.
-    """
-
-    def __init__(
-        self,
-        source: UndecodedPairs,
-        runs: Sequence[ModelRun],
-        *,
-        cells: Sequence[str],
-        part_size: int,
-        workers: int,
-        raise_bad_images: bool,
-        accept_prompt_blind: bool,
-    ) -> None:
-        self.source = source
-        self.runs = list(runs)
-        self.known: KnownScores | None = None
-        self.n_scored = self.n_stored = 0
-        self.checks: dict[str, tuple[Finding, ...]] = {}
-        self.odd: dict[str, list[str]] = {what: [] for what in _NOTHING_ODD}
-        self._flat: set[str] = set()
-        self._accept_prompt_blind = accept_prompt_blind
-        self._cells = tuple(cells)
-        self._prompts = tuple(dict.fromkeys(_PROMPT_OF[cell] for cell in cells))
-        self._placebos = {
-            column: PLACEBO_CELLS[kind]
-            for kind in PLACEBO_CELLS
-            if (column := placebo_column(kind)) in source.schema.names
-        }
-        self._part_size = part_size
-        self._workers = workers
-        self._raise_bad_images = raise_bad_images
-        self._models: list[RewardModel] = [run.model for run in self.runs]
-        self._capacity = max(2, *(run.batch_size for run in self.runs))
-
-    @property
-    def columns(self) -> list[str]:
-        """The columns that scoring adds to those of the pairs."""
-        cells = [*CELLS, *CUTS, *(c for both in self._placebos.values() for c in both)]
-        names = [score_column(m.name, c) for m in self._models for c in cells]
-        return [*names, ERROR, *_HIDDEN]
-
-    @property
-    def schema(self) -> pa.Schema:
-        """The columns of a part: those of the pairs without the images, then `columns`."""
-        import pyarrow as pa
-
-        kinds = {**dict.fromkeys(CUTS, pa.bool_()), ERROR: pa.string(), GROUP: pa.int32()}
-        kinds |= dict.fromkeys((KEY_ORIGINAL, KEY_DISTORTED), pa.string())
-        lists = tuple(cell for both in self._placebos.values() for cell in both)
-        kinds |= dict.fromkeys(lists, pa.list_(pa.float64()))
-        of = {
-            name: kind for end, kind in kinds.items() for name in self.columns if name.endswith(end)
-        }
-        return pa.schema(
-            [*self.source.schema, *((n, of.get(n, pa.float64())) for n in self.columns)]
-        )
-
-    def tables(self, run: RunDirectory, *, advance: Callable[[int], object]) -> Iterator[pa.Table]:
-        """Each part in order: the stored ones, and the others after storing them.
-
-        Args:
-            run: Where finished parts are, and go.
-            advance: Told the number of rows done, group by group.
-        """
-        with ExitStack() as stack:
-            pool = ThreadPoolExecutor(self._workers, thread_name_prefix="prepare")
-            stack.callback(pool.shutdown, cancel_futures=True)
-            work = stack.enter_context(
-                closing(prefetch(self._ahead(run, pool), depth=_GROUPS_AHEAD))
-            )
-            rows: list[_ScoredRow] = []
-            for item in work:
-                if isinstance(item, _StoredPart):
-                    self._plan_again(item.table)
-                    advance(item.table.num_rows)
-                    yield item.table
-                    continue
-                rows += self._score_group(item, pool)
-                advance(len(item.group.rows))
-                if item.group.last:
-                    table = self._table(rows)
-                    run.write_part(item.group.part, table)
-                    self.n_stored += 1
-                    rows = []
-                    yield table
-
-    def _ahead(
-        self, run: RunDirectory, pool: ThreadPoolExecutor
-    ) -> Iterator[_GroupAhead | _StoredPart]:
-        """Read ahead: what is stored, and what is to be scored with its images under way."""
-        for part in count():
-            start, stop = part * self._part_size, (part + 1) * self._part_size
-            stored = run.part(part)
-            if stored is not None and self.source.holds(stored, start, stop):
-                # Parquet renames the items of lists; the final file must not tell who wrote a part.
-                yield _StoredPart(table=stored.cast(self.schema))
-                continue
-            rows = self.source.read(start, stop)
-            seen: set[str] = set()
-            group = None
-            for group in row_groups(
-                rows, part=part, capacity=self._capacity, needed=self._keys_needed
-            ):
-                needs = self._needs(group.rows)
-                images = {
-                    key: self._prepare(image, pool, needs[key])
-                    for key, image in group.images().items()
-                    if key in needs.keys() - seen
-                }
-                seen |= needs.keys()
-                yield _GroupAhead(group=group, needs=needs, images=images)
-            if group is None:
-                return
-
-    def _keys_needed(self, pair: PairRow) -> Collection[str]:
-        return pair.image_keys() if self.known is None else self._needs([pair]).keys()
-
-    def _needs(self, pairs: Iterable[PairRow]) -> dict[str, set[int]]:
-        """The images of pairs that are to be encoded, and by which models."""
-        if self.known is None:
-            each = {*range(len(self.runs))}
-            return {key: each for pair in pairs for key in pair.image_keys()}
-        needs: dict[str, set[int]] = {}
-        for pair in pairs:
-            for i, run in enumerate(self.runs):
-                for cell in self._lacking(run, pair):
-                    needs.setdefault(cell.key, set()).add(i)
-        return needs
-
-    def _prepare(
-        self, image: Mapping[str, Any], pool: ThreadPoolExecutor, needed: Collection[int]
-    ) -> Future[list[Any]]:
-        models = [model if i in needed else None for i, model in enumerate(self._models)]
-        return pool.submit(prepare, image, models)
-
-    def _score_group(self, work: _GroupAhead, pool: ThreadPoolExecutor) -> list[_ScoredRow]:
-        group = work.group
-        if group.number == 0:
-            for run in self.runs:
-                run.start_part()
-        images = {key: image for key, image in group.images().items() if key in work.needs}
-        lacking = {
-            key: None
-            for i, run in enumerate(self.runs)
-            for key in run.uncached(key for key in images if i in work.needs[key])
-        }
-        futures = {
-            k: work.images.get(k) or self._prepare(images[k], pool, work.needs[k]) for k in lacking
-        }
-        prepared = {key: future.result() for key, future in futures.items()}
-        scored = [_ScoredRow(row, group.number) for row in group.rows]
-        made: set[int] = set()
-        for i, run in enumerate(self.runs):
-            new = self._score_with(run, scored, {key: each[i] for key, each in prepared.items()})
-            if new and run.model.name not in self.checks:
-                self._check(run, scored)
-            made |= new
-        self.n_scored += len(made)
-        if self._raise_bad_images:
-            for row in scored:
-                row.raise_error()
-        self._note_images([row for row in scored if self._looked_at(row, work)], prepared)
-        return scored
-
-    def _looked_at(self, row: _ScoredRow, work: _GroupAhead) -> bool:
-        return self.known is None or not work.needs.keys().isdisjoint(row.pair.image_keys())
-
-    def _note_images(self, scored: Sequence[_ScoredRow], prepared: Mapping[str, Any]) -> None:
-        """Note the pairs whose images are one image, or show nothing."""
-        self._flat |= {key for key, each in prepared.items() if each[-1]}
-        for pair in (row.pair for row in scored):
-            keys = pair.original.key, pair.distorted.key
-            if keys[0] == keys[1] and pair.original.struct is not None:
-                self._note("equal_images", pair)
-            if self._flat.intersection(keys):
-                self._note("uniform_image", pair)
-
-    def _note(self, what: str, pair: PairRow) -> None:
-        name = pair.values[PAIR_ID]
-        if name not in self.odd[what]:
-            self.odd[what].append(name)
-
-    def _score_with(
-        self, run: ModelRun, scored: Sequence[_ScoredRow], prepared: Mapping[str, Any]
-    ) -> set[int]:
-        """Fill in the scores of one model; which rows took some that were not known."""
-        self._plan_prompts(run, [row.pair for row in scored])
-        planned = [list(self._lacking(run, row.pair)) for row in scored]
-        terms = [[run.model.terms(c.prompt, c.original) for c in cells] for cells in planned]
-        found = run.scores(
-            (
-                (cell.key, term.prompt)
-                for cells, sums in zip(planned, terms, strict=True)
-                for cell, each in zip(cells, sums, strict=True)
-                for term in each
-            ),
-            prepared,
-        )
-        name = run.model.name
-        for row, cells, sums in zip(scored, planned, terms, strict=True):
-            for cell, each in zip(cells, sums, strict=True):
-                row.add(name, cell, each, [found[cell.key, term.prompt] for term in each])
-            if self.known is not None:
-                for cell in self._planned(run, row.pair):
-                    if (value := self.known.score(name, cell.asked)) is not None:
-                        row.set(name, cell, value)
-            for prompt in self._prompts:
-                text = row.pair.values[prompt]
-                row.values[score_column(name, _CUT_OF[prompt])] = (
-                    None if text is None else self._is_cut(run, text)
-                )
-        return {number for number, cells in enumerate(planned) if cells}
-
-    def _is_cut(self, run: ModelRun, prompt: str) -> bool:
-        known = None if self.known is None else self.known.cut(run.model.name, prompt)
-        return run.is_cut(prompt) if known is None else known
-
-    def _check(self, run: ModelRun, scored: Sequence[_ScoredRow]) -> None:
-        """Look at the first scores before more are made, and say what is wrong with them."""
-        name = run.model.name
-        cells = [cell for row in scored for cell in self._given(name, row)]
-        if not cells:
-            return
-        found = self.checks[name] = quick_check(run.model, cells, at_once=run.batch_size)
-        if not self._accept_prompt_blind:
-            refuse_unsound(name, found)
-        for finding in found:
-            if finding.outcome == "fail":
-                _log.warning("reward model %r: %s.", name, finding.text)
-
-    def _given(self, name: str, row: _ScoredRow) -> Iterator[ScoredCell]:
-        values, pair = row.values, row.pair
-        images = {IMAGE_ORIGINAL: pair.original, IMAGE_DISTORTED: pair.distorted}
-        for cell in self._cells:
-            score, image = values.get(score_column(name, cell)), images[_IMAGE_OF[cell]]
-            if score is not None and image.struct is not None:
-                yield ScoredCell(
-                    key=image.key,
-                    image=image.struct,
-                    prompt=values[_PROMPT_OF[cell]],
-                    original=values[PROMPT_ORIGINAL],
-                    score=score,
-                )
-
-    def _lacking(self, run: ModelRun, pair: PairRow) -> Iterator[_Cell]:
-        """The scores of a pair that are to be made."""
-        for cell in self._planned(run, pair):
-            if self.known is None or self.known.score(run.model.name, cell.asked) is None:
-                yield cell
-
-    def _planned(self, run: ModelRun, pair: PairRow) -> Iterator[_Cell]:
-        """The scores of a pair."""
-        images = {IMAGE_ORIGINAL: pair.original, IMAGE_DISTORTED: pair.distorted}
-        original = pair.values[PROMPT_ORIGINAL]
-        for name in self._cells:
-            prompt, of = pair.values[_PROMPT_OF[name]], _IMAGE_OF[name]
-            if prompt is not None and images[of].struct is not None:
-                yield _Cell(name=name, image=of, asked=(images[of].key, prompt, original))
-        for column, names in self._placebos.items():
-            for at, prompt in enumerate((pair.values[column] or ())[: run.n_placebos]):
-                for name, (of, image) in zip(names, images.items(), strict=True):
-                    if image.struct is not None:
-                        asked = (image.key, prompt, original)
-                        yield _Cell(name=name, image=of, asked=asked, at=at)
-
-    def _plan_prompts(self, run: ModelRun, pairs: Iterable[PairRow]) -> None:
-        """Let a model plan the batches of the prompts of a group."""
-        asked: list[str] = []
-        for pair in pairs:
-            for prompt in self._new_prompts(run, pair):
-                terms = call(run.model, "terms", prompt, pair.values[PROMPT_ORIGINAL])
-                asked += [prompt, *(term.prompt for term in terms)]
-        run.plan_prompts(asked)
-
-    def _new_prompts(self, run: ModelRun, pair: PairRow) -> Iterator[str]:
-        """The prompts of a pair that a model must read, be it only to tell whether it cuts them."""
-        own = [text for name in self._prompts if (text := pair.values[name]) is not None]
-        placebos = [
-            text for c in self._placebos for text in (pair.values[c] or ())[: run.n_placebos]
-        ]
-        if self.known is None:
-            yield from (*own, *placebos)
-            return
-        lacking = {cell.prompt for cell in self._lacking(run, pair)}
-        for text in own:
-            if text in lacking or self.known.cut(run.model.name, text) is None:
-                yield text
-        yield from (text for text in placebos if text in lacking)
-
-    def _plan_again(self, stored: pa.Table) -> None:
-        """Plan the batches of a stored part's prompts, as when it was scored."""
-        columns = [*_HIDDEN, PROMPT_ORIGINAL, PROMPT_DISTORTED, *self._placebos]
-        rows = stored.select(columns).to_pylist()
-        for _, group in groupby(rows, key=itemgetter(GROUP)):
-            members = [stored_row(values) for values in group]
-            for run in self.runs:
-                self._plan_prompts(run, members)
-
-    def _table(self, rows: Sequence[_ScoredRow]) -> pa.Table:
-        import pyarrow as pa
-
-        return pa.Table.from_pylist([row.finished() for row in rows], schema=self.schema)
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Cell:
-    """One score of a pair.
-
-    Attributes:
-        name: One of the four cells, or the cell of a kind of placebo.
-        image: The column of the image.
-        asked: What it is known by: which image it is, the prompt, the original one of the pair.
-        at: Which placebo; None: none of them.
-    """
-
-    name: str
-    image: str
-    asked: Asked
-    at: int | None = None
-
-    @property
-    def key(self) -> str:
-        """Which image it is."""
-        return self.asked[0]
-
-    @property
-    def prompt(self) -> str:
-        """What the image is scored under."""
-        return self.asked[1]
-
-    @property
-    def original(self) -> str | None:
-        """The original prompt of the pair."""
-        return self.asked[2]
-
-
-class _ScoredRow:
-    """A row on its way into the table; what is not scored stays null."""
-
-    def __init__(self, pair: PairRow, group: int) -> None:
-        self.pair = pair
-        self.values: dict[str, Any] = {
-            **pair.values,
-            KEY_ORIGINAL: pair.original.key,
-            KEY_DISTORTED: pair.distorted.key,
-            GROUP: group,
-        }
-        self._reasons: dict[str, dict[str, None]] = {}
-        if pair.values[PROMPT_DISTORTED] is None:
-            self._reasons[PROMPT_DISTORTED] = {"there is none": None}
-        if pair.distorted.struct is None:
-            self._reasons[IMAGE_DISTORTED] = {"there is none": None}
-
-    def add(
-        self,
-        reward: str,
-        cell: _Cell,
-        terms: Sequence[Term],
-        values: Sequence[float | BadImage],
-    ) -> None:
-        """Set a cell to the weighted sum of `values`, or note why there is none."""
-        numbers = [value for value in values if not isinstance(value, BadImage)]
-        for bad in (value for value in values if isinstance(value, BadImage)):
-            self._reasons.setdefault(cell.image, {})[bad.reason] = None
-        if len(numbers) < len(values):
-            return
-        for number in numbers:
-            if not math.isfinite(number):
-                msg = (
-                    f"reward model {reward!r} gave {number} for {cell.name} of pair "
-                    f"{self.pair.values[PAIR_ID]!r}. Scores must be finite; try dtype float32."
-                )
-                raise BackendError(msg)
-        self.set(reward, cell, weighted_sum(tuple(terms), numbers))
-
-    def set(self, reward: str, cell: _Cell, value: float) -> None:
-        """Set a cell."""
-        column = score_column(reward, cell.name)
-        if cell.at is None:
-            self.values[column] = value
-        else:
-            self.values.setdefault(column, {})[cell.at] = value
-
-    def error(self) -> str | None:
-        """Every column that could not be used, and why."""
-        faults = [f"{column}: {', '.join(why)}" for column, why in sorted(self._reasons.items())]
-        return "; ".join(faults) or None
-
-    def raise_error(self) -> None:
-        """Raise the error that would otherwise be recorded."""
-        if error := self.error():
-            msg = (
-                f"pair {self.pair.values[PAIR_ID]!r}: {error.rstrip('.')}. "
-                "Mend the pair, or record it and go on: on_error='record' (--on-error record)."
-            )
-            raise InputError(msg)
-
-    def finished(self) -> dict[str, Any]:
-        """The row of the table; scores under placebos as a list in their order."""
-        values = {
-            name: [value.get(at) for at in range(max(value) + 1)]
-            if isinstance(value, dict) and name not in self.pair.values
-            else value
-            for name, value in self.values.items()
-        }
-        return {**values, ERROR: self.error()}

@@ -182,6 +182,9 @@ def open_source(source: Source, options: Options) -> Opened:
     if path.is_dir():
         # `datasets` calls what it builds after the folder, and `.` has no name.
         return _noted(_open_folder(path if path.name else path.resolve(), options), path)
+    if "://" in name and not name.startswith(HF) and not path.exists():
+        msg = f"{name}: addresses are not read, but for hf://. Copy it to this machine first, or "
+        raise InputError(f"{msg}load it in Python with datasets, as docs/scale.md shows.")
     if path.exists() or (table_kind(path) and not name.startswith(HF)):
         return _noted(_open_file(path, options), path)
     reference = Reference.of(name)

@@ -2,6 +2,7 @@
 
 import json
 import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,8 +13,10 @@ pytest.importorskip("diffusers")
 
 from support import killed_generations, tiny_general, tiny_pipelines
 
+from aas_bench.errors import InputError
 from aas_bench.generators.pipelines import pipeline_row
 from aas_bench.generators.spec import load_submission
+from aas_bench.run.devices import Devices
 from aas_bench.run.generate import generate
 from aas_bench.run.prompts import load_prompts
 from aas_bench.run.seeds import seed_settings
@@ -112,3 +115,23 @@ def test_from_seed_images_it_makes_distorted_images_alone(submission, tmp_path):
         with Image.open(made.image_path(index, "distorted")) as image:
             assert image.size == shape
     assert {record["status"] for record in records.values()} == {"ok"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("submission", ["StableDiffusionXLPipeline"], indirect=True)
+def test_two_devices_make_the_images_of_one_process(submission, prompts, tmp_path):
+    loaded, asked = load_submission(submission), load_prompts(prompts)
+    options = {"batch_size": 2, "progress": False}
+    generate(loaded, asked, out=tmp_path / "one", device="cpu", **options)
+    generate(loaded, asked, out=tmp_path / "two", engine=Devices("cpu,cpu"), **options)
+    assert contents(tmp_path / "two") == contents(tmp_path / "one")
+    told = [(tmp_path / run / "generator.json").read_bytes() for run in ("one", "two")]
+    assert told[0] == told[1]
+
+
+def test_a_service_takes_no_devices(tmp_path):
+    rule = load_submission(
+        Path(__file__).parents[2] / "leaderboard/submissions/builtin_faithful.yaml"
+    )
+    with pytest.raises(InputError, match="--devices"):
+        generate(rule, load_prompts(limit=1), out=tmp_path / "run", engine=Devices("cpu"))

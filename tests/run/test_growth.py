@@ -237,7 +237,7 @@ class TestRefusals:
     def test_a_run_of_an_older_layout(self, tmp_path):
         quiet(dataset(varied(2)), Asked(), out=tmp_path)
         manifest = tmp_path / "manifest.json"
-        manifest.write_text(manifest.read_text().replace('"format": 2', '"format": 1'))
+        manifest.write_text(manifest.read_text().replace('"format": 3', '"format": 2'))
         match = "made by another version of aas-bench"
         self.refused(tmp_path, match, dataset(varied(3)), Asked())
 

@@ -39,6 +39,8 @@ def test_a_bare_word_is_a_task(source, match):
         ("runs/pairs.parquet", r"runs/pairs.parquet: there is no such file. Check the path"),
         ("pairs.jsonl", r"pairs.jsonl: there is no such file. Check the path"),
         ("a/b/c", r"a/b/c: there is no such file or folder. Check the path"),
+        ("s3://bucket/pairs.parquet", r"s3://bucket/pairs.parquet: addresses are not read.*Copy"),
+        ("gs://bucket/folder", r"gs://bucket/folder: addresses are not read, but for hf://"),
         ("./runs/x", r"runs/x: there is no such file or folder. Check the path"),
     ],
 )
