@@ -163,7 +163,7 @@ def parquet_columns(
             names = [f.name for f in schema if not is_image_type(f.type)]
             names = names if wanted is None else [name for name in names if wanted(name)]
             _refuse_large_cells(file, opened, names)
-            refuse_repetition(source, file, lambda name: name in names)
+            _refuse_repetition(opened, source, file, lambda name: name in names)
             table = opened.read(columns=list(dict.fromkeys(names)))
         table.validate(full=True)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
@@ -218,11 +218,18 @@ def refuse_repetition(
     """
     import pyarrow.parquet as pq
 
-    n_bytes = 0
     with pq.ParquetFile(source) as opened:
         _refuse_misfit(source, file, opened)
-        schema, metadata = opened.schema_arrow, opened.metadata
-        images = {field.name for field in schema if is_image_type(field.type)}
+        _refuse_repetition(opened, source, file, wanted)
+
+
+def _refuse_repetition(
+    opened: Any, source: Path | IO[bytes], file: str, wanted: Callable[[str], bool]
+) -> None:
+    """The same of a file that is open: from the Hub, each opening fetches 64 KiB again."""
+    n_bytes = 0
+    metadata = opened.metadata
+    images = {field.name for field in opened.schema_arrow if is_image_type(field.type)}
     for group in range(metadata.num_row_groups):
         rows = metadata.row_group(group)
         for column in map(rows.column, range(rows.num_columns)):

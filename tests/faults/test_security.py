@@ -34,6 +34,12 @@ SOURCES = [
 NEVER = {
     *("eval", "exec", "compile", "pickle.load", "pickle.loads", "joblib.load", "os.system"),
     *("yaml.unsafe_load", "yaml.full_load", "marshal.loads", "os.popen", "tempfile.mktemp"),
+    *("dill.load", "dill.loads", "cloudpickle.load", "cloudpickle.loads"),
+}
+# what the workers that a run itself starts send each other, as Ray and multiprocessing do
+BETWEEN_WORKERS = {
+    "aas_bench/run/pool.py": {"dill.loads"},
+    "aas_bench/run/ray_cluster.py": {"pickle.loads"},
 }
 
 
@@ -54,7 +60,8 @@ def test_nothing_runs_what_it_reads():
     for file, name, options in calls():
         n += 1
         where = f"{file.relative_to(ROOT)}: {name}"
-        assert name not in NEVER, where
+        own = BETWEEN_WORKERS.get(file.relative_to(ROOT).as_posix(), set())
+        assert name not in NEVER - own, where
         assert constant(options.get("trust_remote_code")) is not True, where
         assert constant(options.get("shell")) is not True, where
         assert not name.endswith((".extractall", ".unpack_archive")), where
