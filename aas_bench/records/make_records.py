@@ -176,6 +176,9 @@ def slug(name: str) -> str:
 
 def _add_rewards(run: Path, folder: Path, task: str | None, tag: str) -> tuple[Record, ...]:
     about, manifest = _json(run / "run.json"), _json(run / "manifest.json")
+    if about.get("round", 1) <= len(manifest.get("earlier", ())):
+        msg = f"{run} is being grown, and its table is not whole. Repeat the command that grows it."
+        raise StoreError(msg)
     pairs = _json(run / "pairs.json") if (run / "pairs.json").is_file() else {}
     task = _task(task, pairs.get("source"))
     if (run / DOCTOR).is_file():
