@@ -257,7 +257,7 @@ def _judge(
     from datasets import disable_progress_bars
 
     from aas_bench.files import json_bytes, write_atomically
-    from aas_bench.judges.catalog import check_judge
+    from aas_bench.judges.catalog import can_rate, check_judge, load_rater
     from aas_bench.measure.judged import summarise_judgements
     from aas_bench.run.judge import judge as ask
     from aas_bench.tables.open import commit_of, without_revision
@@ -266,6 +266,8 @@ def _judge(
     disable_progress_bars()
     workers = engine_of(devices, engine, address, cores, device=options["device"])
     for each in judge:  # before the pairs are read
+        if by == "dimensions" and not can_rate(each):
+            load_rater(each)  # says what can
         check_judge(each)
     where: dict[str, Any] = {"config": config, "split": split, "revision": revision}
     where |= {"limit": limit} | sampled(sample, effect, dimension, seed)

@@ -374,7 +374,7 @@ def test_ten_blind_pairs_and_the_readers_agreement(visit):
         ]
         assert counted == f"{sum(same)} of {len(same)}."
     quiz.get_by_role("button", name="Ask me again").click()
-    assert quiz.get_by_text("Pair 1 of 10").is_visible()
+    quiz.get_by_text("Pair 1 of 10").wait_for()
     assert page.evaluate("localStorage.getItem('aas-bench-choices')") is None
 
 
