@@ -130,7 +130,7 @@ def test_two_rows_of_one_name_are_refused(tmp_path, twice):
 def test_another_build_is_refused_with_the_difference(tmp_path):
     build([Toy(n=10)], tmp_path, progress=False)
     before = contents(tmp_path)
-    with pytest.raises(StoreError, match=r"spec.limit was None, is 5.*Repeat the first command"):
+    with pytest.raises(StoreError, match=r"limit was None, is 5.*Repeat the first command"):
         build([Toy(n=10)], tmp_path, limit=5, progress=False)
     with pytest.raises(StoreError, match=r"options.prompt was .*, is .*other"):
         build([Toy(n=10, prompt="other")], tmp_path, progress=False)

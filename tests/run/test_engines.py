@@ -139,7 +139,7 @@ def test_a_grown_run_holds_the_scores_of_one_made_at_once(grown, undisturbed):
 
 def test_a_killed_device_worker_is_told_and_its_part_made_again(tmp_path):
     rng = np.random.default_rng(int.from_bytes(os.urandom(4), "big"))
-    dies = CallableReward(DiesOnce(tmp_path, at=int(rng.integers(1, 900))), name="light")
+    dies = CallableReward(DiesOnce(tmp_path, at=int(rng.integers(1, 300))), name="light")
     whole = scored(tmp_path / "whole", CallableReward(DiesOnce(tmp_path, at=10**9), name="light"))
     with pytest.raises(BackendError, match=r"worker on cpu was killed \(SIGKILL\).*same command"):
         scored(tmp_path / "run", dies, Devices("cpu,cpu"))
@@ -150,7 +150,7 @@ def test_a_killed_device_worker_is_told_and_its_part_made_again(tmp_path):
 
 def test_ray_replaces_a_killed_worker(tmp_path, ray):
     rng = np.random.default_rng(int.from_bytes(os.urandom(4), "big"))
-    dies = CallableReward(DiesOnce(tmp_path, at=int(rng.integers(1, 900))), name="light")
+    dies = CallableReward(DiesOnce(tmp_path, at=int(rng.integers(1, 300))), name="light")
     whole = scored(tmp_path / "whole", CallableReward(DiesOnce(tmp_path, at=10**9), name="light"))
     assert scored(tmp_path / "run", dies, RayCluster()) == whole
     assert (tmp_path / "died").exists()
