@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import signal
 import threading
 import time
 
@@ -253,10 +254,11 @@ def test_killed_and_resumed(ask, tmp_path):
     with JudgeService(right, stall=0.1).running() as service:
         process = context.Process(target=slow_run, args=(service.url, tmp_path, QUICK))
         process.start()
-        while len(service.asked) < 9:
+        while process.is_alive() and len(service.asked) < 9:
             time.sleep(0.005)
         process.kill()
         process.join()
+        assert process.exitcode == -signal.SIGKILL
         n_before = len(service.asked)
     kept = len(list((tmp_path / "cache").rglob("*.json")))
     assert n_before - 2 * QUICK["concurrency"] <= kept <= n_before

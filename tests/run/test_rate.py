@@ -1,6 +1,7 @@
 """Ratings by dimension as a run: whole parts, killed anywhere, nothing made up."""
 
 import multiprocessing
+import signal
 import time
 
 import numpy as np
@@ -50,10 +51,11 @@ def test_killed_and_resumed(tmp_path):
     process = context.Process(target=slow_rating, args=(tmp_path / "run", n))
     process.start()
     parts = tmp_path / "run" / "parts"
-    while not list(parts.glob("*.sha256")):
+    while process.is_alive() and not list(parts.glob("*.sha256")):
         time.sleep(0.005)
     process.kill()
     process.join()
+    assert process.exitcode == -signal.SIGKILL
     kept = len(list(parts.glob("*.sha256")))
     assert kept < 4
     assert not (tmp_path / "run" / "judged.parquet").exists()

@@ -262,21 +262,26 @@ def test_no_client_harms_another():
 
         with ThreadPoolExecutor(4) as pool:
             goods = [pool.submit(good) for _ in range(4)]
-            assert post({"images": ["YWJj"], "prompts": ["a"]}) == 422
-            assert post(asked(prompts=["a", "b", "nan", "c", "d"]), "gate") == 422
-            assert post(asked(prompts=["a", "b", "raise", "c", "d"]), "gate") == 422
-            assert post({"prompts": ["a"] * 10_000}) == 422
-            assert post(asked(), token="wrong") == 401
-            assert post(asked(), token=f"{TOKEN}x") == 401
-            assert sent(length=300 * 2**20) == 413
-            assert sent(*[b"10000\r\n" + bytes(2**16) + b"\r\n"] * 40, length=None) in (413, None)
-            assert sent(length=300 * 2**20, token="wrong") == 401
-            assert sent(b"{") == 408
-            assert silent() is None
-            assert silent(b"POST /dual HTTP/1.1\r\nHo") is None
-            for _ in range(5):
-                killed()
-            ended.set()
+            try:
+                assert post({"images": ["YWJj"], "prompts": ["a"]}) == 422
+                assert post(asked(prompts=["a", "b", "nan", "c", "d"]), "gate") == 422
+                assert post(asked(prompts=["a", "b", "raise", "c", "d"]), "gate") == 422
+                assert post({"prompts": ["a"] * 10_000}) == 422
+                assert post(asked(), token="wrong") == 401
+                assert post(asked(), token=f"{TOKEN}x") == 401
+                assert sent(length=300 * 2**20) == 413
+                assert sent(*[b"10000\r\n" + bytes(2**16) + b"\r\n"] * 40, length=None) in (
+                    413,
+                    None,
+                )
+                assert sent(length=300 * 2**20, token="wrong") == 401
+                assert sent(b"{") == 408
+                assert silent() is None
+                assert silent(b"POST /dual HTTP/1.1\r\nHo") is None
+                for _ in range(5):
+                    killed()
+            finally:
+                ended.set()  # else a failure above would wait for them for ever
             assert all(each.result(30) > 0 for each in goods)
         assert httpx.get(f"{server.url}/dual").status_code == 401
         assert httpx.get(f"{server.url}/health").status_code == 200

@@ -6,6 +6,7 @@ It knows the original image from the distorted one by colour: toy originals are 
 import base64
 import io
 import json
+import os
 
 from PIL import Image
 from support.loopback_apis import Reply, Service, openrouter_answer
@@ -100,8 +101,9 @@ def dark_pairs(n, *, prompts=(), label=1):
 
 
 def slow_run(url, folder, options):
-    """A run that a test kills, in a process of its own."""
+    """A run that a test kills, in a fork of a server that may lack the test's key."""
     from aas_bench.run.judge import judge
 
+    os.environ["OPENAI_API_KEY"] = "any"
     places = {"out": folder / "run", "cache": folder / "cache", "base_url": url}
     judge(dark_pairs(12), "openai:m-1", **places, **options)
