@@ -61,15 +61,25 @@ class RayCluster:
     """Actors on a Ray cluster.
 
     Attributes:
-        address: Of a running cluster, e.g. "auto" or "ray://HOST:10001"; None: this machine.
+        address: Of a running cluster, "auto" or "HOST:6379"; None: this machine.
         cores: Processors of each actor where there are no GPUs; None: all of one machine, shared
             by as many actors as it has processors.
         stalled_after: Seconds without progress that are an error.
+
+    Raises:
+        InputError: The address is one of Ray Client, through which Ray Data does not work.
     """
 
     address: str | None = None
     cores: int | None = None
     stalled_after: float = STALLED_AFTER
+
+    def __post_init__(self) -> None:
+        if (self.address or "").startswith("ray://"):
+            msg = (
+                f"--address {self.address} is one of Ray Client, which Ray Data does not work with."
+            )
+            raise InputError(f"{msg} Run the command on a machine of the cluster: --address auto.")
 
     @contextmanager
     def open(self, job: Job[Any, Any, Any]) -> Iterator[RayPool]:
@@ -117,9 +127,11 @@ class RayCluster:
         except (OSError, ValueError, RuntimeError) as error:
             told = " ".join(str(error).split())
             msg = f"no Ray cluster answers at {self.address or 'this machine'} ({told:.200})."
-            raise InputError(
-                f"{msg} Start one (ray start --head), or leave --address out."
-            ) from error
+            way = "Start one (ray start --head), or leave --address out"
+            # Clusters ask for a token from 2.59 on; without it Ray says only that it failed.
+            if self.address is not None and "RAY_AUTH_MODE" not in os.environ:
+                way += "; one that asks for Ray's token needs RAY_AUTH_MODE=token"
+            raise InputError(f"{msg} {way}.") from error
         return True
 
     def _look(self, job: Any, size: _Size) -> Facts:

@@ -255,6 +255,28 @@ def test_a_cluster_that_does_not_answer_is_told_at_once(tmp_path):
         scored(tmp_path / "run", engine_runs.light, RayCluster(address=address))
 
 
+@pytest.mark.parametrize(("mode", "told"), [(None, "RAY_AUTH_MODE=token"), ("token", "out.$")])
+def test_a_cluster_that_asks_for_a_token_is_told_of(tmp_path, monkeypatch, mode, told):
+    """Ray says of a missing token only that it could not connect."""
+    ray = pytest.importorskip("ray")
+
+    def refuse(**_):
+        raise ConnectionError("Failed to connect to Ray cluster at 127.0.0.1:6379")
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", refuse)
+    monkeypatch.delenv("RAY_AUTH_MODE", raising=False)
+    if mode:
+        monkeypatch.setenv("RAY_AUTH_MODE", mode)
+    with pytest.raises(InputError, match=told):
+        scored(tmp_path / "run", engine_runs.light, RayCluster(address="auto"))
+
+
+def test_a_client_of_ray_is_no_cluster():
+    with pytest.raises(InputError, match=r"ray://a:10001.*--address auto"):
+        RayCluster(address="ray://a:10001")
+
+
 def test_object_storage_is_no_folder_for_a_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match="is an address and no folder"):
