@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from datasets import Dataset, IterableDataset
 
     from aas_bench.measure.summary import Summary
-    from aas_bench.tables.scores import ScoreTable
+    from aas_bench.run.score import ScoreRun
 
 PAIRS = "pairs.json"
 RUN = "run.json"
@@ -176,12 +176,12 @@ def score(
     }
     run |= {"device": device, "dtype": dtype, "progress": not as_json}
     run["engine"] = engine_of(devices, engine, address, cores, device=device)
-    table, _ = _score(data, options, reward, out, run)
-    scores, n_errors = out / "scores.parquet", int(table.frame["error"].notna().sum())
+    done, _ = _score(data, options, reward, out, run)
     if as_json:
-        emit({"scores": str(scores), "n_pairs": len(table.frame), "n_errors": n_errors})
+        told = {"n_pairs": done.n_pairs, "n_errors": done.n_errors}
+        emit({"scores": str(done.scores), **told})
         return
-    typer.echo(f"{len(table.frame):,} pairs, {n_errors:,} with errors: {scores}")
+    typer.echo(f"{done.n_pairs:,} pairs, {done.n_errors:,} with errors: {done.scores}")
 
 
 def evaluate(
@@ -314,7 +314,8 @@ def _evaluated(
     from aas_bench.measure.summary import summarise
     from aas_bench.pages.report import write_report
 
-    table, pairs = _score(data, options, reward, out, dict(run), by=analysis["by"])
+    done, pairs = _score(data, options, reward, out, dict(run), by=analysis["by"])
+    table = done.table()
     about = stored_run(out)
     summary = summarise(
         table,
@@ -462,11 +463,11 @@ def _score(
     run: dict[str, Any],
     *,
     by: str | None = None,
-) -> tuple[ScoreTable, Dataset | IterableDataset]:
-    """The scores, and the pairs that they are of; by what they are grouped is looked at first."""
+) -> tuple[ScoreRun, Dataset | IterableDataset]:
+    """The finished run and its pairs; by what they are grouped is looked at first."""
     from aas_bench.files import json_bytes, write_atomically
     from aas_bench.rewards.catalog import check_spelling, load_reward
-    from aas_bench.run.score import score as score_pairs
+    from aas_bench.run.score import score_into
     from aas_bench.tables.open import commit_of, without_revision
 
     device, dtype = run.pop("device"), run.pop("dtype")
@@ -483,8 +484,8 @@ def _score(
             from aas_bench.tables.schema import IMAGE_COLUMNS
 
             check_groups((name for name in pairs.features if name not in IMAGE_COLUMNS), by)
-        table = score_pairs(pairs, models, out=out, dtype=dtype, **run)
+        done = score_into(out, pairs, models, dtype=dtype, **run)
     if not Path(data).exists():  # the very commit, of which a later report shows the images
         options = {**options, "revision": commit_of(pairs)}
     write_atomically(out / PAIRS, json_bytes({"source": without_revision(data), **options}))
-    return table, pairs
+    return done, pairs

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias
 
 from aas_bench.errors import InputError, StoreError
-from aas_bench.files import ASIDE, json_bytes, json_value, write_atomically
+from aas_bench.files import ASIDE, json_bytes, json_value, whole_file, write_atomically
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -37,10 +37,13 @@ PARTS: Final = "parts"
 _LOCK: Final = "lock"
 _HELD: Final = (errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK)
 _FORMAT: Final = 1
+_PARQUET: Final = {"compression": "zstd"}
 _MOST_SHOWN: Final = 5
 _ADDRESS: Final = re.compile(r"[a-z][a-z0-9+.-]+:/")
 """As a path shows s3://bucket/run; the letter of a drive is one letter."""
 _SHORTEST_HASH: Final = 16
+ROW_GROUP: Final = 8192
+"""Rows of a finished table that are held at once while it is written."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +95,22 @@ class RunDirectory:
         file.parent.mkdir(exist_ok=True)
         write_atomically(file, content)
         write_atomically(file.with_suffix(".sha256"), checksum.encode("ascii"))
+
+    def write_table(self, name: str, tables: Iterable[pa.Table], schema: pa.Schema) -> Path:
+        """Store one table of several, whole or not at all, and hold few of its rows at once.
+
+        Args:
+            name: Of the file.
+            tables: Its rows, in order; equal rows give equal bytes, however they are cut.
+            schema: That of the tables.
+        """
+        import pyarrow.parquet as pq
+
+        path = self.path / name
+        with whole_file(path) as file, pq.ParquetWriter(file, schema, **_PARQUET) as writer:
+            for table in _of_rows(tables, ROW_GROUP):
+                writer.write_table(table, row_group_size=ROW_GROUP)
+        return path
 
     def write(self, name: str, content: bytes) -> Path:
         """Store a file of the run, whole or not at all."""
@@ -181,9 +200,24 @@ def parquet_bytes(table: pa.Table) -> bytes:
     import pyarrow.parquet as pq
 
     sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="zstd")
+    pq.write_table(table, sink, **_PARQUET)
     content: bytes = sink.getvalue().to_pybytes()
     return content
+
+
+def _of_rows(tables: Iterable[pa.Table], n: int) -> Iterator[pa.Table]:
+    """The same rows in tables of n, each column in one piece; the last has what is left."""
+    import pyarrow as pa
+
+    held: list[pa.Table] = []
+    for table in tables:
+        held.append(table)
+        while sum(map(len, held)) >= n:
+            whole = pa.concat_tables(held)
+            yield whole.slice(0, n).combine_chunks()
+            held = [whole.slice(n)]
+    if sum(map(len, held)):
+        yield pa.concat_tables(held).combine_chunks()
 
 
 @contextmanager

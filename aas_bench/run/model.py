@@ -19,6 +19,8 @@ from aas_bench.rewards.base import RewardModel, flat
 K = TypeVar("K")
 
 CACHE_BYTES: Final = 256 * 2**20
+MOST_PROMPTS: Final = 65_536
+"""So many prompts are known at once: of 1,024 float32, their features fill `CACHE_BYTES`."""
 _AGAIN: Final = object()
 _OUT_OF_MEMORY: Final = ("out of memory", "can't allocate memory", "alloc_failed")
 
@@ -61,9 +63,9 @@ class FeatureCache(Generic[K]):
         self._bytes = 0
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class _Prompt:
-    """What is known of a prompt for the whole run: its batch, its length, whether it is cut."""
+    """What is known of a prompt: its batch, its length, whether it is cut."""
 
     batch: tuple[int, int]
     length: int
@@ -77,6 +79,8 @@ class ModelRun:
     prompt belongs to a batch that is fixed when the prompt is first met, and is always encoded
     with that batch: so a continued run, whose memory is empty, repeats the same arithmetic, and so
     does one worker of several, which meets the prompts of all rows and encodes those of its own.
+    Where more than `MOST_PROMPTS` were met, all are forgotten before the next part, which again
+    follows from the texts alone.
 
     Args:
         model: The reward model.
@@ -100,7 +104,8 @@ class ModelRun:
         self._prompt_batch_size = batch_size
         self._images: FeatureCache[str] = FeatureCache(cache_bytes)
         self._prompt_features: FeatureCache[str] = FeatureCache(cache_bytes)
-        self._plans: list[list[str]] = []
+        self._n_plans = 0
+        self._plans: dict[int, list[str]] = {}  # those that are not cut into batches yet
         self._plan_of: dict[str, int] = {}
         self._prompts: dict[str, _Prompt] = {}
         self._batches: dict[tuple[int, int], list[str]] = {}
@@ -112,6 +117,18 @@ class ModelRun:
     def start_part(self) -> None:
         """Forget the images: a part's batches must not depend on the parts before it."""
         self._images.clear()
+        self.bound_prompts()
+
+    def bound_prompts(self) -> None:
+        """Forget the prompts where they became many."""
+        if len(self._plan_of) + len(self._prompts) > MOST_PROMPTS:
+            self.forget_prompts()
+
+    def forget_prompts(self) -> None:
+        """Forget what was planned, and what was encoded with it."""
+        for known in (self._plans, self._plan_of, self._prompts, self._batches):
+            known.clear()
+        self._prompt_features.clear()
 
     def uncached(self, keys: Iterable[str]) -> list[str]:
         """The image keys that must be prepared again."""
@@ -119,10 +136,12 @@ class ModelRun:
 
     def plan_prompts(self, prompts: Iterable[str]) -> None:
         """Let the prompts that are new to the run share batches; nothing is computed yet."""
-        new = [p for p in dict.fromkeys(prompts) if p not in self._plan_of]
+        met = self._plan_of, self._prompts
+        new = [p for p in dict.fromkeys(prompts) if not any(p in known for known in met)]
         if new:
-            self._plan_of.update(dict.fromkeys(new, len(self._plans)))
-            self._plans.append(new)
+            self._plan_of.update(dict.fromkeys(new, self._n_plans))
+            self._plans[self._n_plans] = new
+            self._n_plans += 1
 
     def _known(self, prompt: str) -> _Prompt:
         """What is known of a prompt that was planned; cuts its plan into batches, shortest first.
@@ -142,6 +161,9 @@ class ModelRun:
                     known = _Prompt(batch=batch, length=int(lengths[i]), cut=bool(cut[i]))
                     self._prompts[new[i]] = known
                 self._batches[batch] = [new[i] for i in members]
+            del self._plans[plan]
+            for each in new:
+                del self._plan_of[each]
         return self._prompts[prompt]
 
     def _of_each(self, method: str, prompts: list[str]) -> list[Any]:

@@ -16,7 +16,7 @@ from itertools import count, islice
 from typing import TYPE_CHECKING, Any, Final
 
 from aas_bench.checks.probes import Finding, ScoredCell, quick_check, refuse_unsound
-from aas_bench.errors import BackendError, InputError
+from aas_bench.errors import BackendError, InputError, StoreError
 from aas_bench.rewards.base import RewardModel, Term, weighted_sum
 from aas_bench.run.directory import RunDirectory
 from aas_bench.run.groups import (
@@ -226,7 +226,7 @@ class PartScorer:
         )
 
     def tables(self, run: RunDirectory, *, advance: Callable[[int], object]) -> Iterator[pa.Table]:
-        """Each part in order: the stored ones, and the others after storing them.
+        """Each part: the stored ones, and the others after storing them.
 
         Args:
             run: Where finished parts are, and go.
@@ -318,6 +318,18 @@ class PartScorer:
         # Parquet renames the items of lists; the final file must not tell who wrote a part.
         return table.cast(self.schema)
 
+    def finished(self, run: RunDirectory, n_pairs: int) -> Iterator[pa.Table]:
+        """The parts of so many pairs in order, all of them stored.
+
+        Raises:
+            StoreError: One was damaged since.
+        """
+        for part in range(-(-n_pairs // self._part_size)):
+            if (table := run.part(part)) is None:
+                msg = f"{run.path}: part {part} was damaged or removed. Repeat the command."
+                raise StoreError(msg)
+            yield table.cast(self.schema)
+
     def told(self) -> dict[str, Any]:
         """What was met since it was last told: for whoever has others score parts, see `take`."""
         found = {
@@ -370,9 +382,13 @@ class PartScorer:
 
     def _meet_until(self, part: int) -> None:
         """Plan the prompts of the parts before, of which another scores the images."""
+        if part < self._n_met:  # one that another lost: what came after it must not tell
+            self._n_met = 0
+            for run in self.runs:
+                run.forget_prompts()
         for earlier in range(self._n_met, part):
             self._plan_rows(self.source.texts(*self._span(earlier)))
-        self._n_met = max(self._n_met, part)
+        self._n_met = part + 1
 
     def _keys_needed(self, pair: PairRow) -> Collection[str]:
         return pair.image_keys() if self.known is None else self._needs([pair]).keys()
@@ -546,6 +562,8 @@ class PartScorer:
 
     def _plan_rows(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Plan the prompts of a part that is stored, or scored elsewhere, as when it is scored."""
+        for run in self.runs:
+            run.start_part()
         for start in range(0, len(rows), self._capacity):
             for run in self.runs:
                 self._plan_prompts(run, rows[start : start + self._capacity])

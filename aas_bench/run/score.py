@@ -24,7 +24,7 @@ from aas_bench.files import bars_hidden, json_bytes, json_value
 from aas_bench.placebos import NEEDED, Choice, choose_placebos
 from aas_bench.rewards.base import RewardModel
 from aas_bench.rewards.catalog import RewardSpec, load_reward
-from aas_bench.run.directory import RunDirectory, open_run, parquet_bytes, rounds_of
+from aas_bench.run.directory import RunDirectory, open_run, rounds_of
 from aas_bench.run.groups import (
     UndecodedPairs,
 )
@@ -150,6 +150,74 @@ def score(
         >>> table.cells("darkness").oidp, table.cells("darkness").didp
         (array([-128.]), array([127.]))
     """
+    with ExitStack() as stack:
+        root = out if out is not None else stack.enter_context(tempfile.TemporaryDirectory())
+        run = score_into(
+            root,
+            pairs,
+            reward_models,
+            prompts=prompts,
+            placebos=placebos,
+            n_placebos=n_placebos,
+            batch_size=batch_size,
+            workers=workers,
+            part_size=part_size,
+            on_error=on_error,
+            progress=progress,
+            device=device,
+            dtype=dtype,
+            accept_prompt_blind=accept_prompt_blind,
+            known=known,
+            engine=engine,
+        )
+        return run.table()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoreRun:
+    """A scoring run that came to its end.
+
+    Attributes:
+        scores: The file of its table.
+        rewards: The reward models, in the order of their columns.
+        n_pairs: How many rows the table has.
+        n_errors: How many of them lack scores, for a reason that the column `error` tells.
+    """
+
+    scores: Path
+    rewards: tuple[str, ...]
+    n_pairs: int
+    n_errors: int
+
+    def table(self) -> ScoreTable:
+        """Its table, read whole."""
+        import pyarrow.parquet as pq
+
+        table = pq.read_table(self.scores)
+        columns = dict(zip(table.column_names, table.columns, strict=True))
+        return ScoreTable.from_columns(columns, rewards=self.rewards, source=str(self.scores))
+
+
+def score_into(
+    out: str | os.PathLike[str],
+    pairs: Source,
+    reward_models: RewardSpec | Sequence[RewardSpec],
+    *,
+    prompts: Prompts = "both",
+    placebos: Choice | None = None,
+    n_placebos: int | None = None,
+    batch_size: int | None = None,
+    workers: int | None = None,
+    part_size: int = PART_SIZE,
+    on_error: OnError = "record",
+    progress: bool = True,
+    device: str | None = None,
+    dtype: str | None = None,
+    accept_prompt_blind: bool = False,
+    known: Sequence[str | os.PathLike[str]] = (),
+    engine: Engine | None = None,
+) -> ScoreRun:
+    """As `score`, for tables that are larger than memory: the scores stay in `out`."""
     opened = _open_pairs(pairs, shown=progress)
     with ExitStack() as stack:
         load = partial(_load_models, reward_models, dtype=dtype)
@@ -193,10 +261,9 @@ def score(
             "versions": versions(),
         }
         spec = json.loads(json_bytes(told))
-        root = out if out is not None else stack.enter_context(tempfile.TemporaryDirectory())
         run = stack.enter_context(
             open_run(
-                root,
+                out,
                 kind=_KIND,
                 spec=spec,
                 version=_LAYOUT,
@@ -245,27 +312,26 @@ def _run(
     source: Mapping[str, str | None],
     is_new: bool,
     shown: bool,
-) -> ScoreTable:
-    import pyarrow as pa
-
+) -> ScoreRun:
     started = time.monotonic()
+    counts = _Counts(parts)
     with progress_bar("scoring", unit="pairs", total=parts.source.total, shown=shown) as advance:
-        tables = list(tables_in(run, advance=advance))
-    if not tables:
+        for table in tables_in(run, advance=advance):
+            counts.add(table)
+    if not counts.n_pairs:
         msg = "the stream holds no pairs. Check the split, the filter or the limit."
         raise InputError(msg)
-    table = pa.concat_tables(tables).drop_columns([*HIDDEN])
-    n_errors = table.num_rows - table[ERROR].null_count
-    table = _without_lacking_placebos(table, parts)
-    path = run.write(SCORES, parquet_bytes(table))
-    tied = {r.model.name: _n_tied(table, r.model.name) for r in parts.runs}
+    counts.tell_lacking_placebos()
+    schema = counts.schema()
+    stored = parts.finished(run, counts.n_pairs)
+    path = run.write_table(SCORES, (table.select(schema.names) for table in stored), schema)
     if parts.n_stored or is_new:
         seconds = time.monotonic() - started
         about = {
             "checks": {name: [f.to_dict() for f in each] for name, each in parts.checks.items()},
-            "n_errors": n_errors,
-            "n_pairs": table.num_rows,
-            "n_tied": tied,
+            "n_errors": counts.n_errors,
+            "n_pairs": counts.n_pairs,
+            "n_tied": counts.n_tied,
             "odd": parts.odd,
             "n_placebos": {r.model.name: r.n_placebos for r in parts.runs},
             "n_scored_by_this_command": parts.n_scored,
@@ -275,15 +341,74 @@ def _run(
             **source,
         }
         run.write_json(RUN, about | provenance())
-    if odd := _odd(parts, tied, table.num_rows):
+    if odd := _odd(parts, counts.n_tied, counts.n_pairs):
         _log.warning("%s; aas-bench doctor tells what that changes.", odd)
-    if n_errors:
+    if counts.n_errors:
         _log.warning(
-            "%d of %d pairs lack scores; the column %r says why.", n_errors, table.num_rows, ERROR
+            "%d of %d pairs lack scores; the column %r says why.",
+            *(counts.n_errors, counts.n_pairs, ERROR),
         )
-    columns = dict(zip(table.column_names, table.columns, strict=True))
-    names = [r.model.name for r in parts.runs]
-    return ScoreTable.from_columns(columns, rewards=names, source=str(path))
+    return ScoreRun(
+        scores=path,
+        rewards=tuple(counts.n_tied),
+        n_pairs=counts.n_pairs,
+        n_errors=counts.n_errors,
+    )
+
+
+class _Counts:
+    """What the parts of a run add up to, in whatever order they come.
+
+    Args:
+        parts: What scores them.
+
+    Attributes:
+        n_pairs: Rows.
+        n_errors: Rows that lack scores.
+        n_tied: By reward model, pairs whose two images score exactly the same under the distorted
+            prompt.
+    """
+
+    def __init__(self, parts: PartScorer) -> None:
+        self._schema = parts.schema
+        self.n_pairs = self.n_errors = 0
+        self.n_tied = {run.model.name: 0 for run in parts.runs}
+        self._n_without = {
+            kind: 0 for kind in PLACEBO_CELLS if placebo_column(kind) in self._schema.names
+        }
+
+    def add(self, table: pa.Table) -> None:
+        """Count a part."""
+        import pyarrow.compute as pc
+
+        self.n_pairs += table.num_rows
+        self.n_errors += table.num_rows - table[ERROR].null_count
+        for reward in self.n_tied:
+            oidp, didp = (table[score_column(reward, cell)] for cell in (OIDP, DIDP))
+            self.n_tied[reward] += pc.sum(pc.equal(oidp, didp)).as_py() or 0
+        for kind in self._n_without:
+            lengths = pc.fill_null(pc.list_value_length(table[placebo_column(kind)]), 0)
+            self._n_without[kind] += pc.sum(pc.equal(lengths, 0)).as_py()
+
+    def tell_lacking_placebos(self) -> None:
+        """Say how many pairs have none of a kind."""
+        for kind, n in self._n_without.items():
+            if n:
+                _log.warning(
+                    "%d of %d pairs have no %s placebos, for which %s; there the original prompt "
+                    "is the only one.",
+                    *(n, self.n_pairs, kind, NEEDED[kind]),
+                )
+
+    def schema(self) -> pa.Schema:
+        """The columns of the finished table: without kinds of placebo that no pair has."""
+        import pyarrow as pa
+
+        lacking = [kind for kind, n in self._n_without.items() if n == self.n_pairs]
+        cells = [cell for kind in lacking for cell in PLACEBO_CELLS[kind]]
+        dropped = {*HIDDEN, *map(placebo_column, lacking)}
+        dropped |= {score_column(reward, cell) for reward in self.n_tied for cell in cells}
+        return pa.schema([field for field in self._schema if field.name not in dropped])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -314,14 +439,6 @@ def _told_before(run: RunDirectory) -> _ToldBefore:
     return _ToldBefore(of_round=of_round, checks=checks, odd=about["odd"])
 
 
-def _n_tied(table: pa.Table, reward: str) -> int:
-    """Pairs whose two images score exactly the same under the distorted prompt."""
-    import pyarrow.compute as pc
-
-    oidp, didp = (table[score_column(reward, cell)] for cell in (OIDP, DIDP))
-    return pc.sum(pc.equal(oidp, didp)).as_py() or 0
-
-
 def _odd(parts: PartScorer, tied: Mapping[str, int], n_pairs: int) -> str:
     """What a run met that nobody should pass over, in one clause; "" where there is nothing."""
     equal, flat = parts.odd["equal_images"], parts.odd["uniform_image"]
@@ -329,26 +446,6 @@ def _odd(parts: PartScorer, tied: Mapping[str, int], n_pairs: int) -> str:
     told += [f"{len(equal)} pairs of equal images (first {equal[0]})"] if equal else []
     told += [f"{len(flat)} pairs with an image of one colour (first {flat[0]})"] if flat else []
     return "; ".join(told)
-
-
-def _without_lacking_placebos(table: pa.Table, parts: PartScorer) -> pa.Table:
-    """The table without the kinds of placebo that no pair has; says how many pairs lack them."""
-    import pyarrow.compute as pc
-
-    for kind, cells in PLACEBO_CELLS.items():
-        if (column := placebo_column(kind)) not in table.column_names:
-            continue
-        n = pc.sum(pc.equal(pc.fill_null(pc.list_value_length(table[column]), 0), 0)).as_py()
-        if n:
-            _log.warning(
-                "%d of %d pairs have no %s placebos, for which %s; there the original prompt is "
-                "the only one.",
-                *(n, table.num_rows, kind, NEEDED[kind]),
-            )
-        if n == table.num_rows:
-            names = [score_column(r.model.name, cell) for r in parts.runs for cell in cells]
-            table = table.drop_columns([column, *names])
-    return table
 
 
 def _open_pairs(pairs: Any, *, shown: bool) -> Dataset | IterableDataset:

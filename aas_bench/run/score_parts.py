@@ -118,7 +118,7 @@ def told_models(facts: Facts) -> list[RewardModel]:
 def tables_of(
     parts: Scorer, run: RunDirectory, *, pool: Pool, make: MakeScorer, advance: Advance
 ) -> Iterator[pa.Table]:
-    """Each part in order: the stored ones, and the others as workers made them.
+    """Each part, in any order: the stored ones, then the others as workers made them.
 
     Args:
         parts: Knows the pairs.
@@ -133,12 +133,14 @@ def tables_of(
     if parts.n_parts is None:
         msg = "several workers need the whole table, not a stream. Leave --streaming out."
         raise InputError(msg)
-    numbers = range(parts.n_parts)
-    found = {number: parts.stored(run, number) for number in numbers}
-    missing = [number for number, stored in found.items() if stored is None]
-    advance(sum(stored.num_rows for stored in found.values() if stored is not None))
+    missing: list[int] = []
+    for number in range(parts.n_parts):
+        if (stored := parts.stored(run, number)) is None:
+            missing.append(number)
+            continue
+        advance(stored.num_rows)
+        yield stored
     for done in pool.results(make, missing, advance=advance) if missing else ():
         run.write_part(done.number, done.table)
         parts.take(done.told)
-        found[done.number] = done.table
-    yield from (found[number] for number in numbers)
+        yield done.table

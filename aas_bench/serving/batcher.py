@@ -30,7 +30,6 @@ PIXELS: Final = 2**26
 """Of the images of one batch, and of those decoded ahead: 200 MB of RGB."""
 
 _LEAST_BATCH: Final = 32
-_MOST_PROMPTS: Final = 100_000
 
 
 class BusyError(BackendError):
@@ -89,7 +88,6 @@ class Batcher:
         self.model = model
         self._bounds = bounds
         self._run = ModelRun(model, batch_size=model.batch_size)
-        self._n_prompts = 0
         self._most = max(_LEAST_BATCH, 2 * model.batch_size)
         self._jobs: deque[_Job] = deque()
         self._waiting = 0
@@ -239,9 +237,7 @@ class Batcher:
         wanted = list(cells)
         pictures = {picture.key: picture for picture, _ in wanted}
         prompts = dict.fromkeys(term.prompt for _, terms in wanted for term in terms)
-        self._n_prompts += len(prompts)
-        if self._n_prompts > _MOST_PROMPTS:  # the run remembers each prompt that it has met
-            self._renew()
+        self._run.bound_prompts()
         with self._changed:
             ahead = {key: self._ahead.pop(key)[0] for key in pictures if key in self._ahead}
         futures = {
@@ -274,4 +270,3 @@ class Batcher:
     def _renew(self) -> None:
         """A new run, which knows nothing of what the one before was asked."""
         self._run = ModelRun(self.model, batch_size=self._run.batch_size)
-        self._n_prompts = 0
