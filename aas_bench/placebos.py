@@ -8,9 +8,9 @@ equal placebos, in whatever order the pairs come.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache, partial
 from itertools import product
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar, get_args
 
@@ -31,6 +31,7 @@ from aas_bench.tasks.taxonomy import near_dimensions
 
 if TYPE_CHECKING:
     from datasets import Dataset, IterableDataset
+    from numpy.typing import NDArray
 
     Pairs = TypeVar("Pairs", Dataset, IterableDataset)
 
@@ -105,9 +106,9 @@ def with_placebos(
     column, texts = placebo_column(kind), List(Value("string"))
     features = pairs.features
     if isinstance(pairs, Dataset):
-        rows = pairs.select_columns([name for name in _READ if name in features]).to_list()
+        rows = _read(pairs).to_list()
         if kind == "matched":
-            found = [list(_matched(row, n_placebos, seed)) for row in rows]
+            found = [_matched(row, n_placebos, seed) for row in rows]
         else:
             found = list(_foreign(rows, n_placebos, seed))
         kept = pairs.remove_columns([column]) if column in features else pairs
@@ -122,7 +123,7 @@ def with_placebos(
     told = Features({**features, column: texts})
     for name in IMAGE_COLUMNS:
         pairs = pairs.cast_column(name, Image(decode=False))  # not to be decoded on the way
-    return pairs.map(lambda row: {column: list(_matched(row, n_placebos, seed))}).cast(told)
+    return pairs.map(lambda row: {column: _matched(row, n_placebos, seed)}).cast(told)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,38 +131,57 @@ class Beside:
     """Pairs with the placebo requests that are scored beside their own prompts.
 
     Attributes:
-        pairs: The pairs with a column for each kind.
+        pairs: The pairs, with a column for each kind that is not made on the way.
         n_of: By reward model, how many of a pair's placebos of a kind it is scored under; empty
             where there are none.
+        made: The columns that are made of each row as it is read, so that nothing holds them.
     """
 
     pairs: Any
     n_of: Mapping[str, int]
+    made: Mapping[str, Callable[[Mapping[str, Any]], list[str]]] = field(default_factory=dict)
 
-    def cost(self) -> str | None:
-        """What the placebos cost, in one line; None where there are none."""
-        from datasets import Dataset
+    def cost(self, texts: Iterable[Sequence[Mapping[str, Any]]] | None) -> str | None:
+        """What the placebos cost, in one line; None where there are none.
 
+        Args:
+            texts: All rows with their placebos, some at a time; None of a stream.
+        """
         if not self.n_of:
             return None
-        columns = placebo_columns(self.pairs)
-        kinds = " and ".join(kind for kind, column in columns.items())
+        columns = _placebo_columns([*self.pairs.features, *self.made])
+        kinds = " and ".join(columns)
         told = []
         for n in dict.fromkeys(self.n_of.values()):
             names = ", ".join(name for name, own in self.n_of.items() if own == n)
             told.append(f"{n} a pair for {names} ({2 * n * len(columns)} more scores)")
         line = f"{kinds} placebos: {'; '.join(told)}"
-        if not isinstance(self.pairs, Dataset):
+        if texts is None:
             return line
-        texts = self.pairs.select_columns(
-            [PROMPT_ORIGINAL, PROMPT_DISTORTED, *columns.values()]
-        ).to_dict()
-        if not any(row for column in columns.values() for row in texts[column]):
-            return None
-        own = {*texts[PROMPT_ORIGINAL], *texts[PROMPT_DISTORTED]} - {None}
+        own, asked = _Distinct(), _Distinct()
         most = max(self.n_of.values())
-        asked = {p for c in columns.values() for row in texts[c] for p in (row or ())[:most]} - own
-        return f"{line}; {len(asked):,} more prompts beside {len(own):,}"
+        for rows in texts:
+            own.add(row[name] for row in rows for name in (PROMPT_ORIGINAL, PROMPT_DISTORTED))
+            asked.add(p for row in rows for c in columns.values() for p in (row[c] or ())[:most])
+        theirs, placebos = own.found(), asked.found()
+        if not len(placebos):
+            return None
+        new = np.setdiff1d(placebos, theirs, assume_unique=True)
+        return f"{line}; {len(new):,} more prompts beside {len(theirs):,}"
+
+
+class _Distinct:
+    """Which texts there are, by eight bytes of each: those of a million pairs are many."""
+
+    def __init__(self) -> None:
+        self._of_each: list[NDArray[np.int64]] = []
+
+    def add(self, texts: Iterable[str | None]) -> None:
+        hashes = [hash(text) for text in texts if text is not None]
+        self._of_each.append(np.unique(np.array(hashes, dtype=np.int64)))
+
+    def found(self) -> NDArray[np.int64]:
+        return np.unique(np.concatenate(self._of_each))
 
 
 def choose_placebos(
@@ -192,7 +212,7 @@ def choose_placebos(
         raise InputError(msg)
     if not {PROMPT_ORIGINAL, PROMPT_DISTORTED, DIMENSIONS} <= {*(pairs.features or ())}:
         return Beside(pairs=pairs, n_of={})  # no pairs in our schema: said where they are read
-    brought = placebo_columns(pairs)
+    brought = _placebo_columns(pairs.features)
     if choice == "none":
         return Beside(
             pairs=pairs.remove_columns([*brought.values()]) if brought else pairs, n_of={}
@@ -202,20 +222,29 @@ def choose_placebos(
         return Beside(pairs=pairs, n_of=dict.fromkeys(most, n_placebos or _longest(pairs, brought)))
     few = _borne(pairs) if isinstance(pairs, Dataset) else FEW
     n_of = {name: n_placebos or min(n, few) for name, n in most.items()}
+    n = max(n_of.values())
+    make = partial(_matched, n=n, seed=0)
+    made = {placebo_column("matched"): make} if lacking == ["matched"] else {}
     for kind in lacking:
-        beside = with_placebos(pairs, kind, n_placebos=max(n_of.values()))
-        none = isinstance(pairs, Dataset) and not any(beside[placebo_column(kind)])
-        if choice is not None and none:
+        if not made:  # the foreign ones of a pair hang on all the others
+            pairs = with_placebos(pairs, kind, n_placebos=n)
+        if choice is None or not isinstance(pairs, Dataset):
+            continue
+        if not any(map(make, _read(pairs)) if made else pairs[placebo_column(kind)]):
             msg = f"no pair can have {kind} placebos: {NEEDED[kind]}. Mend the pairs, or leave "
             raise InputError(f"{msg}the placebos to be chosen: placebos=None (no --placebos).")
-        pairs = beside
-    return Beside(pairs=pairs, n_of=n_of)
+    return Beside(pairs=pairs, n_of=n_of, made=made)
 
 
-def placebo_columns(pairs: Any) -> dict[Kind, str]:
-    """The columns of placebos that pairs hold, by kind."""
+def _read(pairs: Dataset) -> Dataset:
+    """What placebos are chosen by."""
+    return pairs.select_columns([n for n in _READ if n in pairs.features]).with_format(None)
+
+
+def _placebo_columns(names: Collection[str]) -> dict[Kind, str]:
+    """The columns of placebos among these, by kind."""
     columns = {kind: placebo_column(kind) for kind in get_args(Kind)}
-    return {kind: column for kind, column in columns.items() if column in (pairs.features or ())}
+    return {kind: column for kind, column in columns.items() if column in names}
 
 
 def _longest(pairs: Any, columns: Mapping[Kind, str]) -> int:
@@ -235,19 +264,19 @@ def _borne(pairs: Dataset) -> int:
     return max(FEW, NEW_PROMPTS * len(pairs) // n_captions)
 
 
-def _matched(row: Mapping[str, Any], n: int, seed: int) -> Sequence[str]:
+def _matched(row: Mapping[str, Any], n: int, seed: int) -> list[str]:
     """The first so many of the caption's pool that the pair's own request leaves free."""
     caption, names = row[PROMPT_ORIGINAL], tuple(sorted(row[DIMENSIONS] or ()))
     effect, scene = row.get("effect"), row.get("scene")
     if not (caption or "").strip():
-        return ()
+        return []
     if effect is not None and scene is not None:
         from aas_bench.counterfactual.effects import EFFECTS
         from aas_bench.counterfactual.scenes import SCENES
 
         if effect in EFFECTS and scene in SCENES:
-            return _other_effects(effect, scene, str(row[PROMPT_DISTORTED]), n, seed)
-    return _composed(caption, names, n, seed)
+            return [*_other_effects(effect, scene, str(row[PROMPT_DISTORTED]), n, seed)]
+    return [*_composed(caption, names, n, seed)]
 
 
 @lru_cache(maxsize=4096)

@@ -99,12 +99,18 @@ class UndecodedPairs:
 
     Args:
         pairs: In the canonical schema; streaming or not.
+        made: Further columns of lists of texts, and how each is made of the others of a row.
 
     Raises:
         SchemaError: Columns are missing, or the image columns are no images.
     """
 
-    def __init__(self, pairs: Dataset | IterableDataset) -> None:
+    def __init__(
+        self,
+        pairs: Dataset | IterableDataset,
+        made: Mapping[str, Callable[[Mapping[str, Any]], list[str]]] | None = None,
+    ) -> None:
+        import pyarrow as pa
         from datasets import Dataset, Features, Image
 
         features = _checked_features(pairs)
@@ -116,12 +122,13 @@ class UndecodedPairs:
         self._pairs = pairs
         self._stream = iter(pairs)
         self._position = 0
-        self._columns = list(texts)
-        self._placebos = [
-            column for column in map(placebo_column, PLACEBO_CELLS) if column in texts
-        ]
-        self._identity = [*_IDENTITY, *self._placebos]
+        self._stored = list(texts)
+        self._made = dict(made or {})
         self.schema: pa.Schema = texts.arrow_schema.remove_metadata()
+        for column in self._made:
+            self.schema = self.schema.append(pa.field(column, pa.list_(pa.string())))
+        self._placebos = [c for c in map(placebo_column, PLACEBO_CELLS) if c in self.schema.names]
+        self._identity = [*_IDENTITY, *self._placebos]
         self.total: int | None = len(pairs) if isinstance(pairs, Dataset) else None
 
     def fingerprint(self) -> dict[str, Any]:
@@ -136,13 +143,17 @@ class UndecodedPairs:
         columns = {field.name: str(field.type) for field in self.schema}
         if self.total is None:
             return {"columns": columns, "streaming": True}
-        digest = self._digest([name for name in self._columns if name not in self._placebos])
+        digest, of_placebos = hashlib.sha256(), hashlib.sha256()
+        own = [name for name in self.schema.names if name not in self._placebos]
+        for rows in self.text_batches():
+            digest.update(_json(rows, own))
+            of_placebos.update(_json(rows, self._placebos))
         for column in IMAGE_COLUMNS:
             for sample in _samples(self._pairs, column):
                 digest.update(sample)
         found = {"columns": columns, "n_rows": self.total, "sha256": digest.hexdigest()}
         if self._placebos:
-            found["placebos"] = self._digest(self._placebos).hexdigest()
+            found["placebos"] = of_placebos.hexdigest()
         return found
 
     def names(self) -> list[str]:
@@ -150,26 +161,30 @@ class UndecodedPairs:
         names: list[str] = self._pairs.select_columns([PAIR_ID]).to_dict()[PAIR_ID]
         return names
 
-    def _digest(self, columns: list[str]) -> hashlib._Hash:
-        digest = hashlib.sha256()
-        texts = self._pairs.select_columns(columns).with_format("arrow")
+    def text_batches(self) -> Iterator[list[dict[str, Any]]]:
+        """What `values` of all rows holds, some rows at a time; of no stream."""
+        texts = self._pairs.select_columns(self._stored).with_format("arrow")
         for batch in texts.iter(_HASHED_ROWS):
-            digest.update(json.dumps(batch.to_pylist(), default=str).encode())
-        return digest
+            yield [self._completed(row) for row in batch.to_pylist()]
+
+    def _completed(self, row: dict[str, Any]) -> dict[str, Any]:
+        """A row with the columns that are made."""
+        for column, make in self._made.items():
+            row[column] = make(row)
+        return row
 
     def read(self, start: int, stop: int) -> Iterator[PairRow]:
         """The rows from `start` up to `stop` or the end; a stream is read forward only."""
         if self.total is not None:
-            return (_pair_row(self._pairs[i]) for i in range(start, min(stop, self.total)))
+            rows = map(self._pairs.__getitem__, range(start, min(stop, self.total)))
+            return map(_pair_row, map(self._completed, rows))
         return self._read_stream(start, stop)
 
     def texts(self, start: int, stop: int) -> list[dict[str, Any]]:
         """What `values` of these rows holds, without a look at their images; of no stream."""
         rows = range(start, min(stop, len(self._pairs)))
-        texts: list[dict[str, Any]] = (
-            self._pairs.select_columns(self._columns).select(rows).to_list()
-        )
-        return texts
+        texts = self._pairs.select_columns(self._stored).select(rows).to_list()
+        return [self._completed(row) for row in texts]
 
     def _read_stream(self, start: int, stop: int) -> Iterator[PairRow]:
         while self._position < stop:
@@ -178,7 +193,7 @@ class UndecodedPairs:
                 return
             self._position += 1
             if self._position > start:
-                yield _pair_row(row)
+                yield _pair_row(self._completed(row))
 
     def holds(self, stored: pa.Table, start: int, stop: int) -> bool:
         """Whether a stored part has the rows from `start` to `stop`; reads them from a stream.
@@ -246,12 +261,18 @@ def _undecoded(struct: Mapping[str, Any] | None) -> UndecodedImage:
     return UndecodedImage(key=key, struct=struct)
 
 
-def _samples(pairs: Dataset, column: str) -> list[bytes]:
+def _json(rows: Iterable[Mapping[str, Any]], columns: Iterable[str]) -> bytes:
+    return json.dumps([{name: row[name] for name in columns} for row in rows], default=str).encode()
+
+
+def _samples(pairs: Dataset, column: str) -> Iterator[bytes]:
     """What the fingerprint covers of each image of a column; copies no other byte of it."""
-    stored = [each for chunk in pairs.data.column(column).chunks for each in _chunk_samples(chunk)]
+    chunks = pairs.data.column(column).chunks
+    stored = (each for chunk in chunks for each in _chunk_samples(chunk))
     if pairs._indices is None:
         return stored
-    return [stored[row] for row in pairs._indices.column(0).to_pylist()]
+    there = list(stored)
+    return (there[row] for row in pairs._indices.column(0).to_pylist())
 
 
 def _chunk_samples(images: pa.StructArray) -> Iterator[bytes]:

@@ -50,8 +50,8 @@ from aas_bench.tables.schema import (
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from datasets import Dataset, IterableDataset
 
+    from aas_bench.placebos import Beside
     from aas_bench.run.growth import Asked, KnownScores
 
 ERROR: Final = "error"
@@ -81,8 +81,7 @@ _log = logging.getLogger(__name__)
 def part_scorer(
     models: Sequence[RewardModel],
     *,
-    pairs: Dataset | IterableDataset,
-    n_placebos: Mapping[str, int],
+    pairs: Beside,
     batch_size: int | None,
     **options: Any,
 ) -> PartScorer:
@@ -90,8 +89,7 @@ def part_scorer(
 
     Args:
         models: The reward models; none where only rows are to be read.
-        pairs: The pairs, their placebos beside them.
-        n_placebos: By reward model, how many of a pair's placebos of a kind it scores.
+        pairs: The pairs and their placebos.
         batch_size: Items of one call to a model; None: each model's own.
         options: See `PartScorer`.
     """
@@ -99,11 +97,11 @@ def part_scorer(
         ModelRun(
             m,
             batch_size=positive("batch_size", m.batch_size if batch_size is None else batch_size),
-            n_placebos=n_placebos.get(m.name, 0),
+            n_placebos=pairs.n_of.get(m.name, 0),
         )
         for m in models
     ]
-    return PartScorer(UndecodedPairs(pairs), runs, **options)
+    return PartScorer(UndecodedPairs(pairs.pairs, pairs.made), runs, **options)
 
 
 def positive(option: str, value: Any) -> int:

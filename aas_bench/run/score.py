@@ -239,8 +239,7 @@ def score_into(
             workers = _default_workers() if pool is None else pool.threads
         make = partial(
             part_scorer,
-            pairs=beside.pairs,
-            n_placebos=beside.n_of,
+            pairs=beside,
             batch_size=batch_size,
             cells=_chosen("prompts", prompts, CELLS_OF),
             part_size=positive("part_size", part_size),
@@ -278,7 +277,8 @@ def score_into(
         before = _told_before(run)
         parts.checks |= before.checks
         parts.odd = {what: [*names] for what, names in before.odd.items()}
-        say(beside.cost(), shown=progress)
+        if progress:
+            say(beside.cost(None if source.total is None else source.text_batches()), shown=True)
         tables = parts.tables
         if elsewhere is not None:
             make = partial(make, known=parts.known, checks=before.checks)
