@@ -42,7 +42,7 @@ _MOST_SHOWN: Final = 5
 _ADDRESS: Final = re.compile(r"[a-z][a-z0-9+.-]+:/")
 """As a path shows s3://bucket/run; the letter of a drive is one letter."""
 _SHORTEST_HASH: Final = 16
-ROW_GROUP: Final = 8192
+ROW_GROUP: Final = 4096
 """Rows of a finished table that are held at once while it is written."""
 
 

@@ -312,8 +312,9 @@ class PairTable:
         for theirs, ours in reader.images.items():
             bad = column_faults(self.data, theirs, self.trusted)
             faults += [f"row {number}: {ours}: {fault}" for number, fault in bad]
-        raise_faults(self.name, [*faults, *repeated_pair_id(rows[PAIR_ID])], _MEND)
-        tell_equal_prompts(self.name, rows[PROMPT_ORIGINAL], rows[PROMPT_DISTORTED])
+        column = rows.data.column  # mapped from the disk, as `map` wrote it
+        raise_faults(self.name, [*faults, *repeated_pair_id(column(PAIR_ID))], _MEND)
+        tell_equal_prompts(self.name, column(PROMPT_ORIGINAL), column(PROMPT_DISTORTED))
         if reader.images:
             images = self.data.select_columns(list(reader.images)).rename_columns(reader.images)
             rows = concatenate_datasets([rows, images], axis=1)

@@ -166,11 +166,17 @@ def series(column: Any) -> Any:
     return pd.Series(values(column))
 
 
-def repeated_pair_id(pair_ids: Iterable[Any]) -> list[str]:
+def repeated_pair_id(pair_ids: Any) -> list[str]:
     """What is wrong with the first `pair_id` that stands twice; empty where none does."""
-    rows = list(pair_ids)
-    if len(set(rows)) == len(rows):
+    import numpy as np
+
+    # Eight bytes for each, where a set of texts takes a hundred.
+    chunks = pair_ids.chunks if hasattr(pair_ids, "chunks") else [pair_ids]
+    hashes = (hash(pair_id) for chunk in chunks for pair_id in values(chunk))
+    found = np.fromiter(hashes, np.int64)
+    if len(np.unique(found)) == len(found):
         return []
+    rows = values(pair_ids)
     seen: dict[str, int] = {}
     for row, pair_id in enumerate(rows):
         if pair_id is not None and pair_id in seen:
