@@ -80,20 +80,25 @@ def test_what_is_held_does_not_grow_with_the_pairs(tmp_path, monkeypatch):
 
 
 class Scrambled:
-    """Workers in this process: two that take turns, at parts in any order, one of them twice."""
+    """Workers in this process that take turns, at parts in any order, one of them twice."""
+
+    def __init__(self, n, seed=None):
+        self.n, self.seed = n, seed
 
     def open(self, job):
         self.job, self.facts, self.threads = job, job.open(None), 1
         return contextlib.nullcontext(self)
 
     def results(self, setting, pieces, *, advance):
-        order = np.random.default_rng(0).permutation(list(pieces)).tolist()
-        workers = [copy.copy(self.job), copy.copy(self.job)]
+        order = list(pieces)
+        if self.seed is not None:
+            order = np.random.default_rng(self.seed).permutation(order).tolist()
+        workers = [copy.copy(self.job) for _ in range(self.n)]
         for worker in workers:
             worker.begin(setting)
         workers[0].do(workers[0].read(order[0]), advance)  # and is lost before it is told
         for turn, piece in enumerate(order):
-            worker = workers[turn % 2]
+            worker = workers[turn % self.n]
             yield worker.do(worker.read(piece), advance)
 
 
@@ -114,7 +119,9 @@ def test_prompts_that_were_forgotten_come_back_the_same_whoever_meets_them(tmp_p
     for lost in (0, 3, 4, 8):
         (tmp_path / f"whole/parts/part-{lost:05d}.sha256").unlink()
     assert scored("whole") == whole
-    assert scored("scrambled", engine=Scrambled()) == whole
+    assert scored("one after the other", engine=Scrambled(1)) == whole
+    assert scored("by turns", engine=Scrambled(2)) == whole
+    assert scored("scrambled", engine=Scrambled(2, seed=0)) == whole
 
 
 @pytest.mark.usefixtures("unchecked")
@@ -149,6 +156,18 @@ def test_the_bytes_of_a_table_do_not_hang_on_how_it_is_cut(sizes, tmp_path, monk
     found = pq.ParquetFile(file)
     assert [found.metadata.row_group(i).num_rows for i in range(5)] == [5, 5, 5, 5, 3]
     assert found.read().to_pylist() == table.to_pylist()
+
+
+def test_neither_do_those_of_long_texts_that_fill_several_pages(tmp_path, monkeypatch):
+    monkeypatch.setattr(directory, "ROW_GROUP", 900)
+    table = pa.table({"text": [f"{i} " * 1000 for i in range(1000)]})
+    with open_run(tmp_path / "run", kind="scores", spec={}) as run:
+        sizes = [[1000], [450, 450, 100], [7] * 142 + [6]]
+        found = [
+            run.write_table(f"{i}.parquet", cut(table, each), table.schema).read_bytes()
+            for i, each in enumerate(sizes)
+        ]
+    assert len(set(found)) == 1
 
 
 def test_a_part_that_is_damaged_before_the_end_is_told_and_made_again(tmp_path, monkeypatch):
