@@ -324,13 +324,15 @@ def _open_file(file: Path, options: Options) -> Opened:
         data = _rows(_dataset(with_images(columns), str(file)), options)
         return Opened(data=data, name=str(file), root=file.parent, theirs=image_names(columns))
     from datasets import Dataset, IterableDataset
+    from pyarrow.dataset import ParquetFragmentScanOptions
 
     # Not load_dataset("parquet"): that reports each load to a server first.
     with one_line(str(file)):
         if _may_be_long(file):
             refuse_repetition(file, str(file))
         kind = IterableDataset if options.streaming else Dataset
-        data = kind.from_parquet(glob.escape(str(file)))
+        scan = ParquetFragmentScanOptions(pre_buffer=False)  # else all that was read is kept
+        data = kind.from_parquet(glob.escape(str(file)), fragment_scan_options=scan)
     return Opened(data=data, name=str(file), root=file.parent)
 
 
