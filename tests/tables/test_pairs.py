@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from datasets import Dataset, DatasetDict, Image
 from PIL import Image as Pil
+from pyarrow.dataset import ParquetFragmentScanOptions
 from support import toy_pairs
 from support.pair_files import (
     both_ways,
@@ -265,7 +266,8 @@ def test_a_file_has_no_splits_and_so_on(tmp_path, option):
 
 def test_loading_does_not_decode_or_copy_images(tmp_path, monkeypatch):
     toy_pairs.dataset(canonical_rows()).to_parquet(tmp_path / "t.parquet")
-    raw = Dataset.from_parquet(str(tmp_path / "t.parquet"))
+    as_ours = ParquetFragmentScanOptions(pre_buffer=False)
+    raw = Dataset.from_parquet(str(tmp_path / "t.parquet"), fragment_scan_options=as_ours)
     files = {f["filename"] for f in raw.cache_files}
     monkeypatch.setattr(Image, "decode_example", lambda *a, **k: pytest.fail("it was decoded"))
     pairs = load_pairs(tmp_path / "t.parquet")
