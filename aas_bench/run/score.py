@@ -217,7 +217,13 @@ def score_into(
     known: Sequence[str | os.PathLike[str]] = (),
     engine: Engine | None = None,
 ) -> ScoreRun:
-    """As `score`, for tables that are larger than memory: the scores stay in `out`."""
+    """Score pairs into a run directory and read no table, for more pairs than it should hold.
+
+    Arguments and errors are those of `score`.
+
+    Returns:
+        Where the table is, and what it comes to.
+    """
     opened = _open_pairs(pairs, shown=progress)
     with ExitStack() as stack:
         load = partial(_load_models, reward_models, dtype=dtype)
