@@ -4,6 +4,7 @@ Also how the suite shares the processors: one thread a process, the slow tests f
 """
 
 import os
+import shutil
 import socket
 import tempfile
 from pathlib import Path
@@ -123,6 +124,26 @@ def loopback_hub():
     with serve() as hub:
         yield hub
     assert hub.unknown == [], "the clients asked for routes that the loopback Hub lacks"
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A Chromium, without the traffic of its own; skips where there is none.
+
+    It ends with the module: while Playwright runs, `asyncio.run` fails in this process, and tests
+    of other modules call it.
+    """
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    if found is None:
+        pytest.skip("there is no chromium here")
+    from playwright.sync_api import sync_playwright
+
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
+    options += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=found, args=options)
+        yield chromium
+        chromium.close()
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -15,9 +14,6 @@ from support.toy_pairs import dataset, rows
 from aas_bench.run.score import score
 from aas_bench.tables.scores import ScoreTable
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
-ARGUMENTS += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
 LONG = "a_reward_model_with_a_name_that_no_phone_was_made_for"
 
 
@@ -74,18 +70,6 @@ def test_what_cannot_be_served_is_one_line(run):
             assert (process.returncode, out) == (2, "")
             assert words in told
             assert told.count("\n") == 1
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if CHROMIUM is None:
-        pytest.skip("there is no chromium here")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture
