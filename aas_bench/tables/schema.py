@@ -134,16 +134,6 @@ def published_feature(column: str) -> Any:
     return Value("int8") if column.endswith(VOTE) else None
 
 
-def score_features(rewards: list[str]) -> Features:
-    """The canonical score table for these reward models; further columns may follow these."""
-    from datasets import Features, Value
-
-    pairs = {k: v for k, v in pair_features().items() if k not in IMAGE_COLUMNS}
-    cells = {score_column(r, c): Value("float64") for r in rewards for c in CELLS}
-    cuts = {score_column(r, c): Value("bool") for r in rewards for c in CUTS}
-    return Features(pairs | cells | cuts)
-
-
 def n_rows(columns: Columns) -> int:
     """How many rows columns of equal length have."""
     return len(next(iter(columns.values()), ()))
