@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
-from aas_bench.errors import InputError, SchemaError, raise_faults
+from aas_bench.errors import InputError, SchemaError, first_line, raise_faults
 from aas_bench.files import files_like
 from aas_bench.tables.schema import Columns, n_rows, repeated_columns, series
 
@@ -119,12 +119,8 @@ def _unreadable(file: Path | str, kind: str, error: Exception) -> Exception:
     """What to raise where Arrow could not read; it says OSError of damaged content too."""
     if isinstance(error, OSError) and error.errno is not None:
         return error
-    msg = f"{file}: is not readable {kind} ({_first_line(error)}). Write it again."
+    msg = f"{file}: is not readable {kind} ({first_line(error):.200}). Write it again."
     return InputError(msg)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n", 1)[0][:200]
 
 
 def frame_columns(frame: pd.DataFrame) -> Columns:
