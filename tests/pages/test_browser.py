@@ -20,29 +20,6 @@ def report(tmp_path_factory):
     return index.as_uri(), summary
 
 
-@pytest.fixture
-def open_page(browser):
-    contexts = []
-
-    def call(uri, *, width=1280, scheme="light"):
-        context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
-        contexts.append(context)
-        page = context.new_page()
-        page.troubles = []
-        page.on("console", lambda message: page.troubles.append(message.text))
-        page.on("pageerror", lambda error: page.troubles.append(str(error)))
-        page.on(
-            "request",
-            lambda r: r.url.startswith(("file:", "data:")) or page.troubles.append(r.url),
-        )
-        page.goto(uri)
-        return page
-
-    yield call
-    for context in contexts:
-        context.close()
-
-
 def shown(page):
     return page.locator("article:not([data-out])").count()
 

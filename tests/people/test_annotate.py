@@ -63,28 +63,6 @@ def serve(pairs):
         process.stdout.close()
 
 
-@pytest.fixture
-def open_page(browser):
-    contexts = []
-
-    def call(url, width=1280, height=800, scheme="light"):
-        context = browser.new_context(
-            viewport={"width": width, "height": height}, color_scheme=scheme
-        )
-        contexts.append(context)
-        page = context.new_page()
-        page.troubles = []
-        page.on("console", lambda message: page.troubles.append(message.text))
-        page.on("pageerror", lambda error: page.troubles.append(str(error)))
-        page.on("request", lambda r: r.url.startswith(url) or page.troubles.append(r.url))
-        page.goto(url)
-        return page
-
-    yield call
-    for context in contexts:
-        context.close()
-
-
 def ready(page):
     """Wait for the question, and say which pair it is and where its red image stands."""
     page.wait_for_selector("#vote:not([hidden])")
