@@ -54,11 +54,18 @@ OIDP: Final = "oidp"
 DIOP: Final = "diop"
 DIDP: Final = "didp"
 CELLS: Final = (OIOP, OIDP, DIOP, DIDP)
+IMAGE_OF: Final = MappingProxyType(
+    {OIOP: IMAGE_ORIGINAL, OIDP: IMAGE_ORIGINAL, DIOP: IMAGE_DISTORTED, DIDP: IMAGE_DISTORTED}
+)
+PROMPT_OF: Final = MappingProxyType(
+    {OIOP: PROMPT_ORIGINAL, OIDP: PROMPT_DISTORTED, DIOP: PROMPT_ORIGINAL, DIDP: PROMPT_DISTORTED}
+)
 PLACEBO_CELLS: Final = MappingProxyType({"matched": ("oimp", "dimp"), "foreign": ("oifp", "difp")})
 """Kind of placebo request -> the cells that hold a list of scores, of I_o and of I_a."""
 CUT_ORIGINAL: Final = "cut_original"
 CUT_DISTORTED: Final = "cut_distorted"
 CUTS: Final = (CUT_ORIGINAL, CUT_DISTORTED)
+CUT_OF: Final = MappingProxyType({PROMPT_ORIGINAL: CUT_ORIGINAL, PROMPT_DISTORTED: CUT_DISTORTED})
 
 
 VOTE: Final = "_selected"
