@@ -194,9 +194,7 @@ def _refuse_large_cells(file: str, parquet: Any, names: Collection[str]) -> None
                 raise _large_cell(file, name)
 
 
-def refuse_repetition(
-    source: Path | IO[bytes], file: str, wanted: Callable[[str], bool] = lambda _: True
-) -> None:
+def refuse_repetition(source: Path | IO[bytes], file: str) -> None:
     """Before anything is read: not more text or bytes than `MAX_REPEATED` out of a dictionary.
 
     A column that repeats one long value holds it once, and a number for each row: a file of some
@@ -206,7 +204,6 @@ def refuse_repetition(
     Args:
         source: The Parquet file.
         file: What to call it.
-        wanted: Which columns are to be read, by name.
 
     Raises:
         InputError: It holds more.
@@ -216,7 +213,7 @@ def refuse_repetition(
 
     with pq.ParquetFile(source) as opened:
         _refuse_misfit(source, file, opened)
-        _refuse_repetition(opened, source, file, wanted)
+        _refuse_repetition(opened, source, file, lambda _: True)
 
 
 def _refuse_repetition(
