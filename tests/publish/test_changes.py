@@ -27,12 +27,6 @@ for streaming in (False, True):
 """
 
 
-@pytest.fixture
-def hub(loopback_hub, monkeypatch):
-    loopback_hub.patch(monkeypatch)
-    return loopback_hub
-
-
 def made(folder, **options):
     return build([Toy(**options)], folder, progress=False)
 
