@@ -103,6 +103,11 @@ class BackendError(AasBenchError):
         self.retryable = retryable
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of a library's error without its full stop; its kind where it says nothing."""
+    return (str(error).strip() or type(error).__name__).split("\n", 1)[0].rstrip(".")
+
+
 def raise_faults(source: object, faults: Iterable[str], mend: str) -> None:
     """Raise one SchemaError that holds every fault found, in one line; nothing where none is."""
     found = list(faults)

@@ -42,7 +42,6 @@ PART = 256
 PER_PROMPT = 11
 ROWS_AT_ONCE = 1000
 EVERY = 0.5
-MIB = 2**20
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,11 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import datasets
-from datasets import Features, Image, List, Value
+from datasets import Image, List, Value
 
 from aas_bench.errors import InputError
-from aas_bench.files import file_sha256
-from aas_bench.publish.builder import BadItem, BenchBuilder, BenchConfig, for_viewer, option
+from aas_bench.publish.builder import BadItem, BenchBuilder, BenchConfig, hashed_image, option
 from aas_bench.publish.command import command
 from aas_bench.sources.clean_images import CleanImages, NoCleanImageError
 from aas_bench.sources.curation import Commit, SourceFault
@@ -138,14 +137,6 @@ class _Ava(BenchBuilder):
             path for name in _CAPTION_FILES if (path := self.config.find(None, name)) is not None
         ]
 
-    def _describe(self, features: Mapping[str, Any]) -> datasets.DatasetInfo:
-        return datasets.DatasetInfo(
-            description=self.__doc__,
-            features=for_viewer(Features(features)),
-            homepage=f"https://huggingface.co/datasets/{self.TASK.hub_id}",
-            license=self.TASK.licence,
-        )
-
     def flags(self, row: Mapping[str, Any]) -> Iterator[str]:
         """Leaked words, sources at odds, photographs that AVA.txt lacks."""
         photo = self.by_id[row["ava_id"]]
@@ -183,11 +174,7 @@ class _Ava(BenchBuilder):
     def _pixels(self, photo: Photograph, column: str) -> dict[str, Any]:
         """Hash, crop and hash of the crop; the crop itself only where that is allowed."""
         file = self._file(photo)
-        try:
-            image = open_image(file, name=photo.file_name)
-            sha256 = file_sha256(file)
-        except (InputError, OSError) as error:
-            raise BadItem(photo.file_name, str(error)) from error
+        image, sha256 = hashed_image(file, photo.file_name)
         box = centre_square(*image.size)
         square = image.crop(box)
         found: dict[str, Any] = {
@@ -242,7 +229,7 @@ class AvaPairs(_Ava):
     def _info(self) -> datasets.DatasetInfo:
         cells = [f"{reward}_{cell}" for reward in self.config.reward for cell in ("oidp", "didp")]
         images = ["image_distorted"] if self.config.with_images else []
-        return self._describe(
+        return self.described(
             {
                 **dict.fromkeys([*images, "image_original"], Image()),
                 **_PHOTO,
@@ -297,7 +284,7 @@ class AvaPhotos(_Ava):
 
     def _info(self) -> datasets.DatasetInfo:
         image = {"image": Image()} if self.config.with_images else {}
-        return self._describe({**image, **_PHOTO, "sources": _TEXTS, "annotations_json": _TEXTS})
+        return self.described({**image, **_PHOTO, "sources": _TEXTS, "annotations_json": _TEXTS})
 
     def items(self) -> Sequence[Photograph | SourceFault]:
         """Every photograph; then what is wrong with the sources."""
@@ -340,7 +327,7 @@ class AvaCommits(_Ava):
         return None
 
     def _info(self) -> datasets.DatasetInfo:
-        return self._describe(
+        return self.described(
             {
                 "commit": Value("string"),
                 "query": Value("string"),

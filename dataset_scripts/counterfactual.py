@@ -26,7 +26,7 @@ from aas_bench.counterfactual.split import (
     encoded_rows,
     split_revision,
 )
-from aas_bench.publish.builder import BenchBuilder, BenchConfig, for_viewer, option
+from aas_bench.publish.builder import BenchBuilder, BenchConfig, option
 from aas_bench.publish.command import command
 from aas_bench.tasks.catalog import TASKS
 
@@ -65,12 +65,7 @@ class Counterfactual(BenchBuilder):
 
     def _info(self) -> datasets.DatasetInfo:
         counterfactual_rows(**self.config.options())  # refuses wrong options before a file is made
-        return datasets.DatasetInfo(
-            description=self.__doc__,
-            features=for_viewer(counterfactual_features()),
-            homepage=f"https://huggingface.co/datasets/{self.TASK.hub_id}",
-            license=self.TASK.licence,
-        )
+        return self.described(counterfactual_features())
 
     def items(self) -> Sequence[tuple[str, str]]:
         """Scene and effect: their pairs share a photograph and a request."""

@@ -21,7 +21,7 @@ import datasets
 from datasets import Features, List, Value
 
 from aas_bench.errors import InputError
-from aas_bench.publish.builder import BenchBuilder, BenchConfig, for_viewer, option
+from aas_bench.publish.builder import BenchBuilder, BenchConfig, option
 from aas_bench.publish.command import command
 from aas_bench.publish.pair_builder import PairBuilder, PairConfig
 from aas_bench.publish.pair_sources import PairSource, check_images
@@ -74,11 +74,7 @@ class CriticalPrompts(BenchBuilder):
             "n_words": Value("int32"),
             INDEX: Value("int64"),
         }
-        return datasets.DatasetInfo(
-            description=self.__doc__,
-            features=for_viewer(Features(features)),
-            license=self.TASK.licence,
-        )
+        return self.described(features)
 
     def facts(self, rows: pd.DataFrame) -> dict[str, Any]:
         """The topics."""

@@ -19,7 +19,7 @@ import datasets
 from datasets import Features, Image, List, Value
 
 from aas_bench.errors import AasBenchError, SchemaError
-from aas_bench.publish.builder import BadItem, BenchBuilder, BenchConfig, for_viewer, option
+from aas_bench.publish.builder import BadItem, BenchBuilder, BenchConfig, option
 from aas_bench.publish.command import command
 from aas_bench.publish.face_sources import FACES, Row, RunFaces, TableFaces, open_faces
 from aas_bench.publish.pair_builder import (
@@ -63,11 +63,7 @@ class EmotionPrompts(BenchBuilder):
             "template_index": Value("int64"),
             INDEX: Value("int64"),
         }
-        return datasets.DatasetInfo(
-            description=self.__doc__,
-            features=for_viewer(Features(features)),
-            license=self.TASK.licence,
-        )
+        return self.described(features)
 
     def items(self) -> Sequence[EmotionPrompt]:
         """The portraits."""

@@ -17,15 +17,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import datasets
-from datasets import Features, Image, Value
+from datasets import Image, Value
 
-from aas_bench.errors import InputError
-from aas_bench.files import file_sha256
-from aas_bench.publish.builder import BadItem, BenchBuilder, BenchConfig, for_viewer, option
+from aas_bench.publish.builder import BadItem, BenchBuilder, BenchConfig, hashed_image, option
 from aas_bench.publish.command import command
 from aas_bench.sources.curation import SourceFault
 from aas_bench.sources.lapis import Painting, Paintings, read_paintings
-from aas_bench.tables.images import open_image
 from aas_bench.tables.schema import DIDP, FILE_NAME, FILE_SHA256, score_column
 from aas_bench.tables.user_images import ImageFolder
 from aas_bench.tasks.catalog import TASKS
@@ -92,12 +89,7 @@ class LapisArt(BenchBuilder):
             "width": Value("int32"),
             "height": Value("int32"),
         }
-        return datasets.DatasetInfo(
-            description=self.__doc__,
-            features=for_viewer(Features(features)),
-            homepage=f"https://huggingface.co/datasets/{self.TASK.hub_id}",
-            license=self.TASK.licence,
-        )
+        return self.described(features)
 
     def facts(self, rows: pd.DataFrame) -> dict[str, Any]:
         """What the card must know: what is there, and how many paintings were not named."""
@@ -153,11 +145,7 @@ class LapisArt(BenchBuilder):
         if isinstance(item, SourceFault):
             raise BadItem(item.where, item.reason)
         file = self._file(item)
-        try:
-            image = open_image(file, name=item.file_name)
-            sha256 = file_sha256(file)
-        except (InputError, OSError) as error:
-            raise BadItem(item.file_name, str(error)) from error
+        image, sha256 = hashed_image(file, item.file_name)
         scores = dict(item.scores)
         yield {
             **({"image": str(file)} if self.config.with_images else {}),

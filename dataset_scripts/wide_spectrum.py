@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeAlias
 
 import datasets
-from datasets import Features, List, Value
+from datasets import List, Value
 
 from aas_bench.errors import InputError, SchemaError
-from aas_bench.publish.builder import BadItem, BenchBuilder, BenchConfig, for_viewer, option
+from aas_bench.publish.builder import BadItem, BenchBuilder, BenchConfig, option
 from aas_bench.publish.command import command
 from aas_bench.publish.pair_builder import PairBuilder, PairConfig
 from aas_bench.publish.pair_sources import PairSource, open_pairs_source, public_name
@@ -165,11 +165,7 @@ class WideSpectrumPrompts(BenchBuilder):
             if kind == "prompts"
             for name, feature in _extras(source).items()
         }
-        return datasets.DatasetInfo(
-            description=self.__doc__,
-            features=for_viewer(Features({**_PROMPTS, **extras})),
-            license=self.TASK.licence,
-        )
+        return self.described({**_PROMPTS, **extras})
 
     def origins(self) -> list[str]:
         """The sources of texts."""

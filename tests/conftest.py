@@ -1,12 +1,16 @@
-"""What every test stands on: no network but loopback, caches of its own, the authors' data.
+"""What every test stands on: no network but loopback, own caches, a command line, a browser, data.
 
 Also how the suite shares the processors: one thread a process, the slow tests first.
 """
 
+import json
 import os
+import shutil
 import socket
+import sys
 import tempfile
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from hypothesis import settings
@@ -123,6 +127,81 @@ def loopback_hub():
     with serve() as hub:
         yield hub
     assert hub.unknown == [], "the clients asked for routes that the loopback Hub lacks"
+
+
+class Outcome(NamedTuple):
+    """What a command left."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self):
+        return json.loads(self.out)
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Run the command line in process, as a user would see it."""
+    from aas_bench.cli import main
+
+    def call(*arguments) -> Outcome:
+        monkeypatch.setattr(sys, "argv", ["aas-bench", *map(str, arguments)])
+        capsys.readouterr()
+        try:
+            main()
+            code = 0
+        except SystemExit as stop:
+            code = stop.code or 0
+        captured = capsys.readouterr()
+        return Outcome(code, captured.out, captured.err)
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A Chromium, without the traffic of its own; skips where there is none.
+
+    It ends with the module: while Playwright runs, `asyncio.run` fails in this process, and tests
+    of other modules call it.
+    """
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    if found is None:
+        pytest.skip("there is no chromium here")
+    from playwright.sync_api import sync_playwright
+
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
+    options += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=found, args=options)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def open_page(browser):
+    """Open an address; `page.troubles` are its errors and what it fetches from elsewhere."""
+    contexts = []
+
+    def call(url, width=1280, height=800, scheme="light", **options):
+        origin = ("file:", "data:") if url.startswith("file:") else f"{url[: url.index('/', 7)]}/"
+        context = browser.new_context(
+            viewport={"width": width, "height": height}, color_scheme=scheme, **options
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.troubles = []
+        page.on("console", lambda message: page.troubles.append(message.text))
+        page.on("pageerror", lambda error: page.troubles.append(str(error)))
+        page.on("request", lambda r: r.url.startswith(origin) or page.troubles.append(r.url))
+        page.goto(url)
+        return page
+
+    yield call
+    for context in contexts:
+        context.close()
 
 
 @pytest.fixture(scope="session")

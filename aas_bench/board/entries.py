@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, Final
@@ -236,6 +237,20 @@ def shared_ranks(estimates: Mapping[str, Measurement], *, higher_is_better: bool
     }
     lows = sorted(low for low, _ in known.values())
     return {key: 1 + _above(lows, high) for key, (_, high) in known.items()}
+
+
+def ranks_by_task(
+    found: Iterable[tuple[Lookup, Measurement | None]], *, higher_is_better: bool
+) -> dict[str, int]:
+    """`shared_ranks` of whole results by record id, within each task; what tests us has none."""
+    by_task: dict[str, dict[str, Measurement]] = defaultdict(dict)
+    for of, figure in found:
+        if figure is not None and of.flag is None and not of.self_test:
+            by_task[of.record.task][of.record.id] = figure
+    ranks: dict[str, int] = {}
+    for estimates in by_task.values():
+        ranks |= shared_ranks(estimates, higher_is_better=higher_is_better)
+    return ranks
 
 
 def rank_entry(rank: int | None) -> Entry:

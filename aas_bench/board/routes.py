@@ -31,31 +31,19 @@ def api(current: Callable[[], Site]) -> FastAPI:
     from fastapi.concurrency import run_in_threadpool
     from fastapi.staticfiles import StaticFiles
 
-    app = FastAPI(title="aas-bench leaderboard", docs_url=None, redoc_url=None, openapi_url=None)
-
-    def send(page: Page, request: Any) -> Any:
-        headers = {**_HEADERS, "ETag": f'"{page.tag}"'}
-        if page.tag in request.headers.get("if-none-match", ""):
-            return Response(status_code=304, headers=headers)
-        body = page.body
-        small = len(body) < _COMPRESSED_ENOUGH
-        if not small and "gzip" in request.headers.get("accept-encoding", ""):
-            body, headers["Content-Encoding"] = page.packed, "gzip"
-        return Response(body, media_type="text/html; charset=utf-8", headers=headers)
-
     async def fragment(request: Any) -> Any:
         tab = request.path_params["tab"]
         if tab == "compare-two":
             query = request.query_params
             a, b = query.get("a", ""), query.get("b", "")
-            return send(await run_in_threadpool(current().compared, a, b), request)
+            return _send(await run_in_threadpool(current().compared, a, b), request)
         try:
             page = await _page(current(), tab)
         except KeyError:
             raise HTTPException(404, "There is no such tab.") from None
         except AasBenchError as error:
             page = Page.of(render("board/fault.html.j2", tab=tab, text=str(error)))
-        return send(page, request)
+        return _send(page, request)
 
     async def table(request: Any) -> Any:
         file = request.path_params["file"]
@@ -78,7 +66,7 @@ def api(current: Callable[[], Site]) -> FastAPI:
             page = await run_in_threadpool(current().rows, name, query)
         except KeyError:
             raise HTTPException(404, "There is no such table.") from None
-        return send(page, request)
+        return _send(page, request)
 
     async def model(request: Any) -> Any:
         try:
@@ -94,14 +82,32 @@ def api(current: Callable[[], Site]) -> FastAPI:
     async def script(_: Any) -> Any:
         return Response(asset(SCRIPT), media_type="text/javascript", headers=_HEADERS)
 
-    app.add_route("/view/{tab}", fragment, methods=["GET"])
-    app.add_route("/table/{file}", table, methods=["GET"])
-    app.add_route("/preview.png", picture, methods=["GET"])
-    app.add_route("/rows/{table}", rows, methods=["GET"])
-    app.add_route("/model/{name:path}", model, methods=["GET"])
-    app.add_route(f"/{SCRIPT}", script, methods=["GET"])
+    app = FastAPI(title="aas-bench leaderboard", docs_url=None, redoc_url=None, openapi_url=None)
+    for path, answer in (
+        ("/view/{tab}", fragment),
+        ("/table/{file}", table),
+        ("/preview.png", picture),
+        ("/rows/{table}", rows),
+        ("/model/{name:path}", model),
+        (f"/{SCRIPT}", script),
+    ):
+        app.add_route(path, answer, methods=["GET"])
     app.mount("/gallery", StaticFiles(directory=current().images / "gallery", check_dir=False))
     return app
+
+
+def _send(page: Page, request: Any) -> Any:
+    """The page, packed where the reader takes that; no body where the reader has it already."""
+    from fastapi import Response
+
+    headers = {**_HEADERS, "ETag": f'"{page.tag}"'}
+    if page.tag in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    body = page.body
+    small = len(body) < _COMPRESSED_ENOUGH
+    if not small and "gzip" in request.headers.get("accept-encoding", ""):
+        body, headers["Content-Encoding"] = page.packed, "gzip"
+    return Response(body, media_type="text/html; charset=utf-8", headers=headers)
 
 
 async def _page(site: Site, tab: str) -> Page:

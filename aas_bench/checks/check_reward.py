@@ -22,6 +22,7 @@ from aas_bench.checks.probes import (
     batch_finding,
     blind_by_design,
     encoded,
+    finite_finding,
     number_format,
     probe_prompts,
     prompt_finding,
@@ -174,12 +175,10 @@ def _asked(model: RewardModel, prompts: Sequence[str], n_pairs: int) -> Iterator
     alone = np.concatenate([first, _alone(model, photographs[1:])])
     again = _alone(model, photographs[:1])
     scores = np.concatenate([alone, together, again])
-    n_wrong = int(np.sum(~np.isfinite(scores)))
-    if n_wrong:
-        text = f"{n_wrong} of {len(scores)} scores are not finite: try float32, check the weights"
-        yield Finding(probe="finite", outcome="fail", text=text, value=n_wrong / len(scores))
+    finite = finite_finding(scores)
+    yield finite
+    if finite.outcome == "fail":
         return
-    yield Finding(probe="finite", outcome="pass", text=f"all {len(scores)} scores are finite")
     allowed = tolerance(together, number_format(model))
     by_chance = float(np.max(np.abs(again - first)))
     steady = max(by_chance, float(np.max(np.abs(together - alone)))) <= allowed

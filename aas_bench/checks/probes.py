@@ -214,6 +214,16 @@ def tokens_finding(model: RewardModel, prompts: Sequence[str]) -> Finding:
     )
 
 
+def finite_finding(scores: Scores) -> Finding:
+    """Whether every score is a number that can be compared."""
+    n = len(scores)
+    wrong = int(np.sum(~np.isfinite(scores)))
+    if wrong:
+        text = f"{wrong} of {n} scores are not finite: try float32, check the weights"
+        return Finding(probe="finite", outcome="fail", text=text, value=wrong / n)
+    return Finding(probe="finite", outcome="pass", text=f"all {n} scores are finite")
+
+
 def batch_finding(together: Scores, alone: Scores, *, allowed: float, random: bool) -> Finding:
     """Whether scores depend on what else is in the call."""
     difference = float(np.max(np.abs(together - alone)))

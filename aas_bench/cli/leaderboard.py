@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from aas_bench.generators.spec import Submission
+    from aas_bench.pages.generator import GeneratorResult
     from aas_bench.run.prompts import Prompts
 
 FAMILIES: Final = "families.json"
@@ -226,12 +227,17 @@ def run(
             )
         tax = alignment_tax([r.made for r in results if r.made is not None], STANDARD)
         write_atomically(out / FAMILIES, json_bytes(tax))
+    _tell(results, tax, as_json=as_json)
+
+
+def _tell(results: Sequence[GeneratorResult], tax: Mapping[str, Any], *, as_json: bool) -> None:
+    records = [result.record for result in results]
     if as_json:
-        emit({"results": [result.record for result in results], **tax})
+        emit({"results": records, **tax})
         return
-    _print_results([result.record for result in results])
+    _print_results(records)
     _print_tax(tax)
-    _print_judged([result.record for result in results])
+    _print_judged(records)
     for result in results:
         if result.report is not None:
             typer.echo(f"report: {result.report}")

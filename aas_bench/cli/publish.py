@@ -13,6 +13,7 @@ from aas_bench.cli.options import Json, WholeHelp, emit
 from aas_bench.errors import InputError
 
 if TYPE_CHECKING:
+    from aas_bench.publish.results_repo import Pushed, Written
     from aas_bench.publish.spaces import PublishedSpace
 
 app = typer.Typer(
@@ -22,6 +23,14 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
+
+DryRun = Annotated[
+    Path | None, typer.Option("--dry-run", help="Write to this folder; push nothing.")
+]
+CreatePr = Annotated[
+    bool, typer.Option("--create-pr", help="Open pull requests instead of pushing.")
+]
+Private = Annotated[bool, typer.Option("--private", help="A Space that is new becomes private.")]
 
 
 @app.callback()
@@ -35,15 +44,9 @@ def metrics(
     repo_namespace: Annotated[
         str, typer.Option(help="Whose Spaces: NAMESPACE/aas_preference, NAMESPACE/aas_override.")
     ] = "weathon",
-    dry_run: Annotated[
-        Path | None, typer.Option("--dry-run", help="Write to this folder; push nothing.")
-    ] = None,
-    create_pr: Annotated[
-        bool, typer.Option("--create-pr", help="Open pull requests instead of pushing.")
-    ] = False,
-    private: Annotated[
-        bool, typer.Option("--private", help="A Space that is new becomes private.")
-    ] = False,
+    dry_run: DryRun = None,
+    create_pr: CreatePr = False,
+    private: Private = False,
     as_json: Json = False,
 ) -> None:
     """Push the metrics as Spaces, for evaluate.load("NAMESPACE/aas_preference")."""
@@ -64,28 +67,20 @@ def leaderboard(
     folder: Annotated[Path, typer.Argument(help="The leaderboard's folder.")] = Path("leaderboard"),
     *,
     push: Annotated[str | None, typer.Option(help="Push to this Space, owner/name.")] = None,
-    dry_run: Annotated[
-        Path | None, typer.Option("--dry-run", help="Write to this folder; push nothing.")
-    ] = None,
+    dry_run: DryRun = None,
     send_to: Annotated[
         str | None,
         typer.Option(help="Where readers send results: owner/name, https://... or mailto:..."),
     ] = None,
-    create_pr: Annotated[
-        bool, typer.Option("--create-pr", help="Open a pull request instead of pushing.")
-    ] = False,
-    private: Annotated[
-        bool, typer.Option("--private", help="A Space that is new becomes private.")
-    ] = False,
+    create_pr: CreatePr = False,
+    private: Private = False,
     as_json: Json = False,
 ) -> None:
     """Push the leaderboard as a Space with the wheel that it runs."""
     from aas_bench.publish.spaces import leaderboard_files, publish_space, write_spaces
     from aas_bench.publish.sync import Target, check_access
 
-    if (dry_run is None) == (push is None):
-        msg = "give either --dry-run FOLDER or --push SPACE."
-        raise InputError(msg)
+    _refuse_unless_one(dry_run, push, "SPACE")
     if push is None:
         assert dry_run is not None
         _refuse_with_dry_run(create_pr=create_pr, private=private)
@@ -97,6 +92,12 @@ def leaderboard(
     check_access(target)
     published = publish_space(target, files)
     _tell_published([published], as_json=as_json)
+
+
+def _refuse_unless_one(dry_run: Path | None, push: str | None, kind: str) -> None:
+    if (dry_run is None) == (push is None):
+        msg = f"give either --dry-run FOLDER or --push {kind}."
+        raise InputError(msg)
 
 
 def _refuse_with_dry_run(*, create_pr: bool, private: bool) -> None:
@@ -129,9 +130,7 @@ def results(
         "leaderboard/results"
     ),
     *,
-    dry_run: Annotated[
-        Path | None, typer.Option("--dry-run", help="Write to this folder; push nothing.")
-    ] = None,
+    dry_run: DryRun = None,
     push: Annotated[
         str | None, typer.Option(help="Push the results to this dataset repository, owner/name.")
     ] = None,
@@ -155,9 +154,7 @@ def results(
     )
     from aas_bench.publish.sync import Target, check_access
 
-    if (dry_run is None) == (push is None):
-        msg = "give either --dry-run FOLDER or --push REPOSITORY."
-        raise InputError(msg)
+    _refuse_unless_one(dry_run, push, "REPOSITORY")
     if dry_run is not None and (benchmarks or models):
         msg = "--dry-run pushes nothing, and writes all. Leave out --benchmarks and --models."
         raise InputError(msg)
@@ -170,6 +167,12 @@ def results(
             pushed.append(push_results(written, Target(repo=push, create_pr=create_pr)))
             pushed += push_benchmarks(written, create_pr=create_pr) if benchmarks else ()
             pushed += push_models(written) if models else ()
+    _tell_results(written, pushed, as_json=as_json)
+    if dry_run is not None and not as_json:
+        typer.echo(f"written {dry_run}")
+
+
+def _tell_results(written: Written, pushed: Sequence[Pushed], *, as_json: bool) -> None:
     if as_json:
         emit(
             {
@@ -189,5 +192,3 @@ def results(
         typer.echo(f"{each.repo}: {each.url or each.note}")
         for line in each.difference.lines() if each.difference and each.url else ():
             typer.echo(f"  {line}")
-    if dry_run is not None:
-        typer.echo(f"written {dry_run}")

@@ -16,6 +16,7 @@ from aas_bench.checks.probes import (
     Finding,
     ScoredCell,
     batch_finding,
+    finite_finding,
     number_format,
     quick_check,
     tolerance,
@@ -422,12 +423,10 @@ def _probed(model: RewardModel, pairs: Sequence[dict[str, Any]]) -> Iterator[Fin
     images = [opened[key] for key, _, _, _ in places]
     prompts = [prompt for _, _, prompt, _ in places]
     first, again = (np.asarray(model.score(images, prompts)) for _ in range(2))
-    wrong = int(np.sum(~np.isfinite(first)))
-    if wrong:
-        text = f"{wrong} of {len(first)} scores are not finite: try float32, check the weights"
-        yield Finding(probe="finite", outcome="fail", text=text, value=wrong / len(first))
+    finite = finite_finding(first)
+    yield finite
+    if finite.outcome == "fail":
         return
-    yield Finding(probe="finite", outcome="pass", text=f"all {len(first)} scores are finite")
     allowed = tolerance(first, number_format(model))
     if np.max(np.abs(first - again)) > allowed:
         yield batch_finding(again, first, allowed=allowed, random=True)

@@ -148,12 +148,6 @@ def nearest(name: str) -> str | None:
     return None
 
 
-def text_to_image() -> tuple[str, ...]:
-    """The names of all classes that qualify, in alphabetical order; takes some seconds."""
-    found = (find_class(name) for name in sorted(_files()))
-    return tuple(each.name for each in found if each is not None and each.unfit() is None)
-
-
 @lru_cache(maxsize=1)
 def _root() -> Path | None:
     spec = find_spec("diffusers")

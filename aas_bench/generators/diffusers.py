@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from aas_bench.errors import BackendError
+from aas_bench.errors import BackendError, first_line
 from aas_bench.files import silence_loggers
 from aas_bench.generators import long_prompt, vsf
 from aas_bench.generators.base import DEFAULT_STRENGTH, Generator, Outcome, Request, Status
@@ -310,7 +310,7 @@ def _place(submission: Submission, pipe: Any, device: str, *, offload: bool) -> 
         else:
             pipe.to(device)
     except (RuntimeError, ValueError) as error:
-        reason = str(error).strip().split("\n", 1)[0].rstrip(".")
+        reason = first_line(error)
         msg = (
             f"{submission.id}: device {device!r} cannot be used ({reason:.200}). "
             "Give another one, e.g. device=cpu (--device cpu), or use offload=True (--offload)."

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from aas_bench.errors import BackendError, SpecError
+from aas_bench.errors import BackendError, SpecError, first_line
 from aas_bench.files import file_sha256
 from aas_bench.generators.rules import is_local
 from aas_bench.generators.spec import Adapter, Submission, Transformer, Weights
@@ -86,7 +86,7 @@ def _fetch(who: str, part: Weights, file: str) -> Path:
     try:
         return Path(hf_hub_download(part.repo, file, revision=part.revision))
     except (EntryNotFoundError, HfHubHTTPError, OSError, ValueError) as error:
-        reason = str(error).strip().partition("\n")[0].partition(". ")[0]
+        reason = first_line(error).partition(". ")[0]
         msg = (
             f"{who}: {file} of {part.repo} cannot be fetched ({reason:.200}). Accept its terms and "
             "log in where it is gated, and where there is a network run: "

@@ -144,6 +144,12 @@ class View:
             return None
         return preference(self.margin, label, **self.choice_keywords)
 
+    @property
+    def _chose(self) -> Scores:
+        """How far the distorted image was chosen, in [0, 1]; NaN where a score is missing."""
+        margin = self.margin
+        return np.where(np.isnan(margin), np.nan, choice(margin, self.views.analysis.ties))
+
     @cached_property
     def audited(self) -> Estimate | None:
         """The accuracy that people would find; None where they did not vote beside labels."""
@@ -152,8 +158,7 @@ class View:
             return None
         rows = label >= 0
         said, found = label[rows], people[self.rows][rows]
-        margin = self.margin[rows]
-        chose = np.where(np.isnan(margin), np.nan, choice(margin, self.views.analysis.ties))
+        chose = self._chose[rows]
         truth = np.where(found >= 0, right(chose, found == 1), found)
         truth[np.isnan(chose)] = np.nan
         return audited_rate(right(chose, said), truth, **{**self.keywords, **self._among(rows)})
@@ -164,10 +169,8 @@ class View:
         votes = self.views.judges_votes
         if self.label is None or len(votes) < 2:
             return None
-        margin = self.margin
-        chose = np.where(np.isnan(margin), np.nan, choice(margin, self.views.analysis.ties))
         table = np.column_stack([each[self.rows] for each in votes.values()])
-        return panel_rate(chose, table, **self.keywords)
+        return panel_rate(self._chose, table, **self.keywords)
 
     @cached_property
     def confirmed(self) -> Estimate | None:

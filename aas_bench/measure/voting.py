@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from aas_bench.errors import InputError
+from aas_bench.measure.judge_figures import halved
 from aas_bench.measure.rows import memberships
 from aas_bench.stats.agreement import Level, krippendorff_alpha, quadratic_kappa
 from aas_bench.stats.estimate import Estimate, Mask, Result, Scores
@@ -112,7 +113,7 @@ def agreement_of(
             for.
         confidence_level: Of every interval, in (0, 1).
     """
-    rated = _halfway(votes.choice)
+    rated = halved(votes.choice)
     facts = _Facts.of(votes, known or {})
     people = majority(votes.choice)
     options: dict[str, Any] = {"confidence_level": confidence_level}
@@ -125,7 +126,7 @@ def agreement_of(
                 for level in get_args(Level)
             },
             judges={
-                name: _agreed(_halfway(judge)[rows], _halfway(people)[rows], clusters, options)
+                name: _agreed(halved(judge)[rows], halved(people)[rows], clusters, options)
                 for name, judge in facts.judges.items()
             },
         )
@@ -191,10 +192,6 @@ def _taken(name: str, column: Any, at: NDArray[np.intp]) -> Scores:
     return np.where(at >= 0, given.to_numpy(np.float64)[at], np.nan)
 
 
-def _halfway(choice: Scores) -> Scores:
-    return np.where(choice == -1, 0.5, choice)
-
-
 def _rater(
     votes: VoteTable, number: int, clusters: NDArray[Any], options: Mapping[str, Any]
 ) -> Rater:
@@ -210,7 +207,7 @@ def _rater(
         chose_left=chosen(2 * left[sided] - 1, clusters=clusters[sided], **options)
         if sided.any()
         else _NO_SIDE,
-        with_others=_agreed(_halfway(own), _halfway(others), clusters, options, none=_NOBODY),
+        with_others=_agreed(halved(own), halved(others), clusters, options, none=_NOBODY),
     )
 
 

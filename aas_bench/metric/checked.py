@@ -14,6 +14,7 @@ from aas_bench.metric import flat, metric_columns
 from aas_bench.metric.image_scores import ROWS, score_pairs
 from aas_bench.rewards.base import RewardModel
 from aas_bench.stats.estimate import Result, Scores, Ties
+from aas_bench.stats.inputs import check_sizes
 from aas_bench.tables.reader import class_labels
 
 if TYPE_CHECKING:
@@ -192,16 +193,10 @@ class CheckedInputs:
         self._check_complete(given)
         checked = {name: _read(name, given.get(name), self.row_widths) for name in names}
         sizes = {name: len(column) for name, column in checked.items() if column is not None}
-        first, n = next(iter(sizes.items()))
-        for name, size in sizes.items():
-            if size != n:
-                msg = f"{first} has {n} rows but {name} has {size}. Give one of each per pair."
-                raise InputError(msg)
-        if n == 0:
-            msg = f"{first} is empty. Give at least one pair."
-            raise InputError(msg)
+        check_sizes(sizes, "rows")
         self._check_form(checked)
-        for batch in list(_batches(checked, n)):  # all encoded before the first is written
+        batches = list(_batches(checked, max(sizes.values())))
+        for batch in batches:  # all encoded before the first is written
             super().add_batch(**batch)  # type: ignore[misc]
 
     def add(self, *, prediction: Any = None, reference: Any = None, **rest: Any) -> None:

@@ -22,7 +22,6 @@ from aas_bench.words import NUMBER, SHARE, Spelling, count, level, percent
 
 UPLOADS: Final = [".csv", ".json", ".jsonl", ".parquet"]
 LARGEST_FILE: Final = "32mb"
-MOST_RESAMPLES: Final = 10_000
 _COUNTS: Final = {
     "n_label_ties": "left out for a label of -1",
     "n_reward_ties": "with equal scores",

@@ -31,7 +31,7 @@ MEANINGS: Final = {
     "overridden_in_every_unit": "Of all pairs, those that moved and that polish won however the "
     "score is rescaled.",
 }
-_ROW, _HEAD, _APART = 24, 36, 44
+_ROW, _HEAD = 24, 36
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,23 +92,18 @@ def real_models() -> RealModels:
     return RealModels(found=found, n_pairs=len(table))
 
 
-def real_chart(models: RealModels, *, across: int = 1) -> Chart:
-    """Each figure of each model as a mark on its interval, models under one another.
-
-    Args:
-        models: What to draw.
-        across: Figures side by side.
-    """
+def real_chart(models: RealModels) -> Chart:
+    """Each figure of each model as a mark on its interval, models under one another."""
     block = len(models.found) * _ROW + _HEAD
-    height = -(-len(FIGURES) // across) * block + 24
-    drawing = Drawing("real", across * WIDTH + (across - 1) * _APART, height)
+    height = len(FIGURES) * block + 24
+    drawing = Drawing("real", WIDTH, height)
+    x = Scale(low=0, high=1, start=118, stop=WIDTH - 130)
     for i, (key, heading) in enumerate(_HEADINGS.items()):
-        left, top = (i % across) * (WIDTH + _APART), (i // across) * block + _HEAD
-        x = Scale(low=0, high=1, start=left + 118, stop=left + WIDTH - 130)
-        drawing.text(left + 1, top - 12, heading, bold=True)
+        top = i * block + _HEAD
+        drawing.text(1, top - 12, heading, bold=True)
         for tick in (0, 0.5, 1):
             drawing.line([(x(tick), top - 4), (x(tick), top + block - _HEAD - 2)], "rule")
-            if i >= len(FIGURES) - across:
+            if i == len(FIGURES) - 1:
                 drawing.text(x(tick), height - 6, percent(tick), fill="muted", anchor="middle")
         for position, (name, standing) in enumerate(models.found.items()):
             y, estimate = top + position * _ROW + _ROW / 2 - 3, getattr(standing, key)

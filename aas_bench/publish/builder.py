@@ -16,11 +16,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import datasets
 
+from aas_bench.errors import InputError
+from aas_bench.files import file_sha256
+from aas_bench.tables.images import open_image
 from aas_bench.tables.schema import IMAGE_COLUMNS, PAIR_ID, PROMPT_DISTORTED, PROMPT_ORIGINAL
 from aas_bench.tasks.task import Task
 
 if TYPE_CHECKING:
     import pandas as pd
+    from PIL.Image import Image as PILImage
 
 _FRONT: Final = (*IMAGE_COLUMNS, PROMPT_DISTORTED, PROMPT_ORIGINAL)
 
@@ -77,6 +81,15 @@ class BenchBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
     def unavailable(self) -> str | None:
         """Why this configuration cannot be built from the options given; None: it can."""
         return None
+
+    def described(self, features: Mapping[str, Any]) -> datasets.DatasetInfo:
+        """What `_info` gives for these columns: images and prompts first."""
+        return datasets.DatasetInfo(
+            description=self.__doc__,
+            features=for_viewer(datasets.Features(features)),
+            homepage=f"https://huggingface.co/datasets/{self.TASK.hub_id}",
+            license=self.TASK.licence,
+        )
 
     def items(self) -> Sequence[Any]:
         """What rows are made from: cheap, in a fixed order, picklable, told apart by `repr`."""
@@ -149,6 +162,18 @@ class BenchBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
                 continue
             for row in rows:
                 yield self.key(row), row
+
+
+def hashed_image(file: Path, name: str) -> tuple[PILImage, str]:
+    """The image in a file, and the SHA-256 of the file.
+
+    Raises:
+        BadItem: It cannot be read.
+    """
+    try:
+        return open_image(file, name=name), file_sha256(file)
+    except (InputError, OSError) as error:
+        raise BadItem(name, str(error)) from error
 
 
 def for_viewer(features: datasets.Features) -> datasets.Features:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 import datasets
 
 from aas_bench.errors import AasBenchError, InputError, SchemaError
-from aas_bench.publish.builder import BadItem, BenchBuilder, BenchConfig, for_viewer, option
+from aas_bench.publish.builder import BadItem, BenchBuilder, BenchConfig, option
 from aas_bench.publish.pair_sources import (
     PairSource,
     TablePairs,
@@ -102,12 +102,7 @@ class PairBuilder(BenchBuilder):
         return None if self.source_names() else "no --source holds pairs of images."
 
     def _info(self) -> datasets.DatasetInfo:
-        return datasets.DatasetInfo(
-            description=self.__doc__, features=self._features(), license=self.TASK.licence
-        )
-
-    def _features(self) -> datasets.Features:
-        """The clean columns of all sources together."""
+        # The clean columns of all sources together.
         types: dict[str, Any] = {}
         for source in self.sources:
             for name, feature in clean_features(self.columns(source)).items():
@@ -116,7 +111,7 @@ class PairBuilder(BenchBuilder):
         types = {**clean_features(pair_features()), **types}
         types.setdefault(LABEL_SOURCE, datasets.Value("string"))
         order = [*_LAST, *(name for name in types if name not in _LAST)]
-        return for_viewer(datasets.Features({name: types[name] for name in order}))
+        return self.described({name: types[name] for name in order})
 
     def columns(self, source: PairSource) -> dict[str, Any]:
         """The columns that `finished` leaves of a source's pairs."""

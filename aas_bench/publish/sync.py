@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from aas_bench.errors import BackendError, InputError
+from aas_bench.errors import BackendError, InputError, first_line
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -300,7 +300,7 @@ def told_plainly(target: Target) -> Iterator[None]:
     try:
         yield
     except HFValidationError as error:
-        msg = f"{target.repo!r} is no repository ({_first_line(error)}). Give owner/name."
+        msg = f"{target.repo!r} is no repository ({first_line(error)}). Give owner/name."
         raise InputError(msg) from error
     except HfHubHTTPError as error:
         raise _refused(target, error) from error
@@ -327,7 +327,7 @@ def _refused(target: Target, error: Any) -> InputError | BackendError:
         msg = f"{target.repo} was changed meanwhile. Repeat the command: it compares anew."
         return BackendError(msg, retryable=True)
     return BackendError(
-        f"{target.repo}: the Hub answers {status} ({_first_line(error)}). Repeat the command "
+        f"{target.repo}: the Hub answers {status} ({first_line(error)}). Repeat the command "
         "later: what has arrived is not sent again.",
         retryable=True,
     )
@@ -335,11 +335,7 @@ def _refused(target: Target, error: Any) -> InputError | BackendError:
 
 def _lost(target: Target, error: BaseException) -> BackendError:
     return BackendError(
-        f"{target.repo}: the connection to the Hub was lost ({_first_line(error)}). Repeat the "
+        f"{target.repo}: the connection to the Hub was lost ({first_line(error)}). Repeat the "
         "command: what has arrived is not sent again.",
         retryable=True,
     )
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).split("\n", 1)[0].rstrip(".")

@@ -16,15 +16,14 @@ from aas_bench.errors import StoreError
 from aas_bench.run.directory import Round, differences
 from aas_bench.run.groups import KEY_DISTORTED, KEY_ORIGINAL, UndecodedImage, UndecodedPairs
 from aas_bench.tables.schema import (
-    CUT_DISTORTED,
-    CUT_ORIGINAL,
-    DIDP,
-    DIOP,
-    OIDP,
-    OIOP,
+    CUT_OF,
+    IMAGE_DISTORTED,
+    IMAGE_OF,
+    IMAGE_ORIGINAL,
     PAIR_ID,
     PLACEBO_CELLS,
     PROMPT_DISTORTED,
+    PROMPT_OF,
     PROMPT_ORIGINAL,
     placebo_column,
     score_column,
@@ -33,13 +32,7 @@ from aas_bench.tables.schema import (
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_CELLS: Final = {
-    OIOP: (KEY_ORIGINAL, PROMPT_ORIGINAL),
-    OIDP: (KEY_ORIGINAL, PROMPT_DISTORTED),
-    DIOP: (KEY_DISTORTED, PROMPT_ORIGINAL),
-    DIDP: (KEY_DISTORTED, PROMPT_DISTORTED),
-}
-_CUTS: Final = {CUT_ORIGINAL: PROMPT_ORIGINAL, CUT_DISTORTED: PROMPT_DISTORTED}
+_KEY_OF: Final = {IMAGE_ORIGINAL: KEY_ORIGINAL, IMAGE_DISTORTED: KEY_DISTORTED}
 _KINDS: Final = {placebo_column(kind): cells for kind, cells in PLACEBO_CELLS.items()}
 _TOLD: Final = {
     PROMPT_ORIGINAL: "original prompt",
@@ -92,10 +85,11 @@ class KnownScores:
         columns = part.to_pydict()
         kinds = {placebos: cells for placebos, cells in _KINDS.items() if placebos in columns}
         for reward in rewards:
-            for cell, (image, prompt) in _CELLS.items():
+            for cell, prompt in PROMPT_OF.items():
+                images = columns[_KEY_OF[IMAGE_OF[cell]]]
                 found = columns[score_column(reward, cell)]
-                self._keep(reward, columns, columns[image], columns[prompt], found)
-            for cut, prompt in _CUTS.items():
+                self._keep(reward, columns, images, columns[prompt], found)
+            for prompt, cut in CUT_OF.items():
                 for text, value in zip(
                     columns[prompt], columns[score_column(reward, cut)], strict=True
                 ):

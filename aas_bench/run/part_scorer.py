@@ -31,18 +31,15 @@ from aas_bench.run.groups import (
 from aas_bench.run.model import BadImage, ModelRun, call, prepare
 from aas_bench.tables.schema import (
     CELLS,
-    CUT_DISTORTED,
-    CUT_ORIGINAL,
+    CUT_OF,
     CUTS,
-    DIDP,
-    DIOP,
     IMAGE_DISTORTED,
+    IMAGE_OF,
     IMAGE_ORIGINAL,
-    OIDP,
-    OIOP,
     PAIR_ID,
     PLACEBO_CELLS,
     PROMPT_DISTORTED,
+    PROMPT_OF,
     PROMPT_ORIGINAL,
     placebo_column,
     score_column,
@@ -59,20 +56,7 @@ HIDDEN: Final = (KEY_ORIGINAL, KEY_DISTORTED)
 """Columns of a stored part that the finished table lacks."""
 NOTHING_ODD: Final[Mapping[str, Sequence[str]]] = {"equal_images": (), "uniform_image": ()}
 _GROUPS_AHEAD: Final = 1
-_IMAGE_OF: Final = {
-    OIOP: IMAGE_ORIGINAL,
-    OIDP: IMAGE_ORIGINAL,
-    DIOP: IMAGE_DISTORTED,
-    DIDP: IMAGE_DISTORTED,
-}
-_PROMPT_OF: Final = {
-    OIOP: PROMPT_ORIGINAL,
-    DIOP: PROMPT_ORIGINAL,
-    OIDP: PROMPT_DISTORTED,
-    DIDP: PROMPT_DISTORTED,
-}
 _ASKED: Final = (PROMPT_ORIGINAL, PROMPT_DISTORTED)
-_CUT_OF: Final = {PROMPT_ORIGINAL: CUT_ORIGINAL, PROMPT_DISTORTED: CUT_DISTORTED}
 
 
 _log = logging.getLogger(__name__)
@@ -187,7 +171,7 @@ class PartScorer:
         self._flat: set[str] = set()
         self._accept_prompt_blind = accept_prompt_blind
         self._cells = tuple(cells)
-        self._prompts = tuple(dict.fromkeys(_PROMPT_OF[cell] for cell in cells))
+        self._prompts = tuple(dict.fromkeys(PROMPT_OF[cell] for cell in cells))
         self._placebos = {
             column: PLACEBO_CELLS[kind]
             for kind in PLACEBO_CELLS
@@ -484,7 +468,7 @@ class PartScorer:
                         row.set(name, cell, value)
             for prompt in self._prompts:
                 text = row.pair.values[prompt]
-                row.values[score_column(name, _CUT_OF[prompt])] = (
+                row.values[score_column(name, CUT_OF[prompt])] = (
                     None if text is None else self._is_cut(run, text)
                 )
         return {number for number, cells in enumerate(planned) if cells}
@@ -508,12 +492,12 @@ class PartScorer:
         values, pair = row.values, row.pair
         images = {IMAGE_ORIGINAL: pair.original, IMAGE_DISTORTED: pair.distorted}
         for cell in self._cells:
-            score, image = values.get(score_column(name, cell)), images[_IMAGE_OF[cell]]
+            score, image = values.get(score_column(name, cell)), images[IMAGE_OF[cell]]
             if score is not None and image.struct is not None:
                 yield ScoredCell(
                     key=image.key,
                     image=image.struct,
-                    prompt=values[_PROMPT_OF[cell]],
+                    prompt=values[PROMPT_OF[cell]],
                     original=values[PROMPT_ORIGINAL],
                     score=score,
                 )
@@ -529,7 +513,7 @@ class PartScorer:
         images = {IMAGE_ORIGINAL: pair.original, IMAGE_DISTORTED: pair.distorted}
         original = pair.values[PROMPT_ORIGINAL]
         for name in self._cells:
-            prompt, of = pair.values[_PROMPT_OF[name]], _IMAGE_OF[name]
+            prompt, of = pair.values[PROMPT_OF[name]], IMAGE_OF[name]
             if prompt is not None and images[of].struct is not None:
                 yield _Cell(name=name, image=of, asked=(images[of].key, prompt, original))
         for column, names in self._placebos.items():

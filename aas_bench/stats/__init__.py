@@ -22,7 +22,7 @@ from aas_bench.stats.intervals import wilson
 from aas_bench.stats.judge_errors import JudgeErrors, audited_rate, corrected_rate
 from aas_bench.stats.latent import LatentOverride, Wordings, latent_override, wording_override
 from aas_bench.stats.latent_truth import PanelErrors, panel_errors, panel_rate
-from aas_bench.stats.override import OUTCOMES, Override, outcomes, override, override_by_group
+from aas_bench.stats.override import OUTCOMES, Override, outcomes, override
 from aas_bench.stats.paintings_rank import ArtRank, art_rank
 from aas_bench.stats.placebo import (
     KINDS,
@@ -31,7 +31,6 @@ from aas_bench.stats.placebo import (
     failed_image_bounds,
     placebo_from_four,
     placebo_override,
-    placebo_override_by_group,
 )
 from aas_bench.stats.position_bias import position_bias
 from aas_bench.stats.preference import (
@@ -40,7 +39,6 @@ from aas_bench.stats.preference import (
     choices,
     chosen,
     preference,
-    preference_by_group,
 )
 from aas_bench.stats.rating import RatingErrors, rating_errors
 from aas_bench.stats.rescaling import Rescaling, rescaling
@@ -94,17 +92,14 @@ __all__ = [
     "latent_override",
     "outcomes",
     "override",
-    "override_by_group",
     "paired_gap",
     "panel_errors",
     "panel_rate",
     "paraphrase_consistency",
     "placebo_from_four",
     "placebo_override",
-    "placebo_override_by_group",
     "position_bias",
     "preference",
-    "preference_by_group",
     "quadratic_kappa",
     "rating_errors",
     "rescaling",

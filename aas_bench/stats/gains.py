@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from aas_bench.errors import InputError, MissingScoresError
 from aas_bench.stats.estimate import Mask, OnMissing, Scores
-from aas_bench.stats.inputs import Rows, Sample, read_sample, read_scores
+from aas_bench.stats.inputs import Sample, read_sample, read_scores
 
 # One value per pair, one row per pair, or one sequence per pair, of any lengths.
 Table: TypeAlias = ArrayLike | Sequence[Sequence[float]]
@@ -47,27 +47,20 @@ class Gains:
 
     def where(self, keep: Mask) -> Gains:
         """Some of the pairs; the coverage stays that of all."""
-        return self._take(self.sample.where(keep), keep)
-
-    def part(self, rows: NDArray[np.intp]) -> Gains:
-        """Some of the pairs, as if they had been given alone."""
-        return self._take(self.sample.part(rows), rows)
+        return replace(
+            self,
+            sample=self.sample.where(keep),
+            real=self.real[keep],
+            placebo=self.placebo[keep],
+            n_placebos=self.n_placebos[keep],
+            tolerance=self.tolerance[keep],
+        )
 
     def complete(self) -> Gains:
         """The pairs that have a real gain and a placebo gain."""
         lacks: Mask = np.all(np.isnan(self.real), axis=1) | np.all(np.isnan(self.placebo), axis=1)
         kept = self.where(~lacks)
         return replace(kept, sample=replace(kept.sample, n_missing=int(lacks.sum())))
-
-    def _take(self, sample: Sample, rows: Rows) -> Gains:
-        return replace(
-            self,
-            sample=sample,
-            real=self.real[rows],
-            placebo=self.placebo[rows],
-            n_placebos=self.n_placebos[rows],
-            tolerance=self.tolerance[rows],
-        )
 
 
 def read_gains(

@@ -106,7 +106,7 @@ def read_sample(
     sizes = {name: len(column) for name, column in columns.items()}
     sizes |= {} if labels is None else {"label": len(labels)}
     sizes |= {name: len(factor.codes) for name, factor in found.items()}
-    _check_sizes(sizes)
+    check_sizes(sizes, "values")
     grouping = found.pop("clusters", None)
     if on_missing == "raise":
         _check_none_missing(columns)
@@ -119,11 +119,12 @@ def read_sample(
     )
 
 
-def _check_sizes(sizes: Mapping[str, int]) -> None:
+def check_sizes(sizes: Mapping[str, int], what: str) -> None:
+    """Raise InputError unless all columns are of one length, and that is not 0."""
     first, n = next(iter(sizes.items()))
     for name, size in sizes.items():
         if size != n:
-            msg = f"{first} has {n} values but {name} has {size}. Give one of each per pair."
+            msg = f"{first} has {n} {what} but {name} has {size}. Give one of each per pair."
             raise InputError(msg)
     if n == 0:
         msg = f"{first} is empty. Give at least one pair."

@@ -6,16 +6,15 @@ overrode, is estimated against placebo requests: `aas_bench.stats.placebo_overri
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from aas_bench.stats.analysis import Analysis
 from aas_bench.stats.estimate import Estimate, OnMissing, Result, Scores, Ties
-from aas_bench.stats.inputs import Sample, read_groups, read_sample
+from aas_bench.stats.inputs import Sample, read_sample
 from aas_bench.stats.intervals import Intervals
 from aas_bench.stats.preference import choice
 from aas_bench.stats.resolution import resolution, resolved
@@ -159,52 +158,6 @@ def override(
     analysis = Analysis(confidence_level=confidence_level, ties=ties, on_missing=on_missing)
     sample = _read(oiop, oidp, diop, didp, clusters=clusters, on_missing=on_missing)
     return _override(sample.complete(), analysis)
-
-
-def override_by_group(
-    oiop: ArrayLike,
-    oidp: ArrayLike,
-    diop: ArrayLike,
-    didp: ArrayLike,
-    groups: Sequence[Any] | NDArray[Any],
-    *,
-    ties: Ties = "original",
-    clusters: ArrayLike | None = None,
-    on_missing: OnMissing = "raise",
-    confidence_level: float = 0.95,
-) -> dict[str, Override]:
-    """`override` within each group of pairs, such as the dimension that was asked for.
-
-    Args:
-        oiop: As in `override`.
-        oidp: As in `override`.
-        diop: As in `override`.
-        didp: As in `override`.
-        groups: Length n: the group of each pair, or a list of groups for each pair, which then
-            counts in each of them (and, with an empty list, in none).
-        ties: As in `override`.
-        clusters: As in `override`.
-        on_missing: As in `override`.
-        confidence_level: As in `override`.
-
-    Returns:
-        Override by group, names as strings in sorted order. Coverage is within the group.
-
-    Raises:
-        MissingScoresError: As in `override`.
-        InputError: As in `override`, or a pair has no group.
-
-    Example:
-        >>> by = override_by_group([5, 5], [4, 4], [1, 1], [6, 3], [["blur"], ["blur", "dark"]])
-        >>> {name: result.overridden_of_moved.value for name, result in by.items()}
-        {'blur': 0.5, 'dark': 1.0}
-    """
-    analysis = Analysis(confidence_level=confidence_level, ties=ties, on_missing=on_missing)
-    sample = _read(oiop, oidp, diop, didp, clusters=clusters, on_missing=on_missing)
-    return {
-        name: _override(sample.part(rows).complete(), analysis)
-        for name, rows in read_groups(groups, sample.n).items()
-    }
 
 
 def _read(

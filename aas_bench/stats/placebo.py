@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, Literal, TypeAlias, get_args
+from typing import Final, Literal, TypeAlias, get_args
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.special import stdtrit
 
 from aas_bench.errors import InputError
 from aas_bench.stats.analysis import Analysis
 from aas_bench.stats.estimate import Estimate, Mask, OnMissing, Result, Scores, Ties
 from aas_bench.stats.gains import Gains, Table, read_gains
-from aas_bench.stats.inputs import check_choice, read_groups, read_sample
+from aas_bench.stats.inputs import check_choice, read_sample
 from aas_bench.stats.intervals import Intervals, cluster_variance
 from aas_bench.stats.resolution import difference, resolution
 from aas_bench.stats.swap import Spread, Swap, clipped, compare, rate_interval, share_interval
@@ -167,62 +166,6 @@ def placebo_override(
         on_missing=analysis.on_missing,
     )
     return analyse(gains, Options(kind, analysis))
-
-
-def placebo_override_by_group(
-    real: ArrayLike,
-    placebo: Table,
-    groups: Sequence[Any] | NDArray[Any],
-    *,
-    labels: ArrayLike | None = None,
-    clusters: ArrayLike | None = None,
-    kind: Kind | None = None,
-    ties: Ties = "original",
-    tolerance: ArrayLike | None = None,
-    on_missing: OnMissing = "raise",
-    confidence_level: float = 0.95,
-) -> dict[str, PlaceboOverride]:
-    """`placebo_override` within each group of pairs, such as the dimension that was asked for.
-
-    Args:
-        real: As in `placebo_override`, as all that follows but `groups`.
-        placebo: As there.
-        groups: Length n: the group of each pair, or a list of groups for each pair, which then
-            counts in each of them (and, with an empty list, in none).
-        labels: As there.
-        clusters: As there.
-        kind: As there.
-        ties: As there.
-        tolerance: As there.
-        on_missing: As there.
-        confidence_level: As there.
-
-    Returns:
-        PlaceboOverride by group, names as strings in sorted order. Coverage is within the group.
-
-    Raises:
-        MissingScoresError: As in `placebo_override`.
-        InputError: As in `placebo_override`, or a pair has no group.
-
-    Example:
-        >>> by = placebo_override_by_group([1.0, -1.0] * 20, [[-2.0]] * 40, ["dark", "blur"] * 20)
-        >>> {name: result.override_rate.value for name, result in by.items()}
-        {'blur': 1.0, 'dark': 0.0}
-    """
-    analysis = Analysis(confidence_level=confidence_level, ties=ties, on_missing=on_missing)
-    gains = read_gains(
-        real,
-        placebo,
-        labels=labels,
-        clusters=clusters,
-        tolerance=tolerance,
-        on_missing=analysis.on_missing,
-    )
-    options = Options(kind, analysis)
-    return {
-        name: analyse(gains.part(rows), options)
-        for name, rows in read_groups(groups, gains.n).items()
-    }
 
 
 def placebo_from_four(

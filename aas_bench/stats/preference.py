@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from aas_bench.stats.analysis import Analysis
 from aas_bench.stats.estimate import Estimate, Labels, Mask, OnMissing, Result, Scores, Ties
-from aas_bench.stats.inputs import Sample, read_groups, read_sample
+from aas_bench.stats.inputs import Sample, read_sample
 from aas_bench.stats.intervals import SHARE, SIGNED, Intervals
 from aas_bench.stats.midranks import auroc
 
@@ -111,48 +111,6 @@ def preference(
     analysis = Analysis(confidence_level=confidence_level, ties=ties, on_missing=on_missing)
     sample = read_sample({"margin": margin}, label=label, clusters=clusters, on_missing=on_missing)
     return _preference(sample.complete(), analysis)
-
-
-def preference_by_group(
-    margin: ArrayLike,
-    label: ArrayLike,
-    groups: Sequence[Any] | NDArray[Any],
-    *,
-    ties: Ties = "original",
-    clusters: ArrayLike | None = None,
-    on_missing: OnMissing = "raise",
-    confidence_level: float = 0.95,
-) -> dict[str, Preference]:
-    """`preference` within each group of pairs.
-
-    Args:
-        margin: As in `preference`.
-        label: As in `preference`.
-        groups: Length n: the group of each pair, or a list of groups for each pair, which then
-            counts in each of them (and, with an empty list, in none).
-        ties: As in `preference`.
-        clusters: As in `preference`.
-        on_missing: As in `preference`.
-        confidence_level: As in `preference`.
-
-    Returns:
-        Preference by group, names as strings in sorted order. Coverage is within the group.
-
-    Raises:
-        MissingScoresError: As in `preference`.
-        InputError: As in `preference`, or a pair has no group.
-
-    Example:
-        >>> by = preference_by_group([1.0, -1.0, 1.0], [1, 1, 1], ["blur", "blur", "dark"])
-        >>> {name: result.accuracy.value for name, result in by.items()}
-        {'blur': 0.5, 'dark': 1.0}
-    """
-    analysis = Analysis(confidence_level=confidence_level, ties=ties, on_missing=on_missing)
-    sample = read_sample({"margin": margin}, label=label, clusters=clusters, on_missing=on_missing)
-    return {
-        name: _preference(sample.part(rows).complete(), analysis)
-        for name, rows in read_groups(groups, sample.n).items()
-    }
 
 
 def chosen(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
-from aas_bench.errors import InputError, SchemaError, raise_faults
+from aas_bench.errors import InputError, SchemaError, first_line, raise_faults
 from aas_bench.files import files_like
 from aas_bench.tables.schema import Columns, n_rows, repeated_columns, series
 
@@ -119,12 +119,8 @@ def _unreadable(file: Path | str, kind: str, error: Exception) -> Exception:
     """What to raise where Arrow could not read; it says OSError of damaged content too."""
     if isinstance(error, OSError) and error.errno is not None:
         return error
-    msg = f"{file}: is not readable {kind} ({_first_line(error)}). Write it again."
+    msg = f"{file}: is not readable {kind} ({first_line(error):.200}). Write it again."
     return InputError(msg)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n", 1)[0][:200]
 
 
 def frame_columns(frame: pd.DataFrame) -> Columns:
@@ -198,9 +194,7 @@ def _refuse_large_cells(file: str, parquet: Any, names: Collection[str]) -> None
                 raise _large_cell(file, name)
 
 
-def refuse_repetition(
-    source: Path | IO[bytes], file: str, wanted: Callable[[str], bool] = lambda _: True
-) -> None:
+def refuse_repetition(source: Path | IO[bytes], file: str) -> None:
     """Before anything is read: not more text or bytes than `MAX_REPEATED` out of a dictionary.
 
     A column that repeats one long value holds it once, and a number for each row: a file of some
@@ -210,7 +204,6 @@ def refuse_repetition(
     Args:
         source: The Parquet file.
         file: What to call it.
-        wanted: Which columns are to be read, by name.
 
     Raises:
         InputError: It holds more.
@@ -220,7 +213,7 @@ def refuse_repetition(
 
     with pq.ParquetFile(source) as opened:
         _refuse_misfit(source, file, opened)
-        _refuse_repetition(opened, source, file, wanted)
+        _refuse_repetition(opened, source, file, lambda _: True)
 
 
 def _refuse_repetition(

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from aas_bench.errors import InputError, SchemaError
+from aas_bench.errors import InputError, SchemaError, first_line
 from aas_bench.files import LONGEST_PART
 
 if TYPE_CHECKING:
@@ -182,8 +182,7 @@ def _too_large(name: str) -> InputError:
 
 
 def _damaged(name: str, error: Exception) -> InputError:
-    reason = str(error).split("\n", 1)[0] or type(error).__name__
-    return InputError(f"{name} cannot be read as an image ({reason}). Replace the file.")
+    return InputError(f"{name} cannot be read as an image ({first_line(error)}). Replace the file.")
 
 
 # A part of an image, without resampling and without loss: a published crop and the crop of a

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from aas_bench.errors import BackendError, InputError, SchemaError
+from aas_bench.errors import BackendError, InputError, SchemaError, first_line
 from aas_bench.files import LONGEST_PART, files_like, silence_loggers
 from aas_bench.registry import Registry, import_object
 from aas_bench.tables.authors import plain
@@ -569,7 +569,7 @@ def one_line(name: str) -> Iterator[None]:
     except (ConnectionError, HTTPError, HfHubHTTPError) as error:
         msg = (
             f"{name}: the Hub does not answer and the dataset is not in the cache "
-            f"({_first_line(error)}). Connect to the network, or give a local copy."
+            f"({first_line(error)}). Connect to the network, or give a local copy."
         )
         raise BackendError(msg, retryable=True) from error
     except (DatasetsError, FileNotFoundError, pa.ArrowException, ValueError, RuntimeError) as error:
@@ -583,7 +583,7 @@ def one_line(name: str) -> Iterator[None]:
 
 
 def _damaged(name: str, error: BaseException) -> InputError:
-    cause = _first_line(error).rstrip(".")
+    cause = first_line(error)
     return InputError(f"{name}: cannot be read as a dataset ({cause}). Check what it holds.")
 
 
@@ -599,7 +599,3 @@ def _not_found(name: str, reason: str) -> InputError:
         f"there is no folder {name!r} here and no dataset of that name on the Hub, or it is "
         "private. Check the spelling, or log in with: hf auth login."
     )
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().split("\n", 1)[0]

@@ -54,11 +54,18 @@ OIDP: Final = "oidp"
 DIOP: Final = "diop"
 DIDP: Final = "didp"
 CELLS: Final = (OIOP, OIDP, DIOP, DIDP)
+IMAGE_OF: Final = MappingProxyType(
+    {OIOP: IMAGE_ORIGINAL, OIDP: IMAGE_ORIGINAL, DIOP: IMAGE_DISTORTED, DIDP: IMAGE_DISTORTED}
+)
+PROMPT_OF: Final = MappingProxyType(
+    {OIOP: PROMPT_ORIGINAL, OIDP: PROMPT_DISTORTED, DIOP: PROMPT_ORIGINAL, DIDP: PROMPT_DISTORTED}
+)
 PLACEBO_CELLS: Final = MappingProxyType({"matched": ("oimp", "dimp"), "foreign": ("oifp", "difp")})
 """Kind of placebo request -> the cells that hold a list of scores, of I_o and of I_a."""
 CUT_ORIGINAL: Final = "cut_original"
 CUT_DISTORTED: Final = "cut_distorted"
 CUTS: Final = (CUT_ORIGINAL, CUT_DISTORTED)
+CUT_OF: Final = MappingProxyType({PROMPT_ORIGINAL: CUT_ORIGINAL, PROMPT_DISTORTED: CUT_DISTORTED})
 
 
 VOTE: Final = "_selected"
@@ -132,16 +139,6 @@ def published_feature(column: str) -> Any:
     if column.endswith(tuple(f"_{cut}" for cut in CUTS)):
         return Value("bool")
     return Value("int8") if column.endswith(VOTE) else None
-
-
-def score_features(rewards: list[str]) -> Features:
-    """The canonical score table for these reward models; further columns may follow these."""
-    from datasets import Features, Value
-
-    pairs = {k: v for k, v in pair_features().items() if k not in IMAGE_COLUMNS}
-    cells = {score_column(r, c): Value("float64") for r in rewards for c in CELLS}
-    cuts = {score_column(r, c): Value("bool") for r in rewards for c in CUTS}
-    return Features(pairs | cells | cuts)
 
 
 def n_rows(columns: Columns) -> int:

@@ -17,7 +17,7 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Any, Final
 
-from aas_bench.errors import InputError, SchemaError, raise_faults
+from aas_bench.errors import InputError, SchemaError, first_line, raise_faults
 from aas_bench.files import json_value
 from aas_bench.tables.authors import RENAMED
 from aas_bench.tables.schema import (
@@ -130,12 +130,8 @@ def _parsed(text: str) -> Any:
 
 def _unreadable(file: Path, error: Exception) -> InputError:
     return InputError(
-        f"{file}: cannot be read ({_first_line(error)}). Check the file and its encoding."
+        f"{file}: cannot be read ({first_line(error):.200}). Check the file and its encoding."
     )
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n", 1)[0][:200]
 
 
 @contextmanager
@@ -258,7 +254,7 @@ def _read_csv(file: Path) -> Columns:
 
 def _bad_csv(file: Path, error: Exception) -> InputError:
     """Why Arrow could not read it, in the words of who wrote the table."""
-    reason = _first_line(error)
+    reason = first_line(error)[:200]
     if "Empty CSV" in reason:
         return SchemaError(f"{file}: the table is empty. Give at least one row and one column.")
     if "UTF8" in reason:
@@ -344,7 +340,7 @@ def _read_json(file: Path, kind: str) -> Columns:
     except ValueError as error:
         if lines or _begins_with_line(text):
             return _only_lines(file, text)
-        reason = _first_line(error)
+        reason = first_line(error)[:200]
         msg = f"{file}: is not JSON ({reason}). One object a line belongs in a .jsonl file."
         raise InputError(msg) from error
     found = _from_document(document)

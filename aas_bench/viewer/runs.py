@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias
@@ -194,16 +194,11 @@ def beside(ours: Opened, theirs: Opened) -> Opened:
     """
     import pandas as pd
 
-    left, right = ours.table.frame, theirs.table.frame
+    left, right, generators = ours.table.frame, theirs.table.frame, False
     place = pd.Index(right[PAIR_ID]).get_indexer(left[PAIR_ID])
-    generators = not (place >= 0).any()
-    if generators:
-        left, right = (
-            each.assign(**{PAIR_ID: without_maker(each[PAIR_ID])}).drop(
-                columns=[MODEL, LABEL], errors="ignore"
-            )
-            for each in (left, right)
-        )
+    if not (place >= 0).any():
+        generators = True
+        left, right = _without_makers(left), _without_makers(right)
         names = pd.Index(right[PAIR_ID])
         place = names.get_indexer(left[PAIR_ID]) if names.is_unique else place
     rows = np.flatnonzero(place >= 0)
@@ -212,30 +207,19 @@ def beside(ours: Opened, theirs: Opened) -> Opened:
         raise InputError(msg)
     frame = left.iloc[rows].reset_index(drop=True)
     other = right.iloc[place[rows]].reset_index(drop=True)
-    if PROMPT_DISTORTED in frame and PROMPT_DISTORTED in other:
-        apart = np.flatnonzero(frame[PROMPT_DISTORTED].to_numpy() != other[PROMPT_DISTORTED])
-        if len(apart):
-            pair = frame[PAIR_ID].iloc[apart[0]]
-            msg = (
-                f"the pair {pair!r} has another prompt in {theirs.name} than in {ours.name}. "
-                "Give two runs on the same pairs."
-            )
-            raise InputError(msg)
+    _refuse_other_prompts(frame, other, ours.name, theirs.name)
     ends = ("1", "2") if ours.name == theirs.name else (ours.name, theirs.name)
     shared = set(ours.table.rewards) & set(theirs.table.rewards)
-    renamed = []
-    for each, table, end in ((frame, ours.table, ends[0]), (other, theirs.table, ends[1])):
-        # Behind a colon, as weights are: what stands before it says what scale the scores have.
-        names = {r: f"{r}:{end}" if r in shared else r for r in table.rewards}
-        columns = {c: names[r] + c[len(r) :] for r in names for c in _columns_of(each, r)}
-        renamed.append((each[list(columns)].rename(columns=columns), tuple(names.values())))
+    renamed = [
+        _told_apart(each, table.rewards, shared, end)
+        for each, table, end in ((frame, ours.table, ends[0]), (other, theirs.table, ends[1]))
+    ]
     asked = [name for _, names in renamed for name in names[:1]]
     facts = frame.drop(columns=[c for r in ours.table.rewards for c in _columns_of(frame, r)])
     whole = pd.concat([facts, *(columns for columns, _ in renamed)], axis=1)
     alone = len(left) + len(right) - 2 * len(rows)
-    notes = (*ours.notes, *theirs.notes, f"{count(len(rows), 'pair')} of both runs")
-    if alone:
-        notes = (*notes[:-1], f"{notes[-1]}; {alone:,} more are in one of them only")
+    more = f"; {alone:,} more are in one of them only" if alone else ""
+    notes = (*ours.notes, *theirs.notes, f"{count(len(rows), 'pair')} of both runs{more}")
     return Opened(
         name=f"{ours.name} and {theirs.name}",
         table=ScoreTable(frame=whole, rewards=(*renamed[0][1], *renamed[1][1])),
@@ -245,6 +229,36 @@ def beside(ours: Opened, theirs: Opened) -> Opened:
         focus=dict(zip(("reward", "other"), asked, strict=False)),
         notes=tuple(dict.fromkeys(notes)),
     )
+
+
+def _without_makers(frame: pd.DataFrame) -> pd.DataFrame:
+    """The pairs by what is the same for every generator."""
+    named = frame.assign(**{PAIR_ID: without_maker(frame[PAIR_ID])})
+    bare: pd.DataFrame = named.drop(columns=[MODEL, LABEL], errors="ignore")
+    return bare
+
+
+def _refuse_other_prompts(ours: pd.DataFrame, theirs: pd.DataFrame, a: str, b: str) -> None:
+    if PROMPT_DISTORTED not in ours or PROMPT_DISTORTED not in theirs:
+        return
+    apart = np.flatnonzero(ours[PROMPT_DISTORTED].to_numpy() != theirs[PROMPT_DISTORTED])
+    if len(apart):
+        pair = ours[PAIR_ID].iloc[apart[0]]
+        msg = (
+            f"the pair {pair!r} has another prompt in {b} than in {a}. "
+            "Give two runs on the same pairs."
+        )
+        raise InputError(msg)
+
+
+def _told_apart(
+    frame: pd.DataFrame, rewards: Sequence[str], shared: Set[str], end: str
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """The columns of a run's reward models, with its end where both runs have the model."""
+    # Behind a colon, as weights are: what stands before it says what scale the scores have.
+    names = {r: f"{r}:{end}" if r in shared else r for r in rewards}
+    columns = {c: names[r] + c[len(r) :] for r in names for c in _columns_of(frame, r)}
+    return frame[list(columns)].rename(columns=columns), tuple(names.values())
 
 
 class _Some:

@@ -4,7 +4,6 @@ import base64
 import csv
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -26,17 +25,6 @@ from aas_bench.records.collection import save_record
 pytest.importorskip("gradio")
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 APP = Path(__file__).parents[2] / "leaderboard" / "app.py"
 TABLES = ("reward-models", "generators", "alignment-tax", "real-photographs-and-art")
 SERVER = Path(__file__).parents[1] / "support" / "serve_records.py"
@@ -69,18 +57,6 @@ def address(board_folder):
     """The page over the records of `board_folder`."""
     with served(board_folder) as base:
         yield base
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if CHROMIUM is None:
-        pytest.skip("there is no chromium here")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture

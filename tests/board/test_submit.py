@@ -26,10 +26,6 @@ def test_every_submission_of_the_folder_is_taken_with_its_cost(file):
     assert bool(checked.pending) == any(s.pending for s in expected.sources().values())
 
 
-def lines_of(text):
-    return {fault.line: fault.text for fault in check(text).faults}
-
-
 @pytest.mark.parametrize(
     ("old", "new", "line", "said"),
     [

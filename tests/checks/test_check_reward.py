@@ -11,7 +11,6 @@ from support.toy_rewards import ToyCross, ToyDual, length_and_light
 
 import aas_bench
 from aas_bench.checks.check_reward import check_reward
-from aas_bench.cli import main
 from aas_bench.errors import InputError
 from aas_bench.rewards.catalog import REWARDS, load_reward
 
@@ -225,7 +224,7 @@ class TestBeforeEachRun:
 
 
 @pytest.fixture
-def typed(tmp_path, monkeypatch, capsys):
+def typed(tmp_path, monkeypatch, run):
     """The command line in a folder with a module of reward models."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
@@ -235,16 +234,7 @@ def typed(tmp_path, monkeypatch, capsys):
         "def blind(): return lambda images, prompts: [i.entropy() for i in images]\n"
     )
     dataset(rows()).to_parquet(tmp_path / "pairs.parquet")
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["aas-bench", *arguments])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as left:
-            main()
-        told = capsys.readouterr()
-        return left.value.code or 0, told.out, told.err
-
-    yield call
+    yield run
     sys.modules.pop("own_models", None)
 
 

@@ -1,40 +1,8 @@
-"""Run the command line in process, as a user would see it."""
-
-import json
-import sys
-from typing import NamedTuple
+"""Tables for the command line."""
 
 import numpy as np
 import pandas as pd
 import pytest
-
-from aas_bench.cli import main
-
-
-class Outcome(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self):
-        return json.loads(self.out)
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    def call(*arguments) -> Outcome:
-        monkeypatch.setattr(sys, "argv", ["aas-bench", *map(str, arguments)])
-        capsys.readouterr()
-        try:
-            main()
-            code = 0
-        except SystemExit as stop:
-            code = stop.code or 0
-        captured = capsys.readouterr()
-        return Outcome(code, captured.out, captured.err)
-
-    return call
 
 
 @pytest.fixture

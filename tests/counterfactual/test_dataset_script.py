@@ -1,25 +1,17 @@
 """The builder class gives the same pairs as `counterfactual_dataset`."""
 
-import importlib.util
-import sys
 from pathlib import Path
 
 import pytest
+from support import scripts
 
 from aas_bench.counterfactual.split import counterfactual_dataset, split_revision
 from aas_bench.errors import InputError
 
-SCRIPT = Path(__file__).parents[2] / "dataset_scripts" / "counterfactual.py"
-
 
 @pytest.fixture(scope="module")
 def script():
-    spec = importlib.util.spec_from_file_location("counterfactual_script", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(sys.modules, spec.name, module)  # where dataclasses look up annotations
-        spec.loader.exec_module(module)
-        yield module
+    return scripts.script("counterfactual")
 
 
 def test_the_builder_makes_the_same_pairs(script, tmp_path):

@@ -13,7 +13,9 @@ from datasets import Image as ImageFeature
 from datasets import load_dataset
 from PIL import Image, ImageOps
 from support import photo_sources as theirs
+from support import scripts
 from support.fake_generator import FakeGenerator
+from support.scripts import rows
 
 from aas_bench.errors import InputError
 from aas_bench.generators.spec import Submission
@@ -21,7 +23,7 @@ from aas_bench.publish.build import build
 from aas_bench.tables.pairs import load_pairs
 from aas_bench.tasks.taxonomy import elements
 
-SCRIPT = theirs.SCRIPTS / "ava_photos.py"
+SCRIPT = scripts.SCRIPTS / "ava_photos.py"
 SUBMISSION = Submission.model_validate(
     {
         "id": "some_model",
@@ -39,7 +41,7 @@ SUBMISSION = Submission.model_validate(
 
 @pytest.fixture(scope="module")
 def script():
-    return theirs.script("ava_photos")
+    return scripts.script("ava_photos")
 
 
 @pytest.fixture
@@ -58,14 +60,6 @@ def notes(built, kind):
     return [
         (n["config"], n["item"], n["reason"]) for n in map(json.loads, lines) if n["kind"] == kind
     ]
-
-
-def rows(folder, config, **options):
-    table = load_dataset(str(folder), config, split="test", **options)
-    for name, feature in table.features.items():
-        if isinstance(feature, ImageFeature):
-            table = table.cast_column(name, ImageFeature(decode=False))
-    return list(table)
 
 
 def upright_square(file):

@@ -7,19 +7,20 @@ import sys
 import numpy as np
 import pytest
 from datasets import Image as ImageFeature
-from datasets import load_dataset
 from support import photo_sources as theirs
+from support import scripts
+from support.scripts import rows
 
 from aas_bench.errors import InputError, SchemaError
 from aas_bench.publish.build import build
 from aas_bench.tables.pairs import load_pairs
 
-SCRIPT = theirs.SCRIPTS / "lapis_art.py"
+SCRIPT = scripts.SCRIPTS / "lapis_art.py"
 
 
 @pytest.fixture(scope="module")
 def script():
-    return theirs.script("lapis_art")
+    return scripts.script("lapis_art")
 
 
 @pytest.fixture
@@ -29,14 +30,6 @@ def source(tmp_path):
 
 def made(script, out, **options):
     return build([script.LapisArt(**options)], out, progress=False)
-
-
-def rows(folder):
-    table = load_dataset(str(folder), split="test")
-    for name, feature in table.features.items():
-        if isinstance(feature, ImageFeature):
-            table = table.cast_column(name, ImageFeature(decode=False))
-    return list(table)
 
 
 def notes(built, kind):

@@ -1,10 +1,9 @@
 from __future__ import annotations
 
-import io
-
 import numpy as np
 import pytest
 from PIL import Image
+from support.toy_pairs import encoded
 
 from aas_bench.errors import BackendError
 from aas_bench.generators.image_checks import accept_image, image_from_bytes, image_from_pixels
@@ -13,12 +12,6 @@ from aas_bench.generators.image_checks import accept_image, image_from_bytes, im
 def noise(width=8, height=6, channels=3):
     rng = np.random.default_rng(0)
     return Image.fromarray(rng.integers(0, 255, (height, width, channels), dtype=np.uint8))
-
-
-def encoded(image, kind="PNG", **options):
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
-    return buffer.getvalue()
 
 
 def test_a_picture_passes_unchanged():

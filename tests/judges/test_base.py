@@ -4,16 +4,11 @@ import io
 
 import pytest
 from PIL import ExifTags, Image
+from support.toy_pairs import encoded
 
 from aas_bench.errors import InputError
 from aas_bench.judges.base import MAX_SIDE
 from aas_bench.judges.graded import graded_question
-
-
-def encoded(image, kind="PNG", **options):
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
-    return buffer.getvalue()
 
 
 def sent(content):

@@ -1,7 +1,5 @@
 """The page in a real browser: filters, keyboard, no error, no sideways scrolling, no network."""
 
-import shutil
-
 import pytest
 from support.report_tables import pair_rows, score_table
 
@@ -10,17 +8,6 @@ from aas_bench.pages.report import write_report
 
 pytestmark = pytest.mark.browser
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 LONG_NAME = "a_reward_model_with_a_name_that_no_phone_was_made_for_" + "x" * 40
 
 
@@ -31,41 +18,6 @@ def report(tmp_path_factory):
     out = tmp_path_factory.mktemp("browser") / "report"
     index = write_report(summary, table, pairs=pair_rows(table), out=out)
     return index.as_uri(), summary
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if CHROMIUM is None:
-        pytest.skip("there is no chromium here")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture
-def open_page(browser):
-    contexts = []
-
-    def call(uri, *, width=1280, scheme="light"):
-        context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
-        contexts.append(context)
-        page = context.new_page()
-        page.troubles = []
-        page.on("console", lambda message: page.troubles.append(message.text))
-        page.on("pageerror", lambda error: page.troubles.append(str(error)))
-        page.on(
-            "request",
-            lambda r: r.url.startswith(("file:", "data:")) or page.troubles.append(r.url),
-        )
-        page.goto(uri)
-        return page
-
-    yield call
-    for context in contexts:
-        context.close()
 
 
 def shown(page):

@@ -1,13 +1,10 @@
 """`evaluate`, `analyse` and `report` on every task, from pictures to the task's own figures."""
 
 import json
-import sys
 
 import pandas as pd
 import pytest
 from support import task_tables as tables
-
-from aas_bench.cli import main
 
 TASKS = {
     "ava_photos": {"gap", "photo_wins", "gap_clean_caption"},
@@ -16,22 +13,6 @@ TASKS = {
     "lapis_art": {"mean"},
     "wide_spectrum": {"accuracy", "override_rate", "spearman_label"},
 }
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["aas-bench", *map(str, arguments)])
-        capsys.readouterr()
-        try:
-            main()
-            code = 0
-        except SystemExit as stop:
-            code = stop.code or 0
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return call
 
 
 @pytest.mark.parametrize("task", TASKS)

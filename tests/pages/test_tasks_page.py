@@ -1,7 +1,6 @@
 """The section of a task on the page: figures, the tables behind them, sentences, in a browser."""
 
 import re
-import shutil
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -199,25 +198,7 @@ def test_effects_are_spelled_as_people_write_them_and_headers_say_what_they_hold
     assert "photographs, each beside a copy with one known effect" in text
 
 
-pytest_browser = pytest.mark.browser
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if CHROMIUM is None:
-        pytest.skip("there is no chromium here")
-    from playwright.sync_api import sync_playwright
-
-    arguments = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
-    arguments += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        yield chromium
-        chromium.close()
-
-
-@pytest_browser
+@pytest.mark.browser
 @pytest.mark.parametrize("width", [1280, 400])
 @pytest.mark.parametrize("task", FRAMES)
 def test_the_section_fits_the_screen(browser, tmp_path, task, width):
@@ -251,7 +232,7 @@ def test_the_section_fits_the_screen(browser, tmp_path, task, width):
         page.close()
 
 
-@pytest_browser
+@pytest.mark.browser
 def test_no_text_of_a_figure_leaves_its_picture(browser, tmp_path):
     for task, make in FRAMES.items():
         table = ScoreTable.from_frame(make())

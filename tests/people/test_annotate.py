@@ -6,7 +6,6 @@ Every stored vote is checked against the pixels that were on the screen when the
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -18,7 +17,6 @@ from support.toy_pairs import WORDS, png
 
 pytestmark = pytest.mark.browser
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 N = 8
 POLISHED, ASKED = (10, 20, 200), (200, 20, 10)
 
@@ -45,20 +43,6 @@ def pairs(tmp_path_factory):
     return folder / "pairs.jsonl"
 
 
-@pytest.fixture(scope="module")
-def browser():
-    if CHROMIUM is None:
-        pytest.skip("there is no chromium here")
-    from playwright.sync_api import sync_playwright
-
-    arguments = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
-    arguments += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        yield chromium
-        chromium.close()
-
-
 @pytest.fixture
 def serve(pairs):
     running = []
@@ -77,28 +61,6 @@ def serve(pairs):
         process.kill()
         process.wait()
         process.stdout.close()
-
-
-@pytest.fixture
-def open_page(browser):
-    contexts = []
-
-    def call(url, width=1280, height=800, scheme="light"):
-        context = browser.new_context(
-            viewport={"width": width, "height": height}, color_scheme=scheme
-        )
-        contexts.append(context)
-        page = context.new_page()
-        page.troubles = []
-        page.on("console", lambda message: page.troubles.append(message.text))
-        page.on("pageerror", lambda error: page.troubles.append(str(error)))
-        page.on("request", lambda r: r.url.startswith(url) or page.troubles.append(r.url))
-        page.goto(url)
-        return page
-
-    yield call
-    for context in contexts:
-        context.close()
 
 
 def ready(page):

@@ -77,20 +77,20 @@ def critical(tmp_path):
 
 
 def photographs(tmp_path):
-    script = photo_sources.script("ava_photos")
+    script = scripts.script("ava_photos")
     source = photo_sources.ava_source(tmp_path / "ava")
     return [each(source=source) for each in (script.AvaPairs, script.AvaPhotos, script.AvaCommits)]
 
 
 def unrated(tmp_path):
-    script = photo_sources.script("ava_photos")
+    script = scripts.script("ava_photos")
     source = photo_sources.ava_source(tmp_path / "ava")
     (source / "AVA.txt").unlink()
     return [script.AvaPhotos(source=source)]
 
 
 def paintings(tmp_path):
-    script = photo_sources.script("lapis_art")
+    script = scripts.script("lapis_art")
     return [script.LapisArt(source=photo_sources.lapis_source(tmp_path / "lapis"))]
 
 

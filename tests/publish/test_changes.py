@@ -6,6 +6,7 @@ import sys
 
 import pytest
 from support import photo_sources as theirs
+from support.scripts import SCRIPTS
 from support.toy_builder import Toy
 
 from aas_bench.errors import InputError, SchemaError
@@ -24,12 +25,6 @@ for streaming in (False, True):
     rows = list(load_dataset(sys.argv[1], split="test", streaming=streaming))
     print([row["pair_id"] for row in rows])
 """
-
-
-@pytest.fixture
-def hub(loopback_hub, monkeypatch):
-    loopback_hub.patch(monkeypatch)
-    return loopback_hub
 
 
 def made(folder, **options):
@@ -66,7 +61,7 @@ def lapis(loopback_hub, tmp_path):
 
     def run(out, *options):
         place = ("--source", str(source), "--dry-run", str(tmp_path / out))
-        script = str(theirs.SCRIPTS / "lapis_art.py")
+        script = str(SCRIPTS / "lapis_art.py")
         return loopback_hub.run(
             sys.executable, script, *place, "--push", "weathon/aas_lapis_art", *options
         )

@@ -17,14 +17,6 @@ DIRECT = Target(repo=REPO, create_pr=False)
 OTHER = "hf_" + "w" * 34
 
 
-@pytest.fixture
-def hub(loopback_hub, monkeypatch):
-    loopback_hub.patch(monkeypatch)
-    # The waits between retries are not what is tested here.
-    monkeypatch.setattr("time.sleep", lambda seconds: None)
-    return loopback_hub
-
-
 def made(folder, **options):
     return build([Toy(**options)], folder, progress=False)
 

@@ -41,12 +41,6 @@ def written(records, tmp_path):
     return write_results(records, tmp_path / "out")
 
 
-@pytest.fixture
-def hub(loopback_hub, monkeypatch):
-    loopback_hub.patch(monkeypatch)
-    return loopback_hub
-
-
 def test_the_folder_holds_everything_that_would_be_pushed(written, records):
     results = written.folder / "results"
     table = pd.read_parquet(results / "data" / "test-00000-of-00001.parquet")

@@ -17,13 +17,6 @@ DEFAULT = Target(repo=REPO)
 DIRECT = Target(repo=REPO, create_pr=False)
 
 
-@pytest.fixture
-def hub(loopback_hub, monkeypatch):
-    loopback_hub.patch(monkeypatch)
-    monkeypatch.setattr("time.sleep", lambda seconds: None)
-    return loopback_hub
-
-
 def made(folder, **options):
     return build([Toy(**options)], folder, progress=False)
 

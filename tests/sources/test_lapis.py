@@ -1,18 +1,12 @@
-import json
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.pair_files import write_lines
 from support.photo_sources import PAINTINGS, lapis_source
 
 from aas_bench.errors import SchemaError
 from aas_bench.sources.lapis import COLUMNS, quoted_marks, read_paintings
-
-
-def write_lines(file, rows):
-    file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    return file
 
 
 @pytest.mark.parametrize("name", COLUMNS["file_name"])

@@ -343,11 +343,6 @@ LAWS: dict[str, Law] = {
         swapped=_swapped_override,
         units={"prompt_response": False, "prior_pull": False},
     ),
-    "override_by_group": Law(
-        read=lambda c: flat(stats.override_by_group(*_cells(c), _group(c))),
-        swapped=_swapped_override,
-        units={"prompt_response": False, "prior_pull": False},
-    ),
     "paired_gap": Law(
         read=_gap,
         # a is the original image: the gap turns around with the images.
@@ -385,20 +380,8 @@ LAWS: dict[str, Law] = {
         ),
         swapped=without(""),
     ),
-    "placebo_override_by_group": Law(
-        read=lambda c: flat(
-            stats.placebo_override_by_group(
-                c.margin, np.stack([c.margin - np.abs(c.other), c.other], axis=1), _group(c)
-            )
-        ),
-        swapped=without(""),
-    ),
     "preference": Law(
         read=lambda c: flat(stats.preference(c.margin, c.label)),
-        swapped=without("f1"),
-    ),
-    "preference_by_group": Law(
-        read=lambda c: flat(stats.preference_by_group(c.margin, c.label, _group(c))),
         swapped=without("f1"),
     ),
     "position_bias": Law(

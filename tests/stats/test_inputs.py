@@ -8,7 +8,6 @@ from aas_bench.stats import (
     krippendorff_alpha,
     paraphrase_consistency,
     preference,
-    preference_by_group,
     strength_curve,
 )
 from aas_bench.stats.inputs import read_groups
@@ -95,9 +94,9 @@ def test_groups_may_overlap_and_may_be_empty():
 
 def test_groups_are_checked():
     with pytest.raises(InputError, match=r"groups has 1 entries for 2 pairs\. Give one per pair"):
-        preference_by_group([1.0, 2.0], [1, 0], ["a"])
+        read_groups(["a"], 2)
     with pytest.raises(InputError, match=r"groups is missing in row 1.*Give every pair a group"):
-        preference_by_group([1.0, 2.0], [1, 0], ["a", None])
+        read_groups(["a", None], 2)
 
 
 def test_other_tables_are_checked_too():

@@ -6,7 +6,7 @@ from support.reference import outcome, score_interval, t_interval
 from support.strategies import columns
 
 from aas_bench.errors import InputError, MissingScoresError
-from aas_bench.stats import OUTCOMES, outcomes, override, override_by_group
+from aas_bench.stats import OUTCOMES, outcomes, override
 
 # Steps far above the resolution of scores of this size, below which a difference is a tie.
 eighths = st.integers(-8000, 8000).map(lambda whole: whole / 8)
@@ -148,16 +148,3 @@ def test_missing_scores():
         outcomes([1, 2], [1, 2], [1, 2], [1])
     with pytest.raises(InputError, match=r"diop holds 1 infinite.*Give finite scores"):
         outcomes([1], [1], [np.inf], [1])
-
-
-@settings(deadline=None, max_examples=30)
-@given(columns(4, min_size=3), st.data())
-def test_a_group_is_its_pairs_alone(cells, data):
-    n = cells.shape[1]
-    groups = np.array(data.draw(st.lists(st.sampled_from("abc"), min_size=n, max_size=n)))
-    clusters = np.arange(n) // 2
-    by_group = override_by_group(*cells, groups, clusters=clusters)
-    assert list(by_group) == sorted(set(groups))
-    for name, result in by_group.items():
-        rows = groups == name
-        assert result == override(*cells[:, rows], clusters=clusters[rows])

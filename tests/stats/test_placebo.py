@@ -1,4 +1,3 @@
-from dataclasses import asdict
 from itertools import product
 
 import numpy as np
@@ -16,7 +15,6 @@ from aas_bench.stats import (
     outcomes,
     placebo_from_four,
     placebo_override,
-    placebo_override_by_group,
     resolution,
 )
 
@@ -351,20 +349,6 @@ def test_bounds_are_met_by_the_worst_case():
         failed_image_bounds(result, 2)
     with pytest.raises(InputError, match="Give a result without labels"):
         failed_image_bounds(placebo_override(real, real[:, None] - 3, labels=[1] * 100), 0.1)
-
-
-def test_a_group_is_its_pairs_alone():
-    rng = np.random.default_rng(1)
-    real, placebo = rng.normal(1, 1, 90), rng.normal(0, 1, (90, 3))
-    groups, cluster = np.tile(["a", "b", "c"], 30), np.arange(90) // 6
-    by_group = placebo_override_by_group(real, placebo, groups, clusters=cluster, kind="foreign")
-    assert list(by_group) == ["a", "b", "c"]
-    for name, result in by_group.items():
-        rows = groups == name
-        alone = placebo_override(real[rows], placebo[rows], clusters=cluster[rows], kind="foreign")
-        assert asdict(result) == asdict(alone)
-    with pytest.raises(InputError, match="groups has 1 entries for 90 pairs"):
-        placebo_override_by_group(real, placebo, ["a"])
 
 
 def test_plain_values():

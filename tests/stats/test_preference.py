@@ -3,7 +3,6 @@ import warnings
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 from sklearn import metrics
 from support.reference import (
     auroc_by_counting,
@@ -13,7 +12,7 @@ from support.reference import (
 )
 from support.strategies import labelled
 
-from aas_bench.stats import chosen, preference, preference_by_group
+from aas_bench.stats import chosen, preference
 from aas_bench.stats.intervals import cluster_variance
 from aas_bench.stats.midranks import auroc
 
@@ -174,29 +173,6 @@ def test_f1_needs_a_choice_or_a_label():
     assert result.f1.value is None
     assert result.f1.reason == "no pair is chosen or labelled as distorted"
     assert result.cohen_kappa.reason == "single class: every label is 0"
-
-
-@settings(deadline=None, max_examples=30)
-@given(labelled(labels=(-1, 0, 1), min_size=4), st.data())
-def test_a_group_is_its_pairs_alone(pairs, data):
-    margin, label, clusters = pairs
-    n = len(margin)
-    groups = data.draw(
-        st.lists(st.sets(st.sampled_from("abc")).map(sorted), min_size=n, max_size=n)
-    )
-    by_group = preference_by_group(margin, label, groups, clusters=clusters)
-    assert list(by_group) == sorted({name for names in groups for name in names})
-    for name, result in by_group.items():
-        rows = np.array([name in names for names in groups])
-        alone = preference(margin[rows], label[rows], clusters=clusters[rows])
-        assert result == alone
-
-
-def test_coverage_is_within_the_group():
-    margin, label = [1.0, np.nan, 1.0, 1.0], [1, 1, 1, 1]
-    by_group = preference_by_group(margin, label, ["a", "a", "b", "b"], on_missing="drop")
-    assert by_group["a"].accuracy.coverage == 0.5
-    assert by_group["b"].accuracy.coverage == 1.0
 
 
 def test_chosen_is_the_share_of_positive_margins():

@@ -1,14 +1,9 @@
 """Sources of `ava_photos` and `lapis_art` in small, as AVA, LAPIS and the authors write them."""
 
-import importlib.util
 import json
-import sys
-from pathlib import Path
 
 from PIL import Image
 from support.toy_pairs import picture
-
-SCRIPTS = Path(__file__).parents[2] / "dataset_scripts"
 
 COUNTS = {
     101: (0, 1, 5, 17, 38, 36, 15, 6, 5, 1),
@@ -22,15 +17,6 @@ ELEMENTS = {
     103: ["lighting_and_exposure.light_leak"],
 }
 CLEAN = {101: "a cow", 102: "a person and a dog", 103: "a street"}
-
-
-def script(name):
-    """A dataset script as a module."""
-    spec = importlib.util.spec_from_file_location(f"{name}_script", SCRIPTS / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # where dataclasses and pickle look
-    spec.loader.exec_module(module)
-    return module
 
 
 def ava_line(number, ava_id, counts, tags=(1, 22), challenge=1396):

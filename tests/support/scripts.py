@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from unittest import mock
 
-from datasets import Image, load_dataset
+from datasets import load_dataset
+from support.pair_files import undecoded
 
 SCRIPTS = Path(__file__).parents[2] / "dataset_scripts"
 
@@ -58,14 +59,7 @@ def call(name, *arguments):
     return Done(0, out.getvalue(), err.getvalue())
 
 
-def undecoded(table):
-    for name, feature in table.features.items():
-        if isinstance(feature, Image):
-            table = table.cast_column(name, Image(decode=False))
-    return list(table)
-
-
-def rows(folder, config):
+def rows(folder, config=None):
     """The rows of a build, images as bytes."""
     return undecoded(load_dataset(str(folder), config, split="test"))
 

@@ -216,7 +216,7 @@ def _chatglm_tokenizer():
 
 
 def kolors():
-    from diffusers import EulerDiscreteScheduler, KolorsPipeline, UNet2DConditionModel
+    from diffusers import EulerDiscreteScheduler, KolorsPipeline
     from diffusers.pipelines.kolors import ChatGLMModel
     from diffusers.pipelines.kolors.text_encoder import ChatGLMConfig
 
@@ -238,23 +238,7 @@ def kolors():
         empty_init=False,
     )
     _spread(text_encoder)  # its norms are made without a value
-    unet = UNet2DConditionModel(
-        sample_size=16,
-        in_channels=4,
-        out_channels=4,
-        layers_per_block=1,
-        block_out_channels=(8, 16),
-        norm_num_groups=4,
-        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
-        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
-        attention_head_dim=(1, 2),
-        use_linear_projection=True,
-        cross_attention_dim=16,
-        addition_embed_type="text_time",
-        addition_time_embed_dim=8,
-        projection_class_embeddings_input_dim=64,  # 16 of the text, 6 x 8 of sizes
-        transformer_layers_per_block=(1, 1),
-    )
+    unet = parts.sized_unet(16, 16 + 6 * 8)
     return KolorsPipeline(
         vae=parts.vae(4),
         text_encoder=text_encoder,

@@ -72,6 +72,36 @@ def flow_vae(blocks: tuple[int, ...] = (8, 16)):
     )
 
 
+def _unet(width: int, **options):
+    from diffusers import UNet2DConditionModel
+
+    return UNet2DConditionModel(
+        sample_size=16,
+        in_channels=4,
+        out_channels=4,
+        layers_per_block=1,
+        block_out_channels=(8, 16),
+        norm_num_groups=4,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        cross_attention_dim=width,
+        **options,
+    )
+
+
+def sized_unet(width: int, embedded: int):
+    """One that is told sizes: `embedded` is the pooled text's width and 6 sizes of 8 each."""
+    return _unet(
+        width,
+        attention_head_dim=(1, 2),
+        use_linear_projection=True,
+        addition_embed_type="text_time",
+        addition_time_embed_dim=8,
+        projection_class_embeddings_input_dim=embedded,
+        transformer_layers_per_block=(1, 1),
+    )
+
+
 def flow_scheduler(**options):
     from diffusers import FlowMatchEulerDiscreteScheduler
 
@@ -108,27 +138,11 @@ def _qwen_vl():
 
 
 def _xl(scheduler):
-    from diffusers import StableDiffusionXLPipeline, UNet2DConditionModel
+    from diffusers import StableDiffusionXLPipeline
 
     tokenizer, text_encoder = _clip(projection=False)
     tokenizer_2, text_encoder_2 = _clip(projection=True)
-    unet = UNet2DConditionModel(
-        sample_size=16,
-        in_channels=4,
-        out_channels=4,
-        layers_per_block=1,
-        block_out_channels=(8, 16),
-        norm_num_groups=4,
-        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
-        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
-        attention_head_dim=(1, 2),
-        use_linear_projection=True,
-        cross_attention_dim=64,
-        addition_embed_type="text_time",
-        addition_time_embed_dim=8,
-        projection_class_embeddings_input_dim=80,
-        transformer_layers_per_block=(1, 1),
-    )
+    unet = sized_unet(64, 32 + 6 * 8)
     return StableDiffusionXLPipeline(
         vae=vae(4),
         text_encoder=text_encoder,
@@ -148,22 +162,11 @@ def stable_diffusion_xl():
 
 
 def stable_diffusion(*, linear: bool = False, prediction: str = "epsilon"):
-    from diffusers import DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
+    from diffusers import DDIMScheduler, StableDiffusionPipeline
 
     tokenizer, text_encoder = _clip(projection=False)
-    unet = UNet2DConditionModel(
-        sample_size=16,
-        in_channels=4,
-        out_channels=4,
-        layers_per_block=1,
-        block_out_channels=(8, 16),
-        norm_num_groups=4,
-        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
-        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
-        attention_head_dim=(1, 2) if linear else 2,
-        use_linear_projection=linear,
-        cross_attention_dim=32,
-    )
+    heads = (1, 2) if linear else 2
+    unet = _unet(32, attention_head_dim=heads, use_linear_projection=linear)
     return StableDiffusionPipeline(
         vae=vae(4),
         text_encoder=text_encoder,

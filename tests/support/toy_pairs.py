@@ -13,10 +13,14 @@ def picture(seed, *, size=(12, 9)):
     return Image.fromarray(pixels)
 
 
-def png(image):
+def encoded(image, kind="PNG", **options):
     file = io.BytesIO()
-    image.save(file, "PNG")
+    image.save(file, kind, **options)
     return file.getvalue()
+
+
+def png(image):
+    return encoded(image)
 
 
 def rows(n_prompts=5, generators=("one", "two", "three")):

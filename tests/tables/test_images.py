@@ -7,17 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from support.toy_pairs import picture
+from support.toy_pairs import encoded, picture
 
 from aas_bench.errors import InputError
 from aas_bench.tables import images
 from aas_bench.tables.images import open_image, to_rgb
-
-
-def encoded(image, kind="PNG", **options):
-    file = io.BytesIO()
-    image.save(file, kind, **options)
-    return file.getvalue()
 
 
 def pixels(value):

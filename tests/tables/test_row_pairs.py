@@ -3,18 +3,10 @@ import re
 
 import pytest
 from support import author_tables
+from support.pair_files import undecoded
 
 from aas_bench.errors import InputError, SchemaError
 from aas_bench.tables.pairs import load_pairs, open_row_pairs
-
-
-def undecoded(table):
-    from datasets import Image
-
-    for name, feature in table.features.items():
-        if isinstance(feature, Image):
-            table = table.cast_column(name, Image(decode=False))
-    return list(table)
 
 
 def read(source):

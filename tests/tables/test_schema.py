@@ -1,4 +1,4 @@
-from datasets import Dataset, Features, Image, List, Value
+from datasets import Features, Image, List, Value
 
 from aas_bench.tables import schema
 
@@ -18,17 +18,6 @@ def test_the_pair_table_is_the_published_one():
         }
     )
     assert tuple(schema.pair_features()) == schema.PAIR_COLUMNS
-
-
-def test_the_score_table_has_no_images_and_flat_scores():
-    features = schema.score_features(["hpsv3", "image_reward"])
-    assert not any(isinstance(feature, Image) for feature in features.values())
-    assert list(features)[7:14] == [
-        *(f"hpsv3_{cell}" for cell in ("oiop", "oidp", "diop", "didp")),
-        *(f"image_reward_{cell}" for cell in ("oiop", "oidp", "diop")),
-    ]
-    assert features["image_reward_cut_distorted"] == Value("bool")
-    assert Dataset.from_dict({n: [] for n in features}, features=features).num_rows == 0
 
 
 def test_names():

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -15,9 +14,6 @@ from support.toy_pairs import dataset, rows
 from aas_bench.run.score import score
 from aas_bench.tables.scores import ScoreTable
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
-ARGUMENTS += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
 LONG = "a_reward_model_with_a_name_that_no_phone_was_made_for"
 
 
@@ -76,43 +72,11 @@ def test_what_cannot_be_served_is_one_line(run):
             assert told.count("\n") == 1
 
 
-@pytest.fixture(scope="module")
-def browser():
-    if CHROMIUM is None:
-        pytest.skip("there is no chromium here")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture
-def open_page(browser, url):
-    contexts = []
-
-    def call(path="", *, width=1280, **options):
-        context = browser.new_context(viewport={"width": width, "height": 800}, **options)
-        contexts.append(context)
-        page = context.new_page()
-        page.troubles = []
-        page.on("console", lambda message: page.troubles.append(message.text))
-        page.on("pageerror", lambda error: page.troubles.append(str(error)))
-        page.on("request", lambda r: r.url.startswith(url) or page.troubles.append(r.url))
-        page.goto(url + path)
-        return page
-
-    yield call
-    for context in contexts:
-        context.close()
-
-
 @pytest.mark.browser
 @pytest.mark.parametrize("width", [1280, 400])
 @pytest.mark.parametrize("path", ["", f"?reward=red&other={LONG}", "pair?pair=one/0003"])
-def test_nothing_is_cut_off_and_every_image_is_drawn(open_page, width, path):
-    page = open_page(path, width=width, color_scheme="dark")
+def test_nothing_is_cut_off_and_every_image_is_drawn(open_page, url, width, path):
+    page = open_page(url + path, width, scheme="dark")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.evaluate("document.querySelectorAll('img').forEach(i => { i.loading = 'eager' })")
     page.wait_for_load_state("networkidle")
@@ -127,7 +91,7 @@ def test_nothing_is_cut_off_and_every_image_is_drawn(open_page, width, path):
 @pytest.mark.browser
 @pytest.mark.parametrize("script", [True, False])
 def test_a_choice_is_in_the_address_and_back_undoes_it(open_page, url, script):
-    page = open_page(java_script_enabled=script)
+    page = open_page(url, java_script_enabled=script)
     everything = page.locator(".count").inner_text()
     assert everything == "1 to 24 of 60 pairs"
     page.locator("select[name=outcome]").select_option("missed")
@@ -153,8 +117,8 @@ def test_a_choice_is_in_the_address_and_back_undoes_it(open_page, url, script):
 
 
 @pytest.mark.browser
-def test_the_keyboard_walks_through_pairs_and_pages(open_page):
-    page = open_page()
+def test_the_keyboard_walks_through_pairs_and_pages(open_page, url):
+    page = open_page(url)
     for _ in range(3):
         page.keyboard.press("j")
     page.keyboard.press("k")

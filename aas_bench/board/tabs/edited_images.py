@@ -13,7 +13,7 @@ from aas_bench.board.entries import (
     measured_column,
     name_entry,
     rank_entry,
-    shared_ranks,
+    ranks_by_task,
     status_entry,
 )
 from aas_bench.pages.kit import SHARE_ENDS, SHARES, Column, Row, Table, on_axis
@@ -50,12 +50,7 @@ def edited_table(found: Sequence[Lookup], *, name: str = NAME) -> Table | None:
     if not found:
         return None
     ways = on_axis([measured(each.get(_WAY), of=each) for each in found], mark=0)
-    whole = {
-        each.record.id: way
-        for each in found
-        if (way := each.get(_WAY)) is not None and each.flag is None and not each.self_test
-    }
-    ranks = shared_ranks(whole, higher_is_better=False)
+    ranks = ranks_by_task(((each, each.get(_WAY)) for each in found), higher_is_better=False)
     return Table(
         name=name,
         caption="Given a photograph with an effect and told to keep it: how far back to the clean "

@@ -20,7 +20,7 @@ from aas_bench.board.entries import (
     name_entry,
     outcome_entry,
     rank_entry,
-    shared_ranks,
+    ranks_by_task,
     status_entry,
 )
 from aas_bench.board.sentences import statuses, subjects, sure
@@ -194,7 +194,8 @@ def generator_rows(found: Sequence[Lookup]) -> tuple[Row, ...]:
             [measured(each.get("delta", reward=reward), of=each) for each in group], mark=0
         )
         afters = on_axis([measured(each.get("after", reward=reward), of=each) for each in group])
-        ranks = _ranks(group, reward)
+        moved = [(each, each.get("delta", reward=reward)) for each in group]
+        ranks = ranks_by_task(moved, higher_is_better=False)
         rows += [
             _row(each, reward, ranks.get(each.record.id), delta, after)
             for each, delta, after in zip(group, deltas, afters, strict=True)
@@ -237,18 +238,6 @@ def _row(of: Lookup, reward: str, rank: int | None, delta: Entry, after: Entry) 
         status=of.record.status,
         flag=of.flag,
     )
-
-
-def _ranks(group: Sequence[Lookup], reward: str) -> dict[str, int]:
-    by_task: dict[str, dict[str, Measurement]] = defaultdict(dict)
-    for each in group:
-        delta = each.get("delta", reward=reward)
-        if delta is not None and each.flag is None and not each.self_test:
-            by_task[each.record.task][each.record.id] = delta
-    ranks: dict[str, int] = {}
-    for estimates in by_task.values():
-        ranks |= shared_ranks(estimates, higher_is_better=False)
-    return ranks
 
 
 def _lede(found: Sequence[Lookup]) -> tuple[str, ...]:

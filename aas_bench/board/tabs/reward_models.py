@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final, get_args
@@ -19,7 +19,7 @@ from aas_bench.board.entries import (
     on_shelf,
     outcome_entry,
     rank_entry,
-    shared_ranks,
+    ranks_by_task,
     status_entry,
 )
 from aas_bench.board.lead import answer, lead
@@ -127,7 +127,8 @@ COLUMNS: Final = (
 
 def pair_rows(found: Sequence[Lookup]) -> tuple[Row, ...]:
     """A row for each result, as `COLUMNS` has them."""
-    ranks = _ranks(found)
+    accuracies = ((each, each.get("accuracy")) for each in found)
+    ranks = ranks_by_task(accuracies, higher_is_better=True)
     ruled = {task: _accuracy_axis(found, task) for task in {each.record.task for each in found}}
     return tuple(
         Row(
@@ -161,19 +162,6 @@ def _accuracy_axis(found: Sequence[Lookup], task: str) -> Axis:
     """Chance, and beside it what rules reach that always answer the same, where that is known."""
     rules = baselines([each for each in found if each.record.task == task])
     return CHANCE if rules is None else replace(CHANCE, others=rules)
-
-
-def _ranks(found: Sequence[Lookup]) -> dict[str, int]:
-    """Ranks by accuracy, within each task, among whole results only."""
-    by_task: dict[str, dict[str, Measurement]] = defaultdict(dict)
-    for each in found:
-        accuracy = each.get("accuracy")
-        if accuracy is not None and each.flag is None and not each.self_test:
-            by_task[each.record.task][each.record.id] = accuracy
-    ranks: dict[str, int] = {}
-    for estimates in by_task.values():
-        ranks |= shared_ranks(estimates, higher_is_better=True)
-    return ranks
 
 
 def _sort(found: Sequence[Lookup]) -> str:
