@@ -36,8 +36,11 @@ from aas_bench.cli.scoring import (
     SampleSeed,
     sampled,
 )
+from aas_bench.errors import BackendError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from aas_bench.measure.judged import JudgedSummary
 
 SUMMARY = "summary.json"
@@ -257,8 +260,10 @@ def _judge(
     from datasets import disable_progress_bars
 
     from aas_bench.files import json_bytes, write_atomically
+    from aas_bench.judges.base import OK
     from aas_bench.judges.catalog import can_rate, check_judge, load_rater
     from aas_bench.measure.judged import summarise_judgements
+    from aas_bench.run.judge import ANSWERS
     from aas_bench.run.judge import judge as ask
     from aas_bench.tables.open import commit_of, without_revision
     from aas_bench.tables.pairs import load_pairs
@@ -291,22 +296,29 @@ def _judge(
     write_atomically(out / SUMMARY, json_bytes(summary.to_dict()))
     if as_json:
         emit(summary.to_dict())
-        return
-    _print(summary)
-    typer.echo(f"{len(said.frame):,} pairs: {out / 'judged.parquet'}")
-    if prompts == "both":
+    else:
+        _print(summary, out)
+        typer.echo(f"{len(said.frame):,} pairs: {out / 'judged.parquet'}")
+    if not any(OK in each.statuses for each in summary.judges.values()):
+        msg = f"no question was answered. Reasons: {out / ANSWERS}. The same command asks again."
+        raise BackendError(msg)
+    if prompts == "both" and not as_json:
         typer.echo(f"as a subject: aas-bench analyse {out / 'scores.parquet'}")
 
 
-def _print(summary: JudgedSummary) -> None:
+def _print(summary: JudgedSummary, out: Path) -> None:
     """A line for each figure of each judge; words of a service go to the files alone."""
+    from aas_bench.cli.text import kappa_lines
+    from aas_bench.judges.base import OK
     from aas_bench.measure.measures import MEASURES
+    from aas_bench.run.judge import ANSWERS
     from aas_bench.words import Spelling
 
     share, net = MEASURES["llm_win"].spelling, Spelling(digits=3)
     for name, judge in summary.judges.items():
-        asked = sum(judge.statuses.values())
-        say(f"{name}: {judge.statuses.get('ok', 0):,} of {asked:,} questions answered")
+        say(f"{name}: {_answered(judge.statuses)}")
+        if OK not in judge.statuses:
+            continue
         for measure, estimate in judge.measures.items():
             row = MEASURES[measure]
             label = _RATED if summary.by == "dimensions" else row.label.lower()
@@ -327,10 +339,20 @@ def _print(summary: JudgedSummary) -> None:
             if figure is not None:
                 say(f"  {title}: {spelling.whole(figure)}")
         if judge.n_missing:
-            say(f"  missing: {judge.n_missing:,} of {judge.n_pairs:,} pairs (answers.parquet)")
+            missing = f"{judge.n_missing:,} of {judge.n_pairs:,} pairs"
+            say(f"  missing: {missing}; why: {out / ANSWERS}")
         if judge.cost is not None:
             say(f"  cost: {judge.cost:.2f} US dollars")
-    for a, others in summary.agreement.items():
-        for b, kappa in others.items():
-            if a < b:
-                say(f"kappa of {a} and {b}: {net.whole(kappa)}")
+    two = {f"{a} and {b}": k for a, of in summary.agreement.items() for b, k in of.items() if a < b}
+    kappa_lines(two, "judges", str(out / SUMMARY))
+
+
+def _answered(statuses: Mapping[str, int]) -> str:
+    """How many questions were answered, and what became of the others, most frequent first."""
+    from aas_bench.judges.base import OK
+    from aas_bench.service.faults import HINTS
+
+    hints = {f"HTTP {status}": f" ({words})" for status, words in HINTS.items()}
+    others = [f"{n:,} {name}{hints.get(name, '')}" for name, n in statuses.items() if name != OK]
+    answered = f"{statuses.get(OK, 0):,} of {sum(statuses.values()):,} questions answered"
+    return "; ".join([answered, *others])

@@ -11,6 +11,8 @@ from aas_bench.cli.options import say
 from aas_bench.words import NO_INTERVAL, UNDEFINED, Bounded, Spelling, plain_name
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from aas_bench.measure.analyses.task_report import Breakdown, TaskReport
     from aas_bench.measure.rater_evaluation import RaterEvaluation
     from aas_bench.measure.results import Group, Match
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 LONGEST_NAME: Final = 24
 MOST_GROUPS: Final = 40
+_MOST_PAIRS: Final = 8
 _PLAIN: Final = Spelling(digits=3)
 
 
@@ -233,9 +236,8 @@ def agreement_tables(found: VoteAgreement) -> None:
     say(f"{found.n_pairs:,} pairs judged by {people}")
     for level, alpha in found.overall.alpha.items():
         say(f"Krippendorff's alpha, {level}: {interval(alpha)}")
-    for name, pair in found.between.items():
-        a, _, b = name.partition(" | ")
-        say(f"{printable(a)} and {printable(b)}: kappa {interval(pair.kappa)}")
+    two = {name.replace(" | ", " and ", 1): pair.kappa for name, pair in found.between.items()}
+    kappa_lines(two, "people", "--json")
     grid = Table(box=None, pad_edge=False, header_style="bold")
     grid.add_column("rater", no_wrap=True)
     for name in ("votes", "ties", "skipped", "seconds", "chose left", "kappa with others"):
@@ -253,6 +255,16 @@ def agreement_tables(found: VoteAgreement) -> None:
         )
     if found.by_dimension:
         _by_dimension(console, found)
+
+
+def kappa_lines(found: Mapping[str, Estimate], who: str, everything: str) -> None:
+    """Kappa of each two, "a and b"; of many those that agree least, and where all stand."""
+    least = sorted(found, key=lambda two: (found[two].value is None, found[two].value or 0.0))
+    if len(found) > _MOST_PAIRS:
+        n_all = f"{len(found):,}"
+        say(f"the {_MOST_PAIRS} of {n_all} pairs of {who} that agree least; all: {everything}")
+    for two in least[:_MOST_PAIRS]:
+        say(f"{_unsteered(two)}: kappa {interval(found[two])}")
 
 
 def _by_dimension(console: Console, found: VoteAgreement) -> None:

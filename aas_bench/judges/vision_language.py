@@ -15,7 +15,17 @@ from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from aas_bench.errors import InputError
 from aas_bench.files import json_object
-from aas_bench.judges.base import Answer, Judge, Keep, Question, plain, task_text
+from aas_bench.judges.base import (
+    INVALID,
+    NOT_ASKED,
+    OK,
+    Answer,
+    Judge,
+    Keep,
+    Question,
+    plain,
+    task_text,
+)
 
 _SAMPLED: Final = 2**20
 _DTYPES: Final = ("bfloat16", "float16", "float32")
@@ -73,7 +83,7 @@ class VisionLanguageJudge(Judge):
             try:
                 pictures[place] = list(question.pictures().values())
             except InputError as error:
-                answers[place] = Answer(status="failed", reason=str(error), attempts=0)
+                answers[place] = Answer(status=NOT_ASKED, reason=str(error), attempts=0)
         texts = self._generate([batch[place] for place in pictures], list(pictures.values()))
         latency = (time.perf_counter() - started) / max(len(texts), 1)
         for place, text in zip(pictures, texts, strict=True):
@@ -81,9 +91,9 @@ class VisionLanguageJudge(Judge):
             fault = batch[place].faults(values)
             if fault is not None or values is None:
                 reason = " ".join(f"no valid answer: {fault}: {text[:200]!r}".split())
-                answers[place] = Answer(status="failed", reason=reason, latency=latency)
+                answers[place] = Answer(status=INVALID, reason=reason, latency=latency)
             else:
-                answers[place] = Answer(status="ok", values=plain(values), latency=latency)
+                answers[place] = Answer(status=OK, values=plain(values), latency=latency)
         return [answers[place] for place in range(len(batch))]
 
     def _generate(

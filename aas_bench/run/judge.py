@@ -21,7 +21,7 @@ from aas_bench.counterfactual.effects import EFFECTS
 from aas_bench.counterfactual.reading import requested_effects
 from aas_bench.errors import InputError, StoreError
 from aas_bench.files import json_bytes, json_value
-from aas_bench.judges.base import MAX_SIDE, Answer, Judge, Question, Rubric
+from aas_bench.judges.base import MAX_SIDE, NOT_ASKED, Answer, Judge, Question, Rubric
 from aas_bench.judges.catalog import JudgeSpec, load_judge, load_rater, runs_here
 from aas_bench.judges.checklist import RUBRIC as CHECKLIST
 from aas_bench.judges.checklist import STRONG, checklist_question, effect_key, items, resolved
@@ -75,7 +75,6 @@ _KEPT: Final = (PAIR_ID, INDEX, MODEL, PROMPT_ORIGINAL, PROMPT_DISTORTED, DIMENS
 _ORDERS: Final = ("original_first", "distorted_first")
 _CELLS: Final = {"distorted": (OIDP, DIDP), "original": (OIOP, DIOP)}
 _PROMPT: Final = {"distorted": PROMPT_DISTORTED, "original": PROMPT_ORIGINAL}
-_NOT_ASKED: Final = 0
 _NO_PAIRS: Final = "the stream holds no pairs. Check the split, the filter or the limit."
 _SHARE: Final = "share of the judge's vote against the other image: 1, 0.5 (tie) or 0"
 
@@ -608,7 +607,7 @@ def _identified(
             return json.dumps(found, sort_keys=True), found
         except InputError as error:
             reason = str(error)
-    return reason, Answer(status="failed", reason=reason, attempts=_NOT_ASKED)
+    return reason, Answer(status=NOT_ASKED, reason=reason, attempts=0)
 
 
 def _read(stored: str | None) -> Answer | None:

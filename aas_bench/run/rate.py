@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from aas_bench.errors import InputError, StoreError
+from aas_bench.judges.base import NOT_ASKED, OK
 from aas_bench.run.directory import RunDirectory
 from aas_bench.run.groups import PairRow, UndecodedPairs
 from aas_bench.tables.images import open_image
@@ -79,7 +80,7 @@ def _rate(rater: DimensionRater, rows: Sequence[PairRow]) -> Iterator[dict[str, 
                 "judge": rater.name,
                 "image": f"{row.values[PAIR_ID]} image_{shown}",
                 "shown": shown,
-                "status": "failed" if at is None else "ok",
+                "status": NOT_ASKED if at is None else OK,
                 "reason": faults.get((number, shown)),
                 "attempts": int(at is not None),
                 "latency_seconds": latency,

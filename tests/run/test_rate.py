@@ -86,7 +86,7 @@ def test_an_image_that_is_absent_is_missing_and_says_why():
     rows[1]["image_distorted"] = None
     said = rate(type(pairs).from_list(rows, features=pairs.features), ToyRater())
     assert said.frame["toy_rating_distorted"].isna().tolist() == [False, True]
-    lost = said.answers[said.answers["status"] == "failed"]
+    lost = said.answers[said.answers["status"] == "not asked"]
     assert set(lost["reason"]) == {"there is none"}
     assert lost["prediction"].isna().all()
     found = summarise_judgements(said).judges["toy"]
