@@ -39,8 +39,6 @@ from aas_bench.cli.scoring import (
 from aas_bench.errors import BackendError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from aas_bench.measure.judged import JudgedSummary
 
 SUMMARY = "summary.json"
@@ -308,7 +306,7 @@ def _judge(
 
 def _print(summary: JudgedSummary, out: Path) -> None:
     """A line for each figure of each judge; words of a service go to the files alone."""
-    from aas_bench.cli.text import kappa_lines
+    from aas_bench.cli.text import answered, kappa_lines
     from aas_bench.judges.base import OK
     from aas_bench.measure.measures import MEASURES
     from aas_bench.run.judge import ANSWERS
@@ -316,7 +314,7 @@ def _print(summary: JudgedSummary, out: Path) -> None:
 
     share, net = MEASURES["llm_win"].spelling, Spelling(digits=3)
     for name, judge in summary.judges.items():
-        say(f"{name}: {_answered(judge.statuses)}")
+        say(f"{name}: {answered(judge.statuses)}")
         if OK not in judge.statuses:
             continue
         for measure, estimate in judge.measures.items():
@@ -345,14 +343,3 @@ def _print(summary: JudgedSummary, out: Path) -> None:
             say(f"  cost: {judge.cost:.2f} US dollars")
     two = {f"{a} and {b}": k for a, of in summary.agreement.items() for b, k in of.items() if a < b}
     kappa_lines(two, "judges", str(out / SUMMARY))
-
-
-def _answered(statuses: Mapping[str, int]) -> str:
-    """How many questions were answered, and what became of the others, most frequent first."""
-    from aas_bench.judges.base import OK
-    from aas_bench.service.faults import HINTS
-
-    hints = {f"HTTP {status}": f" ({words})" for status, words in HINTS.items()}
-    others = [f"{n:,} {name}{hints.get(name, '')}" for name, n in statuses.items() if name != OK]
-    answered = f"{statuses.get(OK, 0):,} of {sum(statuses.values()):,} questions answered"
-    return "; ".join([answered, *others])

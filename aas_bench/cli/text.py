@@ -257,6 +257,17 @@ def agreement_tables(found: VoteAgreement) -> None:
         _by_dimension(console, found)
 
 
+def answered(statuses: Mapping[str, int]) -> str:
+    """How many questions were answered, and what became of the others, most frequent first."""
+    from aas_bench.judges.base import OK
+    from aas_bench.service.faults import HINTS
+
+    hints = {f"HTTP {status}": f" ({words})" for status, words in HINTS.items()}
+    others = [f"{n:,} {name}{hints.get(name, '')}" for name, n in statuses.items() if name != OK]
+    told = f"{statuses.get(OK, 0):,} of {sum(statuses.values()):,} questions answered"
+    return "; ".join([told, *others])
+
+
 def kappa_lines(found: Mapping[str, Estimate], who: str, everything: str) -> None:
     """Kappa of each two, "a and b"; of many those that agree least, and where all stand."""
     least = sorted(found, key=lambda two: (found[two].value is None, found[two].value or 0.0))
