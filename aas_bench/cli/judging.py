@@ -184,13 +184,18 @@ def dimensions(
     effect: Effect = None,
     dimension: Dimension = None,
     seed: SampleSeed = 0,
+    cache: Cache = None,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Images at once.")] = None,
     device: Device = None,
     dtype: Dtype = None,
+    devices: Devices = None,
+    engine: EngineName = "local",
+    address: Address = None,
+    cores: Cores = None,
     as_json: Json = False,
 ) -> None:
     """How good each image is, by dimension, whatever its prompt; the same command goes on."""
-    _judge("dimensions", cache=None, **locals())
+    _judge("dimensions", **locals())
 
 
 @app.command("evaluate-dimensions")
@@ -247,10 +252,10 @@ def _judge(
     seed: int,
     cache: Path | None,
     as_json: bool,
-    devices: str | None = None,
-    engine: str = "local",
-    address: str | None = None,
-    cores: int | None = None,
+    devices: str | None,
+    engine: str,
+    address: str | None,
+    cores: int | None,
     prompts: Literal["distorted", "both"] = "distorted",
     **options: Any,
 ) -> None:

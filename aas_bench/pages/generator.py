@@ -191,7 +191,7 @@ def _judged(
         return said
 
     for by in get_args(By):
-        if by in RUBRICS:
+        if by != "dimensions":
             said = ask(by, judges)
             table = with_judgements(table, said.frame)
             asked, told[by] = [*said.identities], RUBRICS[by].identity()
