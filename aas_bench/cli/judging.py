@@ -346,5 +346,7 @@ def _print(summary: JudgedSummary, out: Path) -> None:
             say(f"  missing: {missing}; why: {out / ANSWERS}")
         if judge.cost is not None:
             say(f"  cost: {judge.cost:.2f} US dollars")
-    two = {f"{a} and {b}": k for a, of in summary.agreement.items() for b, k in of.items() if a < b}
+    two = [
+        (f"{a} and {b}", k) for a, of in summary.agreement.items() for b, k in of.items() if a < b
+    ]
     kappa_lines(two, "judges", str(out / SUMMARY))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
@@ -11,7 +12,7 @@ from aas_bench.cli.options import say
 from aas_bench.words import NO_INTERVAL, UNDEFINED, Bounded, Spelling, plain_name
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from aas_bench.measure.analyses.task_report import Breakdown, TaskReport
     from aas_bench.measure.rater_evaluation import RaterEvaluation
@@ -236,8 +237,9 @@ def agreement_tables(found: VoteAgreement) -> None:
     say(f"{found.n_pairs:,} pairs judged by {people}")
     for level, alpha in found.overall.alpha.items():
         say(f"Krippendorff's alpha, {level}: {interval(alpha)}")
-    two = {name.replace(" | ", " and ", 1): pair.kappa for name, pair in found.between.items()}
-    kappa_lines(two, "people", "--json")
+    names = (" and ".join(map(printable, both)) for both in combinations(found.raters, 2))
+    kappas = (pair.kappa for pair in found.between.values())
+    kappa_lines([*zip(names, kappas, strict=True)], "people", "--json")
     grid = Table(box=None, pad_edge=False, header_style="bold")
     grid.add_column("rater", no_wrap=True)
     for name in ("votes", "ties", "skipped", "seconds", "chose left", "kappa with others"):
@@ -268,14 +270,14 @@ def answered(statuses: Mapping[str, int]) -> str:
     return "; ".join([told, *others])
 
 
-def kappa_lines(found: Mapping[str, Estimate], who: str, everything: str) -> None:
-    """Kappa of each two, "a and b"; of many those that agree least, and where all stand."""
-    least = sorted(found, key=lambda two: (found[two].value is None, found[two].value or 0.0))
+def kappa_lines(found: Sequence[tuple[str, Estimate]], who: str, everything: str) -> None:
+    """Kappa of each two, by printable names; of many those that agree least."""
+    least = sorted(found, key=lambda two: (two[1].value is None, two[1].value or 0.0))
     if len(found) > _MOST_PAIRS:
         n_all = f"{len(found):,}"
         say(f"the {_MOST_PAIRS} of {n_all} pairs of {who} that agree least; all: {everything}")
-    for two in least[:_MOST_PAIRS]:
-        say(f"{_unsteered(two)}: kappa {interval(found[two])}")
+    for two, kappa in least[:_MOST_PAIRS]:
+        say(f"{two}: kappa {interval(kappa)}")
 
 
 def _by_dimension(console: Console, found: VoteAgreement) -> None:
