@@ -30,6 +30,8 @@ from aas_bench.service.faults import RefusedError, ServiceError, TimedOutError
 
 _TIMEOUT = 120.0
 _ROUNDS = 2
+_MOST_BYTES = 8 * 2**20
+"""Of one answer: some lines, and perhaps the thoughts behind them."""
 _SHOWN = 2**14
 """Characters of an answer that its model is shown again with what is wrong with it."""
 
@@ -174,5 +176,7 @@ def load(model: str, *, name: str, rounds: int = _ROUNDS, **options: Any) -> Cha
     if rounds < 1:
         msg = f"rounds is {rounds!r}. Give a whole number from 1."
         raise InputError(msg)
-    client = Client("openai", ServiceOptions.of({"timeout": _TIMEOUT, **options}))
+    client = Client(
+        "openai", ServiceOptions.of({"timeout": _TIMEOUT, "max_bytes": _MOST_BYTES, **options})
+    )
     return ChatJudge(model, name=name, client=client, rounds=rounds)

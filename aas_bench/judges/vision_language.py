@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import time
 from collections.abc import Generator, Iterable, Sequence
 from itertools import islice
@@ -54,7 +55,8 @@ class VisionLanguageJudge(Judge):
         self._model, self._processor, self._identity = model, processor, identity
         tokenizer = processor.tokenizer
         tokenizer.padding_side = "left"  # answers are written on at the right
-        self._special = sorted(tokenizer.get_added_vocab(), key=len, reverse=True)
+        special = sorted(tokenizer.get_added_vocab(), key=len, reverse=True)
+        self._special = re.compile("|".join(map(re.escape, special)) or r"(?!)")
 
     def ask(
         self, questions: Iterable[Question], *, keep: Keep = lambda *_: None
@@ -124,8 +126,8 @@ class VisionLanguageJudge(Judge):
     def _chat(self, question: Question) -> str:
         """The conversation up to the answer; no text of the data can end a turn of it."""
         task = task_text(question)
-        for token in self._special:
-            task = task.replace(token, "")
+        while (shorter := self._special.sub("", task)) != task:  # what is left may be one, too
+            task = shorter
         content: list[dict[str, str]] = [
             {"type": "text", "text": f"{question.rubric.instructions}\n\n{task}"}
         ]

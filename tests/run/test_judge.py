@@ -216,6 +216,12 @@ def test_what_asking_again_does_not_mend_is_asked_once(code, ask):
     assert said.answers["attempts"].tolist() == [1, 1]
 
 
+def test_an_answer_without_end_is_not_read_to_it(ask):
+    said, _ = ask(lambda seen: Reply(body=b"x" * 9 * 2**20), dark_pairs(1), concurrency=1)
+    assert said.answers["reason"].str.contains("larger than 8388608 bytes").all()
+    assert said.answers["attempts"].tolist() == [1, 1]
+
+
 def test_a_huge_answer_is_not_sent_back_whole(ask):
     huge = "x" * 10**6
     said, service = ask(lambda seen: huge, dark_pairs(1), concurrency=1)
