@@ -176,6 +176,9 @@ def load_weights(
         msg = f"dtype is {dtype!r}. Give one of {', '.join(_DTYPES)}."
         raise InputError(msg)
     folder = Path(where).expanduser()
+    if not folder.is_dir() and (where.startswith((".", "/", "~")) or where.count("/") > 1):
+        msg = f"there is no folder {where!r:.200}. Give vlm:REPO or vlm:FOLDER."
+        raise InputError(msg)
     repo, _, revision = (str(folder), "", "") if folder.is_dir() else where.partition("@")
     told: dict[str, Any] = {"revision": revision or None, "trust_remote_code": False}
     try:
@@ -184,7 +187,7 @@ def load_weights(
         )
         processor = AutoProcessor.from_pretrained(repo, **told)
     except (OSError, ValueError, ImportError) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
         msg = (
             f"{where} is no vision-language model that can be loaded: {reason}. "
             "Give vlm:REPO or vlm:FOLDER."

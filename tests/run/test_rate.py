@@ -127,7 +127,7 @@ def test_several_raters_stand_side_by_side():
         ("openai:m", "openai:m cannot rate by dimension"),
         (lambda q, p: choose("first"), "cannot rate by dimension"),
         ([], "no judge is given"),
-        ("vlm:/nowhere/at/all", "no vision-language model that can be loaded"),
+        ("vlm:/nowhere/at/all", "there is no folder '/nowhere/at/all'"),
     ],
 )
 def test_mistakes_are_told(judges, message):
