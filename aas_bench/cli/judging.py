@@ -36,6 +36,7 @@ from aas_bench.cli.scoring import (
     SampleSeed,
     sampled,
 )
+from aas_bench.errors import BackendError
 
 if TYPE_CHECKING:
     from aas_bench.measure.judged import JudgedSummary
@@ -183,13 +184,18 @@ def dimensions(
     effect: Effect = None,
     dimension: Dimension = None,
     seed: SampleSeed = 0,
+    cache: Cache = None,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Images at once.")] = None,
     device: Device = None,
     dtype: Dtype = None,
+    devices: Devices = None,
+    engine: EngineName = "local",
+    address: Address = None,
+    cores: Cores = None,
     as_json: Json = False,
 ) -> None:
     """How good each image is, by dimension, whatever its prompt; the same command goes on."""
-    _judge("dimensions", cache=None, **locals())
+    _judge("dimensions", **locals())
 
 
 @app.command("evaluate-dimensions")
@@ -246,10 +252,10 @@ def _judge(
     seed: int,
     cache: Path | None,
     as_json: bool,
-    devices: str | None = None,
-    engine: str = "local",
-    address: str | None = None,
-    cores: int | None = None,
+    devices: str | None,
+    engine: str,
+    address: str | None,
+    cores: int | None,
     prompts: Literal["distorted", "both"] = "distorted",
     **options: Any,
 ) -> None:
@@ -257,8 +263,10 @@ def _judge(
     from datasets import disable_progress_bars
 
     from aas_bench.files import json_bytes, write_atomically
+    from aas_bench.judges.base import OK
     from aas_bench.judges.catalog import can_rate, check_judge, load_rater
     from aas_bench.measure.judged import summarise_judgements
+    from aas_bench.run.judge import ANSWERS
     from aas_bench.run.judge import judge as ask
     from aas_bench.tables.open import commit_of, without_revision
     from aas_bench.tables.pairs import load_pairs
@@ -291,22 +299,29 @@ def _judge(
     write_atomically(out / SUMMARY, json_bytes(summary.to_dict()))
     if as_json:
         emit(summary.to_dict())
-        return
-    _print(summary)
-    typer.echo(f"{len(said.frame):,} pairs: {out / 'judged.parquet'}")
-    if prompts == "both":
+    else:
+        _print(summary, out)
+        typer.echo(f"{len(said.frame):,} pairs: {out / 'judged.parquet'}")
+    if not any(OK in each.statuses for each in summary.judges.values()):
+        msg = f"no question was answered. Reasons: {out / ANSWERS}. The same command asks again."
+        raise BackendError(msg)
+    if prompts == "both" and not as_json:
         typer.echo(f"as a subject: aas-bench analyse {out / 'scores.parquet'}")
 
 
-def _print(summary: JudgedSummary) -> None:
+def _print(summary: JudgedSummary, out: Path) -> None:
     """A line for each figure of each judge; words of a service go to the files alone."""
+    from aas_bench.cli.text import answered, kappa_lines
+    from aas_bench.judges.base import OK
     from aas_bench.measure.measures import MEASURES
+    from aas_bench.run.judge import ANSWERS
     from aas_bench.words import Spelling
 
     share, net = MEASURES["llm_win"].spelling, Spelling(digits=3)
     for name, judge in summary.judges.items():
-        asked = sum(judge.statuses.values())
-        say(f"{name}: {judge.statuses.get('ok', 0):,} of {asked:,} questions answered")
+        say(f"{name}: {answered(judge.statuses)}")
+        if OK not in judge.statuses:
+            continue
         for measure, estimate in judge.measures.items():
             row = MEASURES[measure]
             label = _RATED if summary.by == "dimensions" else row.label.lower()
@@ -327,10 +342,11 @@ def _print(summary: JudgedSummary) -> None:
             if figure is not None:
                 say(f"  {title}: {spelling.whole(figure)}")
         if judge.n_missing:
-            say(f"  missing: {judge.n_missing:,} of {judge.n_pairs:,} pairs (answers.parquet)")
+            missing = f"{judge.n_missing:,} of {judge.n_pairs:,} pairs"
+            say(f"  missing: {missing}; why: {out / ANSWERS}")
         if judge.cost is not None:
             say(f"  cost: {judge.cost:.2f} US dollars")
-    for a, others in summary.agreement.items():
-        for b, kappa in others.items():
-            if a < b:
-                say(f"kappa of {a} and {b}: {net.whole(kappa)}")
+    two = [
+        (f"{a} and {b}", k) for a, of in summary.agreement.items() for b, k in of.items() if a < b
+    ]
+    kappa_lines(two, "judges", str(out / SUMMARY))

@@ -399,6 +399,8 @@ def _print_results(records: Sequence[Mapping[str, Any]]) -> None:
 
 def _print_judged(records: Sequence[Mapping[str, Any]]) -> None:
     """One row for each submission, judge and measure."""
+    from aas_bench.cli.text import answered
+    from aas_bench.judges.base import OK
     from aas_bench.measure.measures import JUDGE, MEASURES
 
     grid = _grid(("submission", "judge", "measure"))
@@ -409,6 +411,11 @@ def _print_judged(records: Sequence[Mapping[str, Any]]) -> None:
                 grid.add_row(record["submission"]["id"], each["group"], label, *_number(each))
     if grid.row_count:
         _console().print(grid)
+    for record in records:
+        for by, judges in record.get("judged", {}).get("answers", {}).items():
+            for judge, statuses in judges.items():
+                if {*statuses} - {OK}:
+                    say(f"{record['submission']['id']}: {judge}, {by}: {answered(statuses)}")
 
 
 def _print_tax(tax: Mapping[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
@@ -11,6 +12,8 @@ from aas_bench.cli.options import say
 from aas_bench.words import NO_INTERVAL, UNDEFINED, Bounded, Spelling, plain_name
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from aas_bench.measure.analyses.task_report import Breakdown, TaskReport
     from aas_bench.measure.rater_evaluation import RaterEvaluation
     from aas_bench.measure.results import Group, Match
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 
 LONGEST_NAME: Final = 24
 MOST_GROUPS: Final = 40
+_MOST_PAIRS: Final = 8
 _PLAIN: Final = Spelling(digits=3)
 
 
@@ -233,9 +237,9 @@ def agreement_tables(found: VoteAgreement) -> None:
     say(f"{found.n_pairs:,} pairs judged by {people}")
     for level, alpha in found.overall.alpha.items():
         say(f"Krippendorff's alpha, {level}: {interval(alpha)}")
-    for name, pair in found.between.items():
-        a, _, b = name.partition(" | ")
-        say(f"{printable(a)} and {printable(b)}: kappa {interval(pair.kappa)}")
+    names = (" and ".join(map(printable, both)) for both in combinations(found.raters, 2))
+    kappas = (pair.kappa for pair in found.between.values())
+    kappa_lines([*zip(names, kappas, strict=True)], "people", "--json")
     grid = Table(box=None, pad_edge=False, header_style="bold")
     grid.add_column("rater", no_wrap=True)
     for name in ("votes", "ties", "skipped", "seconds", "chose left", "kappa with others"):
@@ -253,6 +257,27 @@ def agreement_tables(found: VoteAgreement) -> None:
         )
     if found.by_dimension:
         _by_dimension(console, found)
+
+
+def answered(statuses: Mapping[str, int]) -> str:
+    """How many questions were answered, and what became of the others, most frequent first."""
+    from aas_bench.judges.base import OK
+    from aas_bench.service.faults import HINTS
+
+    hints = {f"HTTP {status}": f" ({words})" for status, words in HINTS.items()}
+    others = [f"{n:,} {name}{hints.get(name, '')}" for name, n in statuses.items() if name != OK]
+    told = f"{statuses.get(OK, 0):,} of {sum(statuses.values()):,} questions answered"
+    return "; ".join([told, *others])
+
+
+def kappa_lines(found: Sequence[tuple[str, Estimate]], who: str, everything: str) -> None:
+    """Kappa of each two, by printable names; of many those that agree least."""
+    least = sorted(found, key=lambda two: (two[1].value is None, two[1].value or 0.0))
+    if len(found) > _MOST_PAIRS:
+        n_all = f"{len(found):,}"
+        say(f"the {_MOST_PAIRS} of {n_all} pairs of {who} that agree least; all: {everything}")
+    for two, kappa in least[:_MOST_PAIRS]:
+        say(f"{two}: kappa {interval(kappa)}")
 
 
 def _by_dimension(console: Console, found: VoteAgreement) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from aas_bench.generators.base import Request
 from aas_bench.generators.remote import RemoteGenerator
 from aas_bench.service.client import Trace, first_choice, mapping
-from aas_bench.service.faults import RefusedError, ServiceError, error_from
+from aas_bench.service.faults import RefusedError, ServiceError, raise_told
 
 
 class OpenRouterGenerator(RemoteGenerator):
@@ -45,10 +45,7 @@ class OpenRouterGenerator(RemoteGenerator):
             for name in names
             if isinstance(source.get(name), str)
         }
-        fault = mapping(body.get("error") or choice.get("error"))
-        if fault:
-            code = fault.get("code")
-            raise error_from(code if type(code) is int else 500, {"error": fault})
+        raise_told(body, choice)
         return self._picture(choice, trace)
 
     def _picture(self, choice: dict[str, Any], trace: Trace) -> bytes:

@@ -15,15 +15,23 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from PIL import ExifTags, Image
 
 from aas_bench.errors import InputError
 from aas_bench.tables.images import open_image, png_bytes
 
-Status: TypeAlias = Literal["ok", "refused", "failed"]
 Values: TypeAlias = dict[str, Any]
+
+OK: Final = "ok"
+REFUSED: Final = "refused"
+INVALID: Final = "invalid"
+CUT_SHORT: Final = "cut short"
+TIMED_OUT: Final = "timed out"
+NOT_ASKED: Final = "not asked"
+FAILED: Final = "failed"
+"""What becomes of a question; a service's error is told by its number, "HTTP 429"."""
 
 MAX_WHY: Final = 500
 """Characters of a judge's own words that are kept."""
@@ -131,8 +139,11 @@ class Answer:
     """What became of a question.
 
     Attributes:
-        status: "ok"; "refused" in the judge's words; "failed".
-        values: What was answered; None unless "ok".
+        status: OK; REFUSED, in the judge's words; INVALID, not of the form that was asked for;
+            CUT_SHORT, at the model's limit of tokens; TIMED_OUT; "HTTP 429" or another error of
+            the service; NOT_ASKED, as an image is unreadable or the endpoint was down; FAILED
+            otherwise.
+        values: What was answered; None unless OK.
         reason: Why there are none: one line.
         attempts: Requests sent.
         latency: Seconds, waits included.
@@ -140,7 +151,7 @@ class Answer:
         told: What the judge said of itself: model, tokens, request.
     """
 
-    status: Status
+    status: str
     values: Values | None = None
     reason: str | None = None
     attempts: int = 1
@@ -151,7 +162,7 @@ class Answer:
     @property
     def is_final(self) -> bool:
         """Whether asking again would change nothing: answered or refused."""
-        return self.status != "failed"
+        return self.status in (OK, REFUSED)
 
 
 Keep: TypeAlias = Callable[[Question, Answer], object]
@@ -219,12 +230,12 @@ class FunctionJudge(Judge):
         try:
             pictures = list(question.pictures().values())
         except InputError as error:
-            return Answer(status="failed", reason=str(error), attempts=0)
+            return Answer(status=NOT_ASKED, reason=str(error), attempts=0)
         values = dict(self._function(question, pictures))
         latency = time.perf_counter() - started
         if fault := question.faults(values):
-            return Answer(status="failed", reason=f"no valid answer: {fault}", latency=latency)
-        return Answer(status="ok", values=plain(values), latency=latency)
+            return Answer(status=INVALID, reason=f"no valid answer: {fault}", latency=latency)
+        return Answer(status=OK, values=plain(values), latency=latency)
 
     def identity(self) -> dict[str, Any]:
         """Its name; a function does not say more of itself."""

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
+from typing import Any, Final, TypeAlias
 
 from aas_bench.errors import InputError
 from aas_bench.judges.base import FunctionJudge, Judge, JudgeFunction
+from aas_bench.judges.rated import Rater
 from aas_bench.registry import Registry, import_object
 from aas_bench.service.access import SERVICES, Service, ServiceOptions
-
-if TYPE_CHECKING:
-    from aas_bench.judges.dimension_rater import DimensionRater
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,11 +90,11 @@ def load_judge(spec: JudgeSpec, **options: Any) -> Judge:
     return made
 
 
-def load_rater(spec: JudgeSpec | DimensionRater, **options: Any) -> DimensionRater:
-    """Make a judge that rates images by dimension, a `DimensionRater`, by the name of its judge.
+def load_rater(spec: JudgeSpec, **options: Any) -> Rater:
+    """Make a judge that rates images by dimension, by its name.
 
     Args:
-        spec: "vlm:REPO_OR_FOLDER", also "label=vlm:..."; or a `DimensionRater`.
+        spec: "vlm:REPO_OR_FOLDER", also "label=vlm:..."; or a `Rater`.
         options: See `load_judge`.
 
     Raises:
@@ -104,8 +102,8 @@ def load_rater(spec: JudgeSpec | DimensionRater, **options: Any) -> DimensionRat
         MissingExtraError: Its packages are not installed.
         InputError: It cannot rate, its name is incomplete, or an option is wrong.
     """
-    if not isinstance(spec, str) and hasattr(spec, "rate"):
-        return cast("DimensionRater", spec)
+    if isinstance(spec, Rater):
+        return spec
     label, row, what = _parsed(spec) if isinstance(spec, str) else ("", None, "")
     if row is None or row.rate is None:
         msg = (
@@ -113,7 +111,7 @@ def load_rater(spec: JudgeSpec | DimensionRater, **options: Any) -> DimensionRat
             "tokens. Give vlm:REPO_OR_FOLDER."
         )
         raise InputError(msg)
-    made: DimensionRater = _loaded(row, row.rate, options, feature=str(spec))(what, name=label)
+    made: Rater = _loaded(row, row.rate, options, feature=str(spec))(what, name=label)
     return made
 
 

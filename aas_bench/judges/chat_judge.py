@@ -8,14 +8,32 @@ from typing import Any
 
 from aas_bench.errors import InputError
 from aas_bench.files import json_object
-from aas_bench.judges.base import Answer, Judge, Keep, Question, plain, task_text
+from aas_bench.judges.base import (
+    CUT_SHORT,
+    FAILED,
+    INVALID,
+    NOT_ASKED,
+    OK,
+    REFUSED,
+    TIMED_OUT,
+    Answer,
+    Judge,
+    Keep,
+    Question,
+    plain,
+    task_text,
+)
 from aas_bench.service.access import ServiceOptions
 from aas_bench.service.chat_endpoint import Chat
 from aas_bench.service.client import Client, Trace, finite
-from aas_bench.service.faults import RefusedError, ServiceError
+from aas_bench.service.faults import RefusedError, ServiceError, TimedOutError
 
 _TIMEOUT = 120.0
 _ROUNDS = 2
+_MOST_BYTES = 8 * 2**20
+"""Of one answer: some lines, and perhaps the thoughts behind them."""
+_SHOWN = 2**14
+"""Characters of an answer that its model is shown again with what is wrong with it."""
 
 
 class ChatJudge(Judge):
@@ -55,15 +73,15 @@ class ChatJudge(Judge):
     def _outcome(self, question: Question) -> Answer:
         """Everything that can become of one question."""
         trace, told = Trace(), _Told()
-        made: dict[str, Any] = {"status": "failed"}
+        made: dict[str, Any] = {"status": FAILED}
         try:
             talk = _talk(question)
             with self._chat.asking():
                 made = self._converse(question, talk, trace, told)
         except RefusedError as error:
-            made = {"status": "refused", "reason": str(error)}
+            made = {"status": REFUSED, "reason": str(error)}
         except (ServiceError, InputError) as error:
-            made["reason"] = str(error)
+            made = {"status": _status(error, trace), "reason": str(error)}
         if reason := made.get("reason"):
             made["reason"] = self.client.clean(reason)
         return Answer(
@@ -86,19 +104,29 @@ class ChatJudge(Judge):
             told.add(trace.provenance)
             if trace.provenance.get("finish_reason") == "length":
                 # What stands there may be a draft of the answer that did not come.
-                fault = "it was cut short at the model's limit of tokens"
-                break
+                reason = "cut short at the model's limit of tokens"
+                return {"status": CUT_SHORT, "reason": f"no valid answer: {reason}"}
             values = json_object(text)
             fault = question.faults(values)
             if fault is None:
-                return {"status": "ok", "values": plain(self.client.clean(values))}
+                return {"status": OK, "values": plain(self.client.clean(values))}
             correction = f"This cannot be used: {fault}. Answer again with the JSON object alone."
             talk = [
                 *talk,
-                {"role": "assistant", "content": text},
+                {"role": "assistant", "content": text[-_SHOWN:]},
                 {"role": "user", "content": correction},
             ]
-        return {"status": "failed", "reason": f"no valid answer: {fault}"}
+        return {"status": INVALID, "reason": f"no valid answer: {fault}"}
+
+
+def _status(error: ServiceError | InputError, trace: Trace) -> str:
+    """What an error is counted as."""
+    if not trace.attempts:
+        return NOT_ASKED
+    if isinstance(error, TimedOutError):
+        return TIMED_OUT
+    told = error.status if isinstance(error, ServiceError) else None
+    return FAILED if told is None else f"HTTP {told}"
 
 
 class _Told:
@@ -148,5 +176,7 @@ def load(model: str, *, name: str, rounds: int = _ROUNDS, **options: Any) -> Cha
     if rounds < 1:
         msg = f"rounds is {rounds!r}. Give a whole number from 1."
         raise InputError(msg)
-    client = Client("openai", ServiceOptions.of({"timeout": _TIMEOUT, **options}))
+    client = Client(
+        "openai", ServiceOptions.of({"timeout": _TIMEOUT, "max_bytes": _MOST_BYTES, **options})
+    )
     return ChatJudge(model, name=name, client=client, rounds=rounds)

@@ -10,57 +10,20 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from PIL import Image
 
 from aas_bench.errors import InputError
+from aas_bench.judges.rated import MARKS, PREAMBLE, QUESTIONS, Rater, Ratings
 from aas_bench.judges.vision_language import load_weights
-from aas_bench.tasks.taxonomy import DIMENSIONS
 
-MARKS: Final = (0, 1, 2)
-PREAMBLE: Final = (
-    "You mark one property of the picture and nothing else. 0: poor. 1: middling. 2: good.\n"
-)
 _HERE: Final = "\N{OBJECT REPLACEMENT CHARACTER}"
 
 
-def _question(name: str, meaning: str) -> str:
-    what = meaning.partition(";")[0]
-    return f"Property: {name}. {what}.\nAnswer with one digit: 0, 1 or 2."
-
-
-QUESTIONS: Final[Mapping[str, str]] = {n: _question(n, m) for n, m in DIMENSIONS.items()}
-"""Dimension -> what the model is asked."""
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Ratings:
-    """Ratings of images.
-
-    Attributes:
-        dimensions: The columns.
-        probability: Shape (n_images, n_dimensions, 3): of the marks 0, 1 and 2, summing to 1.
-        mass: Shape (n_images, n_dimensions): how probable it was that the model gives one of the
-            three at all. Where this is small, a rating says little.
-    """
-
-    dimensions: tuple[str, ...]
-    probability: NDArray[np.float64]
-    mass: NDArray[np.float64]
-
-    @property
-    def expectation(self) -> NDArray[np.float64]:
-        """Shape (n_images, n_dimensions), in [0, 2]."""
-        expected: NDArray[np.float64] = self.probability @ np.array(MARKS, dtype=np.float64)
-        return expected
-
-
-class DimensionRater:
+class DimensionRater(Rater):
     """Rates images with a model of transformers.
 
     Args:
@@ -69,16 +32,10 @@ class DimensionRater:
         processor: Its processor, with a chat template.
         identity: Of the weights.
         batch_size: Images at once, as long as they have as many patches.
-        questions: Dimension -> question.
-
-    Attributes:
-        preamble: What every question begins with.
 
     Raises:
         InputError: A mark is not a single token, or the template has no place for the question.
     """
-
-    preamble = PREAMBLE
 
     def __init__(
         self,
@@ -88,9 +45,8 @@ class DimensionRater:
         processor: Any,
         identity: Mapping[str, Any],
         batch_size: int = 4,
-        questions: Mapping[str, str] = QUESTIONS,
     ) -> None:
-        self.name, self.questions, self.batch_size = name, dict(questions), batch_size
+        self.name, self.batch_size = name, batch_size
         self._model, self._processor, self._identity = model.eval(), processor, dict(identity)
         tokenizer = processor.tokenizer
         marks = [tokenizer.encode(str(mark), add_special_tokens=False) for mark in MARKS]
@@ -101,7 +57,7 @@ class DimensionRater:
         self._before, after = self._template()
         suffixes = [
             tokenizer.encode(question + after, add_special_tokens=False)
-            for question in self.questions.values()
+            for question in QUESTIONS.values()
         ]
         longest = max(map(len, suffixes))
         # What stands behind the last real token is never looked at by it.
@@ -111,7 +67,7 @@ class DimensionRater:
 
     def identity(self) -> dict[str, Any]:
         """What its ratings depend on besides the image."""
-        asked = "\0".join([PREAMBLE, *(f"{n}\1{q}" for n, q in self.questions.items())])
+        asked = "\0".join([PREAMBLE, *(f"{n}\1{q}" for n, q in QUESTIONS.items())])
         return {
             "weights": self._identity,
             "dtype": str(self._model.dtype).removeprefix("torch."),
@@ -120,14 +76,14 @@ class DimensionRater:
 
     def rate(self, images: Sequence[Image.Image]) -> Ratings:
         """Rate images, RGB."""
-        n = len(images), len(self.questions)
+        n = len(images), len(QUESTIONS)
         probability, mass = np.zeros((*n, len(MARKS))), np.zeros(n)
         for rows, inputs in self._batches(images):
             with torch.inference_mode():
                 likely = self._log_probabilities(inputs).exp().cpu().numpy()
             mass[rows] = likely.sum(axis=-1)
             probability[rows] = likely / likely.sum(axis=-1, keepdims=True)
-        return Ratings(dimensions=tuple(self.questions), probability=probability, mass=mass)
+        return Ratings(dimensions=tuple(QUESTIONS), probability=probability, mass=mass)
 
     def _template(self) -> tuple[str, str]:
         """The text before the question, the image's place included, and that after it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import time
 from collections.abc import Generator, Iterable, Sequence
 from itertools import islice
@@ -15,7 +16,17 @@ from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from aas_bench.errors import InputError
 from aas_bench.files import json_object
-from aas_bench.judges.base import Answer, Judge, Keep, Question, plain, task_text
+from aas_bench.judges.base import (
+    INVALID,
+    NOT_ASKED,
+    OK,
+    Answer,
+    Judge,
+    Keep,
+    Question,
+    plain,
+    task_text,
+)
 
 _SAMPLED: Final = 2**20
 _DTYPES: Final = ("bfloat16", "float16", "float32")
@@ -44,7 +55,8 @@ class VisionLanguageJudge(Judge):
         self._model, self._processor, self._identity = model, processor, identity
         tokenizer = processor.tokenizer
         tokenizer.padding_side = "left"  # answers are written on at the right
-        self._special = sorted(tokenizer.get_added_vocab(), key=len, reverse=True)
+        special = sorted(tokenizer.get_added_vocab(), key=len, reverse=True)
+        self._special = re.compile("|".join(map(re.escape, special)) or r"(?!)")
 
     def ask(
         self, questions: Iterable[Question], *, keep: Keep = lambda *_: None
@@ -73,7 +85,7 @@ class VisionLanguageJudge(Judge):
             try:
                 pictures[place] = list(question.pictures().values())
             except InputError as error:
-                answers[place] = Answer(status="failed", reason=str(error), attempts=0)
+                answers[place] = Answer(status=NOT_ASKED, reason=str(error), attempts=0)
         texts = self._generate([batch[place] for place in pictures], list(pictures.values()))
         latency = (time.perf_counter() - started) / max(len(texts), 1)
         for place, text in zip(pictures, texts, strict=True):
@@ -81,9 +93,9 @@ class VisionLanguageJudge(Judge):
             fault = batch[place].faults(values)
             if fault is not None or values is None:
                 reason = " ".join(f"no valid answer: {fault}: {text[:200]!r}".split())
-                answers[place] = Answer(status="failed", reason=reason, latency=latency)
+                answers[place] = Answer(status=INVALID, reason=reason, latency=latency)
             else:
-                answers[place] = Answer(status="ok", values=plain(values), latency=latency)
+                answers[place] = Answer(status=OK, values=plain(values), latency=latency)
         return [answers[place] for place in range(len(batch))]
 
     def _generate(
@@ -114,8 +126,8 @@ class VisionLanguageJudge(Judge):
     def _chat(self, question: Question) -> str:
         """The conversation up to the answer; no text of the data can end a turn of it."""
         task = task_text(question)
-        for token in self._special:
-            task = task.replace(token, "")
+        while (shorter := self._special.sub("", task)) != task:  # what is left may be one, too
+            task = shorter
         content: list[dict[str, str]] = [
             {"type": "text", "text": f"{question.rubric.instructions}\n\n{task}"}
         ]
@@ -164,6 +176,9 @@ def load_weights(
         msg = f"dtype is {dtype!r}. Give one of {', '.join(_DTYPES)}."
         raise InputError(msg)
     folder = Path(where).expanduser()
+    if not folder.is_dir() and (where.startswith((".", "/", "~")) or where.count("/") > 1):
+        msg = f"there is no folder {where!r:.200}. Give vlm:REPO or vlm:FOLDER."
+        raise InputError(msg)
     repo, _, revision = (str(folder), "", "") if folder.is_dir() else where.partition("@")
     told: dict[str, Any] = {"revision": revision or None, "trust_remote_code": False}
     try:
@@ -172,7 +187,7 @@ def load_weights(
         )
         processor = AutoProcessor.from_pretrained(repo, **told)
     except (OSError, ValueError, ImportError) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
         msg = (
             f"{where} is no vision-language model that can be loaded: {reason}. "
             "Give vlm:REPO or vlm:FOLDER."

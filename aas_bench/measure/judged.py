@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from aas_bench.judges.base import OK
 from aas_bench.measure.judge_figures import DIFFERENCES, WIN, halved, mark_difference, win_share
 from aas_bench.run.judge import Judgements
 from aas_bench.stats.agreement import quadratic_kappa
@@ -30,6 +31,7 @@ _MARKED: Final = {
 """Way of asking -> the measures that it gives."""
 _MOST: Final = 2.0
 """The best rating of a dimension."""
+_MOST_REASONS: Final = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +39,7 @@ class JudgeSummary(Result):
     """One judge.
 
     Attributes:
-        statuses: How many questions were answered, refused or failed.
+        statuses: How many questions ended how; see `Answer`.
         reasons: The commonest reasons of the others, with their numbers: words of the service.
         n_pairs: Pairs asked about.
         n_missing: Pairs without what was asked for.
@@ -129,7 +131,7 @@ class _Room:
         asked = answers[answers["attempts"] > 0]
         return JudgeSummary(
             statuses=_counts(answers["status"]),
-            reasons=_counts(answers["reason"].dropna()),
+            reasons=dict(list(_counts(answers["reason"].dropna()).items())[:_MOST_REASONS]),
             n_pairs=len(self.said.frame),
             cost=float(costs.sum()) if len(costs) else None,
             latency=float(asked["latency_seconds"].mean()) if len(asked) else None,
@@ -186,7 +188,7 @@ class _Room:
         votes = {
             row[PAIR_ID]: worth.get(json.loads(row["answer"])["choice"], 0.0)
             for row in part.to_dict("records")
-            if row["status"] == "ok"
+            if row["status"] == OK
         }
         ids = self.said.frame[PAIR_ID]
         return np.array([votes.get(pair_id, np.nan) for pair_id in ids], dtype=np.float64)
@@ -215,7 +217,7 @@ class _Room:
 
     def _dimensions(self, name: str, answers: pd.DataFrame) -> dict[str, Any]:
         both = [self._column(mark_column(name, RATING, image)) for image in IMAGES]
-        known = answers[answers["status"] == "ok"]
+        known = answers[answers["status"] == OK]
         by_dimension = dict(iter(answers.groupby("dimension", sort=False)))
         return {
             "n_missing": int(np.any(np.isnan(both), axis=0).sum()),
@@ -266,7 +268,7 @@ def _complement(share: Estimate) -> Estimate:
 
 
 def _counts(column: pd.Series[Any]) -> dict[str, int]:
-    return {str(name): int(count) for name, count in column.value_counts().head(10).items()}
+    return {str(name): int(count) for name, count in column.value_counts().items()}
 
 
 def _tokens(told: pd.Series[Any]) -> dict[str, int]:

@@ -165,7 +165,9 @@ class _Facts:
     def of(cls, votes: VoteTable, known: Columns) -> _Facts:
         row = {name: i for i, name in enumerate(values(known.get(PAIR_ID, [])))}
         at = np.array([row.get(pair_id, -1) for pair_id in votes.pair_ids], dtype=int)
-        names = [n for n in known if n == LABEL or n.endswith(VOTE) or is_label_column(n)]
+        names = [n for n in known if n.endswith(VOTE) or is_label_column(n)]
+        if any(label in (0, 1) for label in values(known.get(LABEL, []))):  # else there are none
+            names.insert(0, LABEL)
         judges = {_judge(n): _taken(n, known[n], at) for n in names}
         index = values(known[INDEX]) if INDEX in known else None
         clusters = np.array(

@@ -180,21 +180,23 @@ def _judged(
     """The table with what judges say of each pair; how they were asked, and what is missing."""
     pairs, place = generated.pairs(), generated.path / "judged" / _scores_key(generated, judges)
     asked: list[Mapping[str, Any]] = []
-    missing, told = {}, {}
+    missing, answers, told = {}, {}, {}
 
     def ask(by: By, judges: Sequence[str]) -> Judgements:
         said = judge(pairs, [*judges], by=by, out=place / by, progress=shown, **options)
         summary = summarise_judgements(said)
         missing[by] = {name: each.n_missing for name, each in summary.judges.items()}
+        answers[by] = {name: dict(each.statuses) for name, each in summary.judges.items()}
         write_atomically(place / by / "summary.json", json_bytes(summary.to_dict()))
         return said
 
     for by in get_args(By):
-        if by in RUBRICS:
+        if by != "dimensions":
             said = ask(by, judges)
             table = with_judgements(table, said.frame)
             asked, told[by] = [*said.identities], RUBRICS[by].identity()
-    facts: dict[str, Any] = {"judges": asked, "instructions": told, "missing": missing}
+    facts: dict[str, Any] = {"judges": asked, "instructions": told}
+    facts |= {"missing": missing, "answers": answers}
     if raters := [each for each in judges if can_rate(each)]:
         said = ask("dimensions", raters)
         table = with_ratings(table, said.frame, said.judges)

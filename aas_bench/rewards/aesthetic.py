@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from transformers import (
 
 from aas_bench.rewards.base import Scores
 from aas_bench.rewards.clip import CLIP_L, OPENAI_PIXELS
-from aas_bench.rewards.facts import RewardRow
+from aas_bench.rewards.facts import Local, RewardRow, Sizes
 from aas_bench.rewards.fetch import companion, obtain
 from aas_bench.rewards.official import CLIP_L_WEIGHTS, SIGLIP_WEIGHTS
 from aas_bench.rewards.pixels import HALF, ImageTransform
@@ -93,12 +92,7 @@ class _TowerAndHead(nn.Module):  # type: ignore[misc]  # torch is untyped to myp
 
 
 def load(
-    row: RewardRow,
-    *,
-    device: str,
-    dtype: str,
-    weights: str | Path | None,
-    architecture: Mapping[str, Any] = CLIP_L,
+    row: RewardRow, *, device: str, dtype: str, weights: Local, architecture: Sizes = CLIP_L
 ) -> ImageOnly:
     """Version 2 of the predictor, as the authors' script applies it.
 
@@ -138,12 +132,7 @@ def load(
 
 
 def load_v2_5(
-    row: RewardRow,
-    *,
-    device: str,
-    dtype: str,
-    weights: str | Path | None,
-    architecture: Mapping[str, Any] = SO400M,
+    row: RewardRow, *, device: str, dtype: str, weights: Local, architecture: Sizes = SO400M
 ) -> ImageOnly:
     """Aesthetic Predictor v2.5: SigLIP's pooled image embedding through an affine head.
 

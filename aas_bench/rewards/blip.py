@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import torch
@@ -13,7 +12,7 @@ from transformers import BlipConfig, BlipForImageTextRetrieval, BlipTextModel, B
 
 from aas_bench.rewards.aesthetic import linear_layers, regression_head
 from aas_bench.rewards.base import Scores
-from aas_bench.rewards.facts import RewardRow, Weights
+from aas_bench.rewards.facts import Local, RewardRow, Sizes, Weights
 from aas_bench.rewards.fetch import Obtained, companion, obtain
 from aas_bench.rewards.pixels import ImageTransform
 from aas_bench.rewards.pretrained import Reader, ReaderSetup
@@ -158,12 +157,7 @@ class _HeadedModel(nn.Module):  # type: ignore[misc]  # torch is untyped to mypy
 
 
 def load_image_reward(
-    row: RewardRow,
-    *,
-    device: str,
-    dtype: str,
-    weights: str | Path | None,
-    architecture: Mapping[str, Any] = IMAGE_REWARD,
+    row: RewardRow, *, device: str, dtype: str, weights: Local, architecture: Sizes = IMAGE_REWARD
 ) -> ImageReward:
     """ImageReward (Xu et al., NeurIPS 2023).
 
@@ -179,12 +173,7 @@ def load_image_reward(
 
 
 def load_cycle_reward(
-    row: RewardRow,
-    *,
-    device: str,
-    dtype: str,
-    weights: str | Path | None,
-    architecture: Mapping[str, Any] = IMAGE_REWARD,
+    row: RewardRow, *, device: str, dtype: str, weights: Local, architecture: Sizes = IMAGE_REWARD
 ) -> CycleReward:
     """CycleReward (Bahng et al., ICCV 2025): ImageReward's network, another head, 128 tokens.
 
@@ -204,8 +193,8 @@ def _with_head(
     row: RewardRow,
     device: str,
     dtype: str,
-    weights: str | Path | None,
-    architecture: Mapping[str, Any],
+    weights: Local,
+    architecture: Sizes,
 ) -> Headed:
     found = obtain(row.weights, local=weights, name=row.name)
     config = BlipConfig(**architecture)
@@ -231,12 +220,7 @@ def _with_head(
 
 
 def load_itm(
-    row: RewardRow,
-    *,
-    device: str,
-    dtype: str,
-    weights: str | Path | None,
-    architecture: Mapping[str, Any] = ITM_LARGE,
+    row: RewardRow, *, device: str, dtype: str, weights: Local, architecture: Sizes = ITM_LARGE
 ) -> BlipMatch:
     """BLIP-L image-text matching (Li et al., ICML 2022), prompts uncut as transformers reads them.
 

@@ -22,7 +22,7 @@ from transformers.cache_utils import DynamicLayer
 
 from aas_bench.errors import InputError
 from aas_bench.rewards.base import RewardModel, Scores
-from aas_bench.rewards.facts import RewardRow
+from aas_bench.rewards.facts import Local, RewardRow
 from aas_bench.rewards.fetch import obtain_folder
 from aas_bench.rewards.pixels import without_far_ends
 from aas_bench.rewards.prefix import Prefix, continue_from, split
@@ -222,9 +222,7 @@ def rendered(
     return head, tail
 
 
-def whole_chat(
-    row: RewardRow, *, device: str, dtype: str, weights: str | Path | None
-) -> dict[str, Any]:
+def whole_chat(row: RewardRow, *, device: str, dtype: str, weights: Local) -> dict[str, Any]:
     """A row's model with its own language head, as the settings that a chat reward takes.
 
     Args:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Literal
 
 import open_clip
 from transformers import CLIPConfig, CLIPModel
 
 from aas_bench.rewards.dual import DualEncoder, OpenClipTowers, TransformersTowers
-from aas_bench.rewards.facts import RewardRow
+from aas_bench.rewards.facts import Local, RewardRow, Sizes
 from aas_bench.rewards.fetch import obtain
 from aas_bench.rewards.lora import adapter_in, based_on, merge
 from aas_bench.rewards.pixels import ImageTransform
@@ -67,12 +65,7 @@ HPSV2_PIXELS = ImageTransform(size=224, fit="pad")
 
 
 def load_hps(
-    row: RewardRow,
-    *,
-    device: str,
-    dtype: str,
-    weights: str | Path | None,
-    architecture: Mapping[str, Any] = OPEN_CLIP_L,
+    row: RewardRow, *, device: str, dtype: str, weights: Local, architecture: Sizes = OPEN_CLIP_L
 ) -> DualEncoder:
     """HPS v1: cosine of a tuned OpenAI ViT-L/14 (Wu et al., ICCV 2023).
 
@@ -87,12 +80,7 @@ def load_hps(
 
 
 def load_hpsv2(
-    row: RewardRow,
-    *,
-    device: str,
-    dtype: str,
-    weights: str | Path | None,
-    architecture: Mapping[str, Any] = OPEN_CLIP_H,
+    row: RewardRow, *, device: str, dtype: str, weights: Local, architecture: Sizes = OPEN_CLIP_H
 ) -> DualEncoder:
     """HPSv2.0 and 2.1: cosine of a tuned ViT-H/14, images padded to a square.
 
@@ -103,12 +91,7 @@ def load_hpsv2(
 
 
 def load_clip_h(
-    row: RewardRow,
-    *,
-    device: str,
-    dtype: str,
-    weights: str | Path | None,
-    architecture: Mapping[str, Any] = OPEN_CLIP_H,
+    row: RewardRow, *, device: str, dtype: str, weights: Local, architecture: Sizes = OPEN_CLIP_H
 ) -> DualEncoder:
     """LAION's CLIP ViT-H/14, the model that HPSv2, PickScore and MPS were tuned from.
 
@@ -118,12 +101,7 @@ def load_clip_h(
 
 
 def load_pickscore(
-    row: RewardRow,
-    *,
-    device: str,
-    dtype: str,
-    weights: str | Path | None,
-    architecture: Mapping[str, Any] = CLIP_H,
+    row: RewardRow, *, device: str, dtype: str, weights: Local, architecture: Sizes = CLIP_H
 ) -> DualEncoder:
     """PickScore: exp(logit_scale) * cosine, before any softmax (Kirstain et al., NeurIPS 2023).
 
@@ -133,12 +111,7 @@ def load_pickscore(
 
 
 def load_clip_l(
-    row: RewardRow,
-    *,
-    device: str,
-    dtype: str,
-    weights: str | Path | None,
-    architecture: Mapping[str, Any] = CLIP_L,
+    row: RewardRow, *, device: str, dtype: str, weights: Local, architecture: Sizes = CLIP_L
 ) -> DualEncoder:
     """OpenAI CLIP ViT-L/14: exp(logit_scale) * cosine (Radford et al., ICML 2021).
 
@@ -151,8 +124,8 @@ def _with_open_clip(
     row: RewardRow,
     device: str,
     dtype: str,
-    weights: str | Path | None,
-    architecture: Mapping[str, Any],
+    weights: Local,
+    architecture: Sizes,
     transform: ImageTransform,
     unit: Literal["cosine", "logit"],
 ) -> DualEncoder:
@@ -173,11 +146,7 @@ def _with_open_clip(
 
 
 def _with_transformers(
-    row: RewardRow,
-    device: str,
-    dtype: str,
-    weights: str | Path | None,
-    architecture: Mapping[str, Any],
+    row: RewardRow, device: str, dtype: str, weights: Local, architecture: Sizes
 ) -> DualEncoder:
     adapter = adapter_in(weights)
     official, local = based_on(adapter, row.weights) if adapter else (row.weights, weights)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
 
 Family: TypeAlias = Literal["dual", "cross", "image-only", "function"]
 Scale: TypeAlias = Literal["log-odds", "cosine", "probability", "norm score", "rating", "none"]
 """What kind of number a score is; a probability is analysed as its log-odds."""
+Local: TypeAlias = str | Path | None
+"""Weights that take the place of the official ones: a file or folder of this machine."""
+Sizes: TypeAlias = Mapping[str, Any]
+"""The sizes of a network, in the words of the library that builds it."""
 
 
 @dataclass(frozen=True, kw_only=True)

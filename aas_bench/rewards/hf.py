@@ -31,7 +31,7 @@ from aas_bench.rewards.base import RewardModel
 from aas_bench.rewards.blip import match_model
 from aas_bench.rewards.catalog import default_device
 from aas_bench.rewards.dual import DualEncoder, Embedding, TransformersTowers, unit_vectors
-from aas_bench.rewards.facts import RewardRow
+from aas_bench.rewards.facts import Local, RewardRow
 from aas_bench.rewards.fetch import Obtained, obtain_folder, parts_of, read_json, weights_in
 from aas_bench.rewards.lora import Adapter, adapter_in, merge
 from aas_bench.rewards.pixels import (
@@ -110,9 +110,7 @@ def load(
     )
 
 
-def load_siglip(
-    row: RewardRow, *, device: str, dtype: str, weights: str | Path | None
-) -> RewardModel:
+def load_siglip(row: RewardRow, *, device: str, dtype: str, weights: Local) -> RewardModel:
     """SigLIP 2 (Tschannen et al., 2025): exp(logit_scale) * cosine + bias.
 
     It was trained on lower-cased text, so prompts are lower-cased.

@@ -7,7 +7,6 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from importlib import resources
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,7 +18,7 @@ from transformers import Qwen2VLConfig
 from transformers.models.qwen2_vl.modeling_qwen2_vl import Qwen2VLModel
 
 from aas_bench.rewards.base import RewardModel, Scores
-from aas_bench.rewards.facts import RewardRow, Weights
+from aas_bench.rewards.facts import Local, RewardRow, Sizes, Weights
 from aas_bench.rewards.fetch import companion, obtain
 from aas_bench.rewards.pixels import CLIP_MEAN, CLIP_STD, normalised, unit_range
 from aas_bench.rewards.prefix import Prefix, continue_from, split
@@ -251,12 +250,7 @@ def chat_ids() -> tuple[Ids, Ids]:
 
 
 def load(
-    row: RewardRow,
-    *,
-    device: str,
-    dtype: str,
-    weights: str | Path | None,
-    architecture: Mapping[str, Any] = HPSV3,
+    row: RewardRow, *, device: str, dtype: str, weights: Local, architecture: Sizes = HPSV3
 ) -> HpsV3:
     """HPSv3 (Ma et al., ICCV 2025), from its one file; the base model's weights are not needed.
 

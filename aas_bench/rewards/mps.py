@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from importlib import resources
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import torch
@@ -14,7 +13,7 @@ from transformers import CLIPConfig, CLIPModel
 
 from aas_bench.rewards.base import Scores
 from aas_bench.rewards.clip import CLIP_H, TRANSFORMERS_PIXELS
-from aas_bench.rewards.facts import RewardRow
+from aas_bench.rewards.facts import Local, RewardRow, Sizes
 from aas_bench.rewards.fetch import obtain
 from aas_bench.rewards.mps_attention import CrossModel
 from aas_bench.rewards.pretrained import Reader, ReaderSetup
@@ -155,12 +154,7 @@ def condition_ids() -> Ids:
 
 
 def load(
-    row: RewardRow,
-    *,
-    device: str,
-    dtype: str,
-    weights: str | Path | None,
-    architecture: Mapping[str, Any] = MPS,
+    row: RewardRow, *, device: str, dtype: str, weights: Local, architecture: Sizes = MPS
 ) -> Mps:
     """MPS from its published checkpoint, or from a safetensors file of its state dict.
 

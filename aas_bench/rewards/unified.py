@@ -8,7 +8,6 @@ and no answer lacks a number. Image and question up to the prompt are run once p
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -17,7 +16,7 @@ import torch
 from aas_bench.errors import InputError
 from aas_bench.rewards.base import Scores
 from aas_bench.rewards.chat import ChatReward, rendered, whole_chat
-from aas_bench.rewards.facts import RewardRow
+from aas_bench.rewards.facts import Local, RewardRow
 from aas_bench.rewards.prefix import Prefix, continue_from
 from aas_bench.rewards.tokens import Ids
 
@@ -141,7 +140,7 @@ class _Answer:
         return float(np.mean([min(float(number), MOST) for number in self._numbers]))
 
 
-def load(row: RewardRow, *, device: str, dtype: str, weights: str | Path | None) -> WrittenRatings:
+def load(row: RewardRow, *, device: str, dtype: str, weights: Local) -> WrittenRatings:
     """The row's model, or that in a local folder.
 
     Args:

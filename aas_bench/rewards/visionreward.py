@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib import resources
 from pathlib import Path
@@ -25,7 +25,7 @@ from aas_bench.errors import BackendError, InputError
 from aas_bench.rewards import vqascore
 from aas_bench.rewards.base import Scores
 from aas_bench.rewards.cogvlm2 import NAMES, CogVlm2, sizes_of
-from aas_bench.rewards.facts import RewardRow, Weights
+from aas_bench.rewards.facts import Local, RewardRow, Sizes, Weights
 from aas_bench.rewards.fetch import companion
 from aas_bench.rewards.official import OFFICIAL
 from aas_bench.rewards.pixels import ImageTransform
@@ -228,12 +228,7 @@ class VisionReward(Pretrained):
 
 
 def load(
-    row: RewardRow,
-    *,
-    device: str,
-    dtype: str,
-    weights: str | Path | None,
-    architecture: Mapping[str, Any] = vqascore.XXL,
+    row: RewardRow, *, device: str, dtype: str, weights: Local, architecture: Sizes = vqascore.XXL
 ) -> VisionReward:
     """VisionReward for images (Xu et al., arXiv:2412.21059).
 

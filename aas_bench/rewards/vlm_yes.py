@@ -6,14 +6,13 @@ everything up to the prompt come first, so that the two prompts of an image shar
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from aas_bench.errors import InputError
 from aas_bench.rewards.chat import ChatReward, rendered, whole_chat
-from aas_bench.rewards.facts import RewardRow
+from aas_bench.rewards.facts import Local, RewardRow
 
 BEFORE = "Compare the picture with this description: "
 AFTER = "\nDoes the picture show what the description says? Answer yes or no."
@@ -49,7 +48,7 @@ class SaysYes(ChatReward):
         return {**super().describe(), "yes": self._yes}
 
 
-def load(row: RewardRow, *, device: str, dtype: str, weights: str | Path | None) -> SaysYes:
+def load(row: RewardRow, *, device: str, dtype: str, weights: Local) -> SaysYes:
     """The row's model, or that in a local folder.
 
     Args:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -18,7 +17,7 @@ from transformers.models.t5.modeling_t5 import T5Stack
 from aas_bench.errors import InputError
 from aas_bench.rewards.aesthetic import linear_layers
 from aas_bench.rewards.base import RewardModel, Scores
-from aas_bench.rewards.facts import RewardRow, Weights
+from aas_bench.rewards.facts import Local, RewardRow, Sizes, Weights
 from aas_bench.rewards.fetch import companion, obtain_folder, weights_in
 from aas_bench.rewards.pixels import CLIP_MEAN, ImageTransform
 from aas_bench.rewards.tokens import Ids
@@ -205,12 +204,7 @@ def squared(image: Image.Image) -> Image.Image:
 
 
 def load(
-    row: RewardRow,
-    *,
-    device: str,
-    dtype: str,
-    weights: str | Path | None,
-    architecture: Mapping[str, Any] = XXL,
+    row: RewardRow, *, device: str, dtype: str, weights: Local, architecture: Sizes = XXL
 ) -> VqaScore:
     """VQAScore (Lin et al., ECCV 2024) with CLIP-FlanT5-XXL.
 

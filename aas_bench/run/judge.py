@@ -21,7 +21,7 @@ from aas_bench.counterfactual.effects import EFFECTS
 from aas_bench.counterfactual.reading import requested_effects
 from aas_bench.errors import InputError, StoreError
 from aas_bench.files import json_bytes, json_value
-from aas_bench.judges.base import MAX_SIDE, Answer, Judge, Question, Rubric
+from aas_bench.judges.base import MAX_SIDE, NOT_ASKED, Answer, Judge, Question, Rubric
 from aas_bench.judges.catalog import JudgeSpec, load_judge, load_rater, runs_here
 from aas_bench.judges.checklist import RUBRIC as CHECKLIST
 from aas_bench.judges.checklist import STRONG, checklist_question, effect_key, items, resolved
@@ -29,16 +29,24 @@ from aas_bench.judges.graded import RUBRIC as GRADED
 from aas_bench.judges.graded import SCORES, graded_question
 from aas_bench.judges.pairwise import RUBRIC as PAIRWISE
 from aas_bench.judges.pairwise import decision, pairwise_question, vote
+from aas_bench.judges.rated import RUBRIC as DIMENSIONS_RUBRIC
+from aas_bench.judges.rated import expected, rating_question, rating_rows
 from aas_bench.run.directory import open_run, parquet_bytes, refuse_other
 from aas_bench.run.groups import PairRow, UndecodedPairs
 from aas_bench.run.judge_parts import Asked, JudgeJob, ToldJudge, pieces_of, told_judges
 from aas_bench.run.pool import Engine, Pool
 from aas_bench.run.progress import progress_bar
 from aas_bench.run.provenance import provenance
-from aas_bench.run.rate import rated_parts
 from aas_bench.service.cache import AnswerCache, cache_folder
 from aas_bench.tables.authors import label_value
-from aas_bench.tables.judge_columns import MAJORITY, RATING, fits_columns, label_column, mark_column
+from aas_bench.tables.judge_columns import (
+    IMAGES,
+    MAJORITY,
+    RATING,
+    fits_columns,
+    label_column,
+    mark_column,
+)
 from aas_bench.tables.schema import (
     DIDP,
     DIMENSIONS,
@@ -70,12 +78,13 @@ RUN: Final = "run.json"
 PART_SIZE: Final = 128
 """Pairs whose questions are made at once."""
 
-RUBRICS: Final[Mapping[str, Rubric]] = {r.name: r for r in (PAIRWISE, GRADED, CHECKLIST)}
+RUBRICS: Final[Mapping[str, Rubric]] = {
+    r.name: r for r in (PAIRWISE, GRADED, CHECKLIST, DIMENSIONS_RUBRIC)
+}
 _KEPT: Final = (PAIR_ID, INDEX, MODEL, PROMPT_ORIGINAL, PROMPT_DISTORTED, DIMENSIONS, LABEL)
 _ORDERS: Final = ("original_first", "distorted_first")
 _CELLS: Final = {"distorted": (OIDP, DIDP), "original": (OIOP, DIOP)}
 _PROMPT: Final = {"distorted": PROMPT_DISTORTED, "original": PROMPT_ORIGINAL}
-_NOT_ASKED: Final = 0
 _NO_PAIRS: Final = "the stream holds no pairs. Check the split, the filter or the limit."
 _SHARE: Final = "share of the judge's vote against the other image: 1, 0.5 (tie) or 0"
 
@@ -128,7 +137,7 @@ def judge(
     - "checklist": of each image, whether each requested effect is there, and where it is, whether
       it is strong. Of a pair that names no dimensions, those that its prompt's words ask for.
     - "dimensions": of each image how good it is in each dimension, whatever its prompt says: what
-      a local model ("vlm:...") expects to answer of 0, 1 and 2. See `DimensionRater`.
+      a local model ("vlm:...") expects to answer of 0, 1 and 2. See `Rater`.
 
     A missing answer stays missing; `answers` says why.
 
@@ -172,13 +181,8 @@ def judge(
         raise InputError(msg)
     opened = _opened(pairs)
     source = UndecodedPairs(opened)
-    if by == "dimensions":
-        if engine is not None:
-            msg = "ratings by dimension are made in one process. Leave --devices and --engine out."
-            raise InputError(msg)
-        return _rate(pairs, source, judges, out, options, progress=progress)
     with ExitStack() as stack:
-        load = partial(_load_judges, judges, options)
+        load = partial(_load_judges, judges, options, by=by)
         pool, elsewhere = None, list[ToldJudge]()
         asked: Sequence[Judge]
         if engine is None:
@@ -228,61 +232,6 @@ def judge(
             about["rewards"] = {each["name"]: each for each in spec["rewards"]}
         run.write_json(RUN, about | provenance())
     return replace(said, identities=tuple(spec["judges"]), path=None if out is None else Path(out))
-
-
-def _rate(
-    pairs: Source,
-    source: UndecodedPairs,
-    judges: Any,
-    out: str | os.PathLike[str] | None,
-    options: Mapping[str, Any],
-    *,
-    progress: bool,
-) -> Judgements:
-    """Ratings by dimension: tokens' probabilities instead of answers, kept part by part."""
-    import pandas as pd
-
-    specs: list[Any] = list(judges) if isinstance(judges, (list, tuple)) else [judges]
-    raters = [load_rater(each, **options) for each in specs]
-    _check_names([each.name for each in raters])
-    identities = [{"name": each.name, **each.identity()} for each in raters]
-    spec = {"pairs": _identity(source, pairs), "rubric": "dimensions", "judges": identities}
-    with ExitStack() as stack:
-        run = stack.enter_context(open_run(_root(out, stack), kind="judgements", spec=spec))
-        total = None if source.total is None else source.total * len(raters)
-        with progress_bar("rating", unit="pairs", total=total, shown=progress) as advance:
-            parts = list(rated_parts(source, raters, run, advance))
-        if not parts:
-            raise InputError(_NO_PAIRS)
-        rows = [{name: row.values[name] for name in _KEPT} for part, _ in parts for row in part]
-        answers = pd.concat([frame for _, frame in parts], ignore_index=True)
-        frame = _with_ratings(pd.DataFrame(rows), answers)
-        run.write(JUDGED, _parquet(frame))
-        run.write(ANSWERS, _parquet(answers))
-        about = {
-            "by": "dimensions",
-            "instructions": raters[0].preamble,
-            "questions": raters[0].questions,
-        }
-        run.write_json(RUN, about | {"n_pairs": len(frame)} | provenance())
-    return Judgements(
-        by="dimensions",
-        judges=tuple(each.name for each in raters),
-        frame=frame,
-        answers=answers,
-        identities=tuple(identities),
-        path=None if out is None else Path(out),
-    )
-
-
-def _with_ratings(frame: pd.DataFrame, answers: pd.DataFrame) -> pd.DataFrame:
-    """The pairs with each image's ratings, summed over the dimensions; null where one lacks."""
-    found = {}
-    for (judge, shown), part in answers.groupby(["judge", "shown"], sort=False):
-        sums = part.groupby(PAIR_ID)["prediction"].agg(lambda ratings: ratings.sum(skipna=False))
-        found[mark_column(str(judge), RATING, str(shown))] = sums.reindex(frame[PAIR_ID]).to_numpy()
-    rated: pd.DataFrame = frame.assign(**found)
-    return rated
 
 
 def _root(out: str | os.PathLike[str] | None, stack: ExitStack) -> str | os.PathLike[str]:
@@ -374,13 +323,15 @@ def _load_judges(
     options: Mapping[str, Any],
     device: str | None = None,
     *,
+    by: By,
     stack: ExitStack | None = None,
 ) -> list[Judge]:
     if device is not None:
         options = {**options, "device": device}
-    found = []
+    load = load_rater if by == "dimensions" else load_judge
+    found: list[Judge] = []
     for spec in _each(specs):
-        found.append(load_judge(spec, **options))
+        found.append(load(spec, **options))
         if stack is not None and not isinstance(spec, Judge):
             stack.callback(found[-1].close)
     _check_names([judge.name for judge in found])
@@ -515,10 +466,21 @@ def _checklist(_: Prompts) -> _Plan:
     return plan
 
 
+def _rating(_: Prompts) -> _Plan:
+    def plan(row: PairRow) -> dict[_Place, Question | str]:
+        return {
+            _Place(prompt="none", shown=name): rating_question(image.struct)
+            for name, image in zip(IMAGES, (row.original, row.distorted), strict=True)
+        }
+
+    return plan
+
+
 _PLANS: Final[Mapping[str, Callable[[Prompts], _Plan]]] = {
     "pairwise": _pairwise,
     "graded": _graded,
     "checklist": _checklist,
+    "dimensions": _rating,
 }
 
 
@@ -608,7 +570,7 @@ def _identified(
             return json.dumps(found, sort_keys=True), found
         except InputError as error:
             reason = str(error)
-    return reason, Answer(status="failed", reason=reason, attempts=_NOT_ASKED)
+    return reason, Answer(status=NOT_ASKED, reason=reason, attempts=0)
 
 
 def _read(stored: str | None) -> Answer | None:
@@ -634,6 +596,7 @@ def _tables(
         columns |= dict.fromkeys(told, "Int8" if by == "pairwise" else "Float64")
         row |= told
     frame = pd.DataFrame(list(rows.values()))
+    answer_rows = _rating_rows if by == "dimensions" else _answer_rows
     if by == "pairwise":
         votes = frame[[label_column(name) for name in names]].astype(object)
         voted = [[v for v in each if not pd.isna(v)] for each in votes.to_numpy().tolist()]
@@ -643,7 +606,7 @@ def _tables(
         by=by,
         judges=tuple(names),
         frame=frame.astype(columns),
-        answers=pd.DataFrame([row for said in found for row in _answer_rows(said)]),
+        answers=pd.DataFrame([row for said in found for row in answer_rows(said)]),
         items=pd.DataFrame([row for said in found for row in _item_rows(said)])
         if by == "checklist"
         else None,
@@ -695,10 +658,21 @@ def _checklist_columns(said: _Said) -> dict[str, float | None]:
     return found
 
 
+def _rating_columns(said: _Said) -> dict[str, float | None]:
+    """The ratings of each image, summed over the dimensions."""
+    return {
+        mark_column(said.judge, RATING, place.shown): None
+        if answer.values is None
+        else sum(map(expected, answer.values.values()))
+        for place, answer in said.answers.items()
+    }
+
+
 _COLUMNS: Final[Mapping[str, Callable[[_Said], Mapping[str, Any]]]] = {
     "pairwise": _pairwise_columns,
     "graded": _graded_columns,
     "checklist": _checklist_columns,
+    "dimensions": _rating_columns,
 }
 
 
@@ -726,6 +700,24 @@ def _answer_rows(said: _Said) -> Iterator[dict[str, Any]]:
             "cost_usd": answer.cost,
             "told": json.dumps(dict(answer.told), sort_keys=True),
         }
+
+
+def _rating_rows(said: _Said) -> Iterator[dict[str, Any]]:
+    """A row for each image and dimension."""
+    for place, answer in said.answers.items():
+        pair_id = said.row.values[PAIR_ID]
+        facts = {
+            PAIR_ID: pair_id,
+            INDEX: said.row.values[INDEX],
+            "judge": said.judge,
+            "image": f"{pair_id} image_{place.shown}",
+            "shown": place.shown,
+            "status": answer.status,
+            "reason": answer.reason,
+            "attempts": answer.attempts,
+            "latency_seconds": answer.latency,
+        }
+        yield from (facts | rated for rated in rating_rows(answer))
 
 
 def _item_rows(said: _Said) -> Iterator[dict[str, Any]]:

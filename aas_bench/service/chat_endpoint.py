@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from aas_bench.service.client import Client, Trace, first_choice, mapping
-from aas_bench.service.faults import RefusedError, ServiceError
+from aas_bench.service.faults import RefusedError, ServiceError, raise_told
 
 _NO_FORMAT: Final = frozenset({400, 404, 415, 422, 501})
 """Statuses with which endpoints answer a request for structured output that they do not know."""
@@ -105,6 +105,7 @@ class Chat:
         choice = first_choice(body)
         ended = choice.get("finish_reason")
         trace.provenance |= {"model": body.get("model"), "usage": usage, "finish_reason": ended}
+        raise_told(body, choice)
         message = choice.get("message")
         if not isinstance(message, dict):
             msg = "the answer holds no message. Check base_url."

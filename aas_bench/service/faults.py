@@ -3,6 +3,7 @@
 BackendError
   ServiceError       it failed to answer, or its answer is of no use
     RefusedError     it declined; asked again it would decline again
+    TimedOutError    it took too long
 """
 
 from __future__ import annotations
@@ -24,6 +25,16 @@ MAX_TEXT: Final = 2000
 _BUSY: Final = frozenset({408, 409, 425, 429})
 _REFUSED: Final = frozenset({"content_filter", "content_policy_violation", "moderation_blocked"})
 _UNPAID: Final = frozenset({"billing_hard_limit_reached", "insufficient_quota"})
+HINTS: Final[Mapping[int, str]] = {
+    401: "the key is not accepted",
+    402: "no credit is left",
+    403: "the key may not use this model",
+    404: "there is no such model or address",
+}
+"""What a status says that no further attempt changes."""
+_DIGITS: Final = 3
+_UNTOLD: Final = 500
+"""The status of an error that a service tells without a number."""
 
 
 class ServiceError(BackendError):
@@ -60,6 +71,13 @@ class RefusedError(ServiceError):
     """The service declined the prompt; the message is what it said."""
 
 
+class TimedOutError(ServiceError):
+    """No whole answer came in time; it may come later."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, retryable=True)
+
+
 def is_transient(status: int) -> bool:
     """Whether the same request may get another HTTP status later."""
     return status in _BUSY or status >= 500
@@ -70,7 +88,7 @@ def connection_error(error: httpx.HTTPError) -> ServiceError:
     if isinstance(error, httpx.TimeoutException):
         kind = type(error).__name__
         msg = f"no answer in time ({kind}). Try again later, or raise timeout."
-        return ServiceError(msg, retryable=True)
+        return TimedOutError(msg)
     if isinstance(error, httpx.UnsupportedProtocol | httpx.TooManyRedirects):
         return ServiceError(f"the address cannot be read: {error}. Report it to the service.")
     msg = f"no complete answer: {str(error) or type(error).__name__}. Check the network; try again."
@@ -110,6 +128,29 @@ def error_from_response(response: httpx.Response) -> ServiceError:
     except ValueError:
         body = response.text[:MAX_TEXT]
     return error_from(response.status_code, body, response.headers)
+
+
+def raise_told(body: Mapping[str, Any], choice: Mapping[str, Any]) -> None:
+    """Raise the error that an answer of status 200 tells, as OpenRouter's do.
+
+    It stands under `error`, of the answer or of its choice, with an HTTP status as its `code`; a
+    choice that ended with "error" may leave it out.
+
+    Args:
+        body: The answer.
+        choice: Its first choice.
+
+    Raises:
+        RefusedError: The service declined.
+        ServiceError: The answer tells any other error.
+    """
+    fault = body.get("error") or choice.get("error")
+    if not fault and choice.get("finish_reason") != "error":
+        return
+    code = fault.get("code") if isinstance(fault, dict) else None
+    told = str(code)
+    status = int(told) if told.isdecimal() and len(told) == _DIGITS else _UNTOLD
+    raise error_from(status, {"error": fault or "the answer broke off"})
 
 
 def seconds_until(retry_after: str) -> float | None:

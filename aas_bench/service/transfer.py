@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 
-from aas_bench.service.faults import ServiceError, connection_error, is_transient
+from aas_bench.service.faults import ServiceError, TimedOutError, connection_error, is_transient
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +62,7 @@ class _BoundedStream(httpx.SyncByteStream):
                     f"the answer was not complete after {self._limits.timeout:g} s. "
                     "Try again later, or raise timeout."
                 )
-                raise ServiceError(msg, retryable=True)
+                raise TimedOutError(msg)
             yield chunk
 
     def close(self) -> None:

@@ -230,10 +230,16 @@ def _read_csv(file: Path) -> Columns:
     )
     try:
         with _opened(file) as raw:
+            # Threads of Arrow's own may drop a Python object after the interpreter has ended,
+            # which aborts the process: they get a file of Arrow's, and all else is read here.
             same = encoding in ("utf-8", "utf-8-sig")
+            own = same and not isinstance(getattr(raw, "raw", None), _Bounded)
+            source = raw if same else io.BytesIO(_decoded(file, raw.read()).encode())
             table = arrow.read_csv(
-                raw if same else io.BytesIO(_decoded(file, raw.read()).encode()),
-                read_options=arrow.ReadOptions(block_size=MAX_ROW // 2, skip_rows=1 if told else 0),
+                pa.OSFile(str(file)) if own else source,
+                read_options=arrow.ReadOptions(
+                    use_threads=own, block_size=MAX_ROW // 2, skip_rows=1 if told else 0
+                ),
                 parse_options=arrow.ParseOptions(delimiter=mark, newlines_in_values=True),
                 convert_options=cells,
             )

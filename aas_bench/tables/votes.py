@@ -50,6 +50,7 @@ JUDGES: Final = "most of the judges"
 
 _CHOICES: Final = (1, 0, -1, None)
 _LONGEST_MS: Final = 2**53
+_LONGEST_TEXT: Final = 1000
 _MEND: Final = "Mend or delete these lines."
 
 
@@ -381,6 +382,15 @@ def _is_time(ms: object) -> bool:
     return ms is None or (type(ms) is int and abs(ms) <= _LONGEST_MS)
 
 
+def _is_whole(text: str) -> bool:
+    """Whether no half of a pair of surrogates stands in it, which fits no table."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _vote(line: bytes) -> Vote | str:
     """The vote of a line, or what is wrong with it."""
     try:
@@ -392,11 +402,15 @@ def _vote(line: bytes) -> Vote | str:
     for name in (PAIR_ID, "rater"):
         if not isinstance(row.get(name), str) or not row[name]:
             return f"{name} is no text"
+        if len(row[name]) > _LONGEST_TEXT or not _is_whole(row[name]):
+            return f"{name} is longer than {_LONGEST_TEXT:,} characters, or holds half of one"
     choice = row.get("choice", "absent")
     if isinstance(choice, bool) or choice not in _CHOICES:
         return f"choice is {choice!r}, not 1, 0, -1 or null"
     if row.get("side") not in (None, *SIDES):
         return f"side is {row['side']!r}, not left, right or null"
+    if not isinstance(row.get("undo", False), bool):
+        return f"undo is {row['undo']!r:.40}, not true or false"
     if not _is_time(row.get("ms")):
         return f"ms is {row['ms']!s:.40}, no whole number of milliseconds"
     known = {name: row[name] for name in Vote.__dataclass_fields__ if name in row}

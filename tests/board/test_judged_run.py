@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from support.loopback_apis import openrouter_error
 from support.loopback_judge import JudgeService, choose
 from typer.testing import CliRunner
 
@@ -52,6 +53,14 @@ def test_a_run_asks_judges_in_each_way(leaderboard, builtin, tmp_path, monkeypat
     judged = {(each["measure"], each["group"]): each["value"] for each in of_judges(record)}
     assert judged == {(name, group): 0 for name in MEASURES for group in (None, "j")}
     assert record["judged"]["missing"]["pairwise"] == {"j": 0}
+    assert record["judged"]["answers"]["pairwise"] == {"j": {"ok": 4}}
+    assert "questions answered" not in stdout  # as all were
+    command[-1] = "k=openai:n"
+    with JudgeService(lambda _: openrouter_error(402, "add credit")).running() as service:
+        monkeypatch.setenv("OPENAI_BASE_URL", service.url)
+        told = " ".join(leaderboard(*command)[1].split())
+    assert "builtin_polish: k, graded: 0 of 4 questions answered; " in told
+    assert "HTTP 402 (no credit is left)" in told
 
 
 MEASURES = (

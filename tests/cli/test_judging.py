@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from support.loopback_apis import openrouter_error
 from support.loopback_judge import JudgeService, answer_of_kind, dark_pairs
 
 from aas_bench.board.tabs.reward_models import reward_models
@@ -38,7 +39,7 @@ def test_pairwise(run, pairs, endpoint, tmp_path):
     assert "openai:m: 12 of 12 questions answered" in found.out
     assert "judge prefers the request: 100.0\N{NARROW NO-BREAK SPACE}%" in found.out
     assert "bias to the first image: 0.000" in found.out
-    assert "kappa of openai:m and two" in found.out
+    assert "openai:m and two: kappa" in found.out
     assert "\x1b" not in found.out
     assert endpoint.most_under_way <= 3
     frame = pd.read_parquet(tmp_path / "run" / "judged.parquet")
@@ -104,6 +105,30 @@ def test_mistakes_are_one_line(run, pairs, endpoint, tmp_path, arguments, messag
     assert found.code == 2
     assert message in found.err
     assert found.err.count("\n") == 1
+
+
+def test_nothing_answered_is_no_result(run, pairs, monkeypatch, tmp_path):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-any")
+    with JudgeService(lambda seen: openrouter_error(401, "no such user")).running() as service:
+        command = ["judge", "pairwise", "-d", pairs, "-j", "m=openai:m", "--base-url", service.url]
+        command += ["-o", tmp_path / "run", "--cache", tmp_path / "cache", "--concurrency", 1]
+        found = run(*command)
+        told = run(*command, "--json")
+    assert found.code == told.code == 1
+    line = "m: 0 of 12 questions answered; 9 not asked; 3 HTTP 401 (the key is not accepted)"
+    assert line in " ".join(found.out.split())
+    assert "no question was answered" in found.err
+    assert found.err.count("\n") == 1
+    assert told.json["judges"]["m"]["statuses"] == {"not asked": 9, "HTTP 401": 3}
+
+
+def test_of_many_judges_those_are_shown_that_agree_least(run, pairs, endpoint, tmp_path):
+    judges = [part for i in range(6) for part in ("-j", f"j{i}=openai:m{i}")]
+    found = run("judge", "pairwise", "-d", pairs, *judges, "-o", tmp_path / "run")
+    assert "the 8 of 15 pairs of judges that agree least" in found.out
+    assert found.out.count(": kappa") == 8
+    stored = json.loads((tmp_path / "run" / "summary.json").read_text())
+    assert len(stored["agreement"]["j0"]) == 5
 
 
 def test_a_missing_key_is_one_line(run, pairs, monkeypatch, tmp_path):

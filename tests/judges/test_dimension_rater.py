@@ -8,7 +8,8 @@ from support.toy_pairs import picture
 
 from aas_bench.errors import InputError
 from aas_bench.judges.catalog import load_rater
-from aas_bench.judges.dimension_rater import MARKS, PREAMBLE, DimensionRater
+from aas_bench.judges.dimension_rater import DimensionRater
+from aas_bench.judges.rated import MARKS, PREAMBLE, QUESTIONS
 from aas_bench.tasks.taxonomy import DIMENSIONS
 
 
@@ -46,7 +47,7 @@ def test_ratings_are_those_of_asking_each_question_anew(rater, images):
     found = rater.rate(images[:2])
     assert found.dimensions == tuple(DIMENSIONS)
     for row, image in enumerate(images[:2]):
-        for column, question in enumerate(rater.questions.values()):
+        for column, question in enumerate(QUESTIONS.values()):
             three = asked_anew(rater, image, question)
             assert found.mass[row, column] == pytest.approx(three.sum(), rel=1e-4)
             expected = three @ np.array(MARKS) / three.sum()

@@ -126,7 +126,11 @@ def test_judges_agree_as_scikit_learn_says(tmp_path):
 def test_missing_answers_lower_the_coverage():
     said = simulated(np.random.default_rng(3), 10, bias=0, error=0)
     lost = said.answers["pair_id"] == "p3"
-    said.answers.loc[lost, ["status", "answer", "reason"]] = ["failed", None, "no answer in time"]
+    said.answers.loc[lost, ["status", "answer", "reason"]] = [
+        "timed out",
+        None,
+        "no answer in time",
+    ]
     said.frame["label_j"] = said.frame["label_j"].astype("Int8")
     said.frame.loc[3, "label_j"] = None
     found = summarise_judgements(said).judges["j"]

@@ -129,6 +129,12 @@ def test_without_a_table_pairs_count_as_independent(votes):
     assert found.overall.alpha["nominal"].n_clusters == found.overall.alpha["nominal"].n
 
 
+def test_labels_that_nobody_gave_are_no_judge(votes, known):
+    none = {**known, "label": [-1] * len(known["pair_id"])}
+    assert "label" in agreement_of(votes, known).overall.judges
+    assert "label" not in agreement_of(votes, none).overall.judges
+
+
 def test_a_judge_who_says_something_else_is_refused(votes):
     for column in (["yes"], [2], [0.5]):
         with pytest.raises(InputError, match="'llm_selected' holds something other than 1, 0, -1"):

@@ -8,7 +8,7 @@ import time
 
 import pandas as pd
 import pytest
-from support.loopback_apis import Reply, openai_error, openrouter_answer
+from support.loopback_apis import Reply, openai_error, openrouter_answer, openrouter_error
 from support.loopback_judge import JudgeService, choose, dark_pairs, slow_run
 
 pytest.importorskip("openai")
@@ -90,23 +90,31 @@ def test_half_an_answer_is_none(ask):
     said, _ = ask(one_order, dark_pairs(3))
     assert said.frame["label_openai:m-1"].isna().all()
     assert said.frame["label_majority"].isna().all()
-    assert said.answers["status"].value_counts().to_dict() == {"ok": 3, "failed": 3}
+    assert said.answers["status"].value_counts().to_dict() == {"ok": 3, "invalid": 3}
 
 
 MISSING = {
-    "invalid JSON": ("I think the first.", "failed", "no JSON object"),
-    "another choice": (json.dumps(choose("both")), "failed", "'both', none of"),
-    "a further key": (json.dumps(choose("first") | {"x": 1}), "failed", "'x', which was not asked"),
-    "a missing key": ('{"choice": "first"}', "failed", "lacks 'why'"),
-    "cut short": (openrouter_answer(content='{"why": "t', finish="length"), "failed", "cut short"),
+    "invalid JSON": ("I think the first.", "invalid", "no JSON object"),
+    "another choice": (json.dumps(choose("both")), "invalid", "'both', none of"),
+    "a further key": (
+        json.dumps(choose("first") | {"x": 1}),
+        "invalid",
+        "'x', which was not asked",
+    ),
+    "a missing key": ('{"choice": "first"}', "invalid", "lacks 'why'"),
+    "cut short": (
+        openrouter_answer(content='{"why": "t', finish="length"),
+        "cut short",
+        "cut short",
+    ),
     "cut short after a draft": (
         openrouter_answer(content=f"Perhaps {json.dumps(choose('first'))}? No,", finish="length"),
-        "failed",
+        "cut short",
         "cut short",
     ),
     "thinking alone": (
         openrouter_answer(content=[{"type": "thinking", "text": json.dumps(choose("first"))}]),
-        "failed",
+        "invalid",
         "no JSON object",
     ),
     "filtered": (openrouter_answer(finish="content_filter"), "refused", "filtered"),
@@ -116,7 +124,15 @@ MISSING = {
         "I will not.",
     ),
     "policy": (openai_error(400, "content_policy_violation", "against rules"), "refused", "rules"),
-    "unpaid": (openai_error(429, "insufficient_quota", "no money"), "failed", "no money"),
+    "unpaid": (openai_error(429, "insufficient_quota", "no money"), "HTTP 429", "no money"),
+    "unpaid, told with 200": (openrouter_error(402, "add credit"), "HTTP 402", "add credit"),
+    "flagged, told with 200": (
+        openrouter_error(403, "flagged", metadata={"reasons": ["violence"]}),
+        "refused",
+        "flagged",
+    ),
+    "told as a text": (Reply(body={"error": "out of memory"}), "HTTP 500", "out of memory"),
+    "broken off": (openrouter_answer(content="{", finish="error"), "HTTP 500", "broke off"),
 }
 
 
@@ -175,12 +191,51 @@ def test_a_busy_service_is_waited_for_as_long_as_it_says(ask):
     assert said.answers["latency_seconds"].max() >= 0.2
 
 
+@pytest.mark.parametrize("code", [429, 502, "503"])
+@pytest.mark.parametrize("place", ["answer", "choice"])
+def test_an_error_told_with_200_is_that_error(place, code, ask):
+    left = [True]
+
+    def once(seen):
+        if not left:
+            return right(seen)
+        left.pop()
+        fault = {"error": {"code": code, "message": "again, please"}}
+        choice = {"finish_reason": "error", "message": {"role": "assistant", "content": ""}}
+        return Reply(body=fault if place == "answer" else {"choices": [choice | fault]})
+
+    said, _ = ask(once, dark_pairs(1), concurrency=1)
+    assert labels(said) == [1]
+    assert sorted(said.answers["attempts"]) == [1, 2]
+
+
+@pytest.mark.parametrize("code", [401, 402, 403])
+def test_what_asking_again_does_not_mend_is_asked_once(code, ask):
+    said, _ = ask(lambda seen: openrouter_error(code, "no"), dark_pairs(1), concurrency=1)
+    assert said.answers["status"].tolist() == [f"HTTP {code}"] * 2
+    assert said.answers["attempts"].tolist() == [1, 1]
+
+
+def test_an_answer_without_end_is_not_read_to_it(ask):
+    said, _ = ask(lambda seen: Reply(body=b"x" * 9 * 2**20), dark_pairs(1), concurrency=1)
+    assert said.answers["reason"].str.contains("larger than 8388608 bytes").all()
+    assert said.answers["attempts"].tolist() == [1, 1]
+
+
+def test_a_huge_answer_is_not_sent_back_whole(ask):
+    huge = "x" * 10**6
+    said, service = ask(lambda seen: huge, dark_pairs(1), concurrency=1)
+    assert set(said.answers["status"]) == {"invalid"}
+    again = [each.body["messages"][2]["content"] for each in service.asked[1::2]]
+    assert [len(each) < 10**5 for each in again] == [True, True]
+
+
 def test_a_silent_service_ends_as_missing(ask):
     said, service = ask(right, dark_pairs(4), stall=30, timeout=0.1, attempts=1, concurrency=1)
     assert said.frame["label_openai:m-1"].isna().all()
     assert said.answers["reason"].str.contains("no answer in time").all()
     assert len(service.asked) == 3  # then the rest is not asked
-    assert said.answers["reason"].str.contains("not asked").sum() == 5
+    assert said.answers["status"].value_counts().to_dict() == {"not asked": 5, "timed out": 3}
 
 
 def test_a_text_of_the_data_is_quoted_and_not_followed(ask):
@@ -206,7 +261,7 @@ def test_what_was_answered_is_not_asked_again(ask, tmp_path):
 
     pairs, out = dark_pairs(4), tmp_path / "run"
     first, _ = ask(half, pairs, out=out, attempts=1, concurrency=1)
-    assert first.answers["status"].value_counts().to_dict() == {"ok": 4, "failed": 4}
+    assert first.answers["status"].value_counts().to_dict() == {"ok": 4, "HTTP 500": 4}
     second, service = ask(right, pairs, out=out)
     assert len(service.asked) == 4
     assert labels(second) == [1] * 4
@@ -324,7 +379,7 @@ def test_marks_of_each_image(ask):
 def test_a_mark_is_a_whole_number_from_0_to_100(mark, ask):
     values = {"why": "", "main_concept": mark, "requested_effects": 1}
     said, _ = ask(lambda seen: values, dark_pairs(1), by="graded")
-    assert set(said.answers["status"]) == {"failed"}
+    assert set(said.answers["status"]) == {"invalid"}
     assert said.frame["openai:m-1_main_concept_distorted"].isna().all()
 
 

@@ -1,4 +1,4 @@
-"""Ratings by dimension as a run: whole parts, killed anywhere, nothing made up."""
+"""Ratings by dimension as a run: killed anywhere, grown, nothing made up."""
 
 import multiprocessing
 import signal
@@ -12,15 +12,20 @@ pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
 from support.loopback_judge import choose, dark_pairs
-from support.toy_raters import ToyRater, slow_rating
+from support.toy_raters import ToyRater, places, slow_rating
 
 from aas_bench.errors import InputError, StoreError
 from aas_bench.measure.judged import summarise_judgements
+from aas_bench.run.devices import Devices
 from aas_bench.run.judge import judge
-from aas_bench.run.rate import PART_SIZE
 from aas_bench.tasks.taxonomy import DIMENSIONS
 
 TIMES = ["latency_seconds"]
+
+
+@pytest.fixture(autouse=True)
+def own_cache(monkeypatch, tmp_path):
+    monkeypatch.setenv("AAS_BENCH_CACHE", str(tmp_path / "users"))
 
 
 def rate(pairs, *raters, **options):
@@ -46,38 +51,54 @@ def test_an_image_has_a_rating_in_each_dimension_and_a_pair_their_sums():
 
 
 def test_killed_and_resumed(tmp_path):
-    n = 4 * PART_SIZE
+    n = 40  # 80 images, 16 at once
     context = multiprocessing.get_context("forkserver")
-    process = context.Process(target=slow_rating, args=(tmp_path / "run", n))
+    process = context.Process(target=slow_rating, args=(tmp_path, n))
     process.start()
-    parts = tmp_path / "run" / "parts"
-    while process.is_alive() and not list(parts.glob("*.sha256")):
+    kept = 0
+    while process.is_alive() and kept < 16:
+        kept = len(list((tmp_path / "cache").rglob("*.json")))
         time.sleep(0.005)
     process.kill()
     process.join()
     assert process.exitcode == -signal.SIGKILL
-    kept = len(list(parts.glob("*.sha256")))
-    assert kept < 4
+    kept = len(list((tmp_path / "cache").rglob("*.json")))
+    assert 16 <= kept < 80
     assert not (tmp_path / "run" / "judged.parquet").exists()
     rater = ToyRater()
-    said = rate(dark_pairs(n), rater, out=tmp_path / "run")
-    assert rater.n_seen == 2 * PART_SIZE * (4 - kept)
-    whole = rate(dark_pairs(n), ToyRater(), out=tmp_path / "whole")
-    pd.testing.assert_frame_equal(said.frame, whole.frame)
-    both = (each.answers.drop(columns=TIMES) for each in (said, whole))
-    pd.testing.assert_frame_equal(*both)
+    said = rate(dark_pairs(n), rater, **places(tmp_path))
+    assert rater.n_seen == 80 - kept
+    same(said, rate(dark_pairs(n), ToyRater(), out=tmp_path / "whole"))
     stored = (pd.read_parquet(tmp_path / name / "judged.parquet") for name in ("run", "whole"))
     pd.testing.assert_frame_equal(*stored)
 
 
-def test_a_damaged_part_is_made_again(tmp_path):
-    whole = rate(dark_pairs(3), ToyRater(), out=tmp_path / "run")
-    part = next((tmp_path / "run" / "parts").glob("*.parquet"))
-    part.write_bytes(part.read_bytes()[:-9])
+def same(a, b):
+    pd.testing.assert_frame_equal(a.frame, b.frame)
+    pd.testing.assert_frame_equal(*(each.answers.drop(columns=TIMES) for each in (a, b)))
+
+
+def test_a_damaged_rating_is_made_again(tmp_path):
+    whole = rate(dark_pairs(3), ToyRater(), **places(tmp_path))
+    kept = next((tmp_path / "cache").rglob("*.json"))
+    kept.write_bytes(kept.read_bytes()[:-9])
     rater = ToyRater()
-    again = rate(dark_pairs(3), rater, out=tmp_path / "run")
-    assert rater.n_seen == 6
-    pd.testing.assert_frame_equal(again.frame, whole.frame)
+    same(rate(dark_pairs(3), rater, **places(tmp_path)), whole)
+    assert rater.n_seen == 1
+
+
+def test_a_run_grows_by_pairs_and_raters(tmp_path):
+    rate(dark_pairs(3), ToyRater("a"), **places(tmp_path))
+    a, b = ToyRater("a"), ToyRater("b")
+    grown = rate(dark_pairs(5), a, b, **places(tmp_path))
+    assert (a.n_seen, b.n_seen) == (4, 10)
+    same(grown, rate(dark_pairs(5), ToyRater("a"), ToyRater("b"), cache=tmp_path / "other"))
+
+
+def test_workers_rate_as_one_process_does(tmp_path):
+    one = rate(dark_pairs(20), ToyRater(), cache=tmp_path / "one")
+    two = rate(dark_pairs(20), ToyRater(), cache=tmp_path / "two", engine=Devices("cpu,cpu"))
+    same(one, two)
 
 
 def test_an_image_that_is_absent_is_missing_and_says_why():
@@ -86,8 +107,8 @@ def test_an_image_that_is_absent_is_missing_and_says_why():
     rows[1]["image_distorted"] = None
     said = rate(type(pairs).from_list(rows, features=pairs.features), ToyRater())
     assert said.frame["toy_rating_distorted"].isna().tolist() == [False, True]
-    lost = said.answers[said.answers["status"] == "failed"]
-    assert set(lost["reason"]) == {"there is none"}
+    lost = said.answers[said.answers["status"] == "not asked"]
+    assert set(lost["reason"]) == {"picture: there is none"}
     assert lost["prediction"].isna().all()
     found = summarise_judgements(said).judges["toy"]
     assert (found.n_missing, found.measures["delta"].coverage) == (1, 0.5)
@@ -106,7 +127,7 @@ def test_several_raters_stand_side_by_side():
         ("openai:m", "openai:m cannot rate by dimension"),
         (lambda q, p: choose("first"), "cannot rate by dimension"),
         ([], "no judge is given"),
-        ("vlm:/nowhere/at/all", "no vision-language model that can be loaded"),
+        ("vlm:/nowhere/at/all", "there is no folder '/nowhere/at/all'"),
     ],
 )
 def test_mistakes_are_told(judges, message):
@@ -118,5 +139,5 @@ def test_names_and_runs_do_not_mix(tmp_path):
     with pytest.raises(InputError, match="two judges are called 'toy'"):
         rate(dark_pairs(1), ToyRater(), ToyRater())
     rate(dark_pairs(1), ToyRater(), out=tmp_path / "run")
-    with pytest.raises(StoreError, match="another configuration"):
-        rate(dark_pairs(2), ToyRater(), out=tmp_path / "run")
+    with pytest.raises(StoreError, match="are not among those given"):
+        rate(dark_pairs(3).select([1, 2]), ToyRater(), out=tmp_path / "run")

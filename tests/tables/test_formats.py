@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aas_bench.errors import InputError, SchemaError, raise_faults
-from aas_bench.tables.formats import read_frame
+from aas_bench.tables.formats import read_columns, read_frame
 
 
 def refused(path, match, error=InputError):
@@ -95,6 +95,22 @@ def test_csv_types_are_inferred_from_all_rows(tmp_path):
     frame = read_frame(file)
     assert frame["x"].iloc[-1] == 1.5
     assert frame["y"].notna().sum() == 1
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_threads_of_arrow_hold_nothing_of_python(tmp_path, monkeypatch, packed):
+    """They may let it go when the interpreter has ended, and the process is aborted."""
+    import gzip
+
+    from pyarrow import csv
+
+    read, given = csv.read_csv, []
+    monkeypatch.setattr(csv, "read_csv", lambda *a, **k: given.append((a[0], k)) or read(*a, **k))
+    content = b"a,b\n1,x\n"
+    (tmp_path / "table.csv").write_bytes(gzip.compress(content) if packed else content)
+    assert [*read_columns(str(tmp_path / "table.csv"))] == ["a", "b"]
+    [(source, options)] = given
+    assert isinstance(source, pa.OSFile) or not options["read_options"].use_threads
 
 
 def test_images_are_not_read(tmp_path):

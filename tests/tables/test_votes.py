@@ -89,6 +89,21 @@ def test_lines_that_are_no_votes_are_told_together(tmp_path):
         read_votes([stored(tmp_path / "skips.jsonl", vote("a", "r", None))])
 
 
+@pytest.mark.parametrize(
+    ("field", "message"),
+    [
+        ('"undo": "false"', "undo is 'false', not true or false"),
+        ('"rater": "\\ud800"', "rater is longer than 1,000 characters, or holds half of one"),
+        (f'"pair_id": "{"x" * 1001}"', "pair_id is longer than 1,000 characters"),
+    ],
+)
+def test_what_fits_no_table_is_no_vote(tmp_path, field, message):
+    line = '{"pair_id": "a", "rater": "r", "choice": 1, ' + field + "}\n"
+    (tmp_path / "votes.jsonl").write_text(line)
+    with pytest.raises(SchemaError, match=message):
+        read_votes([tmp_path / "votes.jsonl"])
+
+
 def test_the_last_vote_stands_unless_it_was_taken_back():
     votes = [vote("a", "r", 1), vote("b", "r", 1), vote("a", "s", 0), vote("a", "r", 0)]
     votes += [vote("b", "r", None, undo=True)]
