@@ -15,8 +15,12 @@ from aas_bench.cli.options import (
     EngineName,
     Json,
     WholeHelp,
+    check_device,
+    check_folder,
     emit,
     engine_of,
+    find_data,
+    find_path,
     resumable,
     say,
 )
@@ -42,7 +46,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-Files = Annotated[list[Path], typer.Argument(help="Submission files (YAML).")]
+Files = Annotated[list[Path], typer.Argument(callback=find_path, help="Submission files (YAML).")]
 Preset = Annotated[str, typer.Option(help="default, or a preset of the submissions, e.g. paper.")]
 
 
@@ -94,10 +98,18 @@ def check(
 def run(
     files: Files,
     *,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder; one run directory for each.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out", "-o", callback=check_folder, help="Folder; one run directory for each."
+        ),
+    ],
     prompts: Annotated[
         str | None,
-        typer.Option(help="A Parquet, JSONL, JSON or CSV file, or a Hub id; else built-in ones."),
+        typer.Option(
+            callback=find_data,
+            help="A Parquet, JSONL, JSON or CSV file, or a Hub id; else built-in ones.",
+        ),
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="First prompts only.")] = None,
     sample: Annotated[
@@ -126,7 +138,9 @@ def run(
     preset: Preset = "default",
     seed: Annotated[int, typer.Option(min=0, help="Fixes the starting noise, and the sample.")] = 0,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Images at once.")] = None,
-    device: Annotated[str | None, typer.Option(help="Where weights run, e.g. cuda:1.")] = None,
+    device: Annotated[
+        str | None, typer.Option(callback=check_device, help="Where weights run, e.g. cuda:1.")
+    ] = None,
     compile: Annotated[
         bool, typer.Option("--compile", help="Compile the denoiser; repays long runs.")
     ] = False,
@@ -158,6 +172,17 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Make, score and report; the same command goes on, one for more prompts grows the run."""
+    from aas_bench.judges.catalog import check_judge
+    from aas_bench.run.prompts import BUILT_IN, load_prompts
+
+    workers = engine_of(devices, engine, address, cores, device=device)
+    submissions = _runnable(files, preset)
+    source = prompts or BUILT_IN
+    part = sampled(source, sample, effect, dimension, seed)
+    _check_rewards(rewards or [], seed_images=seed_images)
+    for each in judges or []:
+        check_judge(each)
+    # Only now what takes longer to import than to answer a mistake.
     from datasets import disable_progress_bars
 
     from aas_bench.files import json_bytes, write_atomically
@@ -166,19 +191,10 @@ def run(
     from aas_bench.measure.summary import STANDARD
     from aas_bench.pages.generator import REWARDS, measure_generator
     from aas_bench.run.generate import generate
-    from aas_bench.run.prompts import BUILT_IN, load_prompts
 
     disable_progress_bars()
-    workers = engine_of(devices, engine, address, cores, device=device)
-    submissions = _runnable(files, preset)
-    _check_rewards(rewards or [], seed_images=seed_images)
     _check_judges(judges or [], rewards or REWARDS, seed_images=seed_images)
-    asked = load_prompts(
-        prompts or BUILT_IN, limit=limit, **sampled(sample, effect, dimension, seed)
-    )
-    if out.exists() and not out.is_dir():
-        msg = f"{out} is a file. Give a folder for the runs."
-        raise InputError(msg)
+    asked = load_prompts(source, limit=limit, **part)
     if only is not None:
         how = {"batch_size": batch_size, "device": device, "compile": compile or None}
         how |= {"offload": offload or None, "concurrency": concurrency}
