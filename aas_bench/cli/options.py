@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import logging
 import shlex
 import sys
+import textwrap
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeVar
 
 import typer
 from typer.core import TyperGroup
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
+_PACKAGE: Final = __name__.partition(".")[0]
 
 
 class WholeHelp(TyperGroup):
@@ -219,6 +223,33 @@ def say(text: object) -> None:
     from aas_bench.words import wrapped
 
     typer.echo(wrapped(str(text)))
+
+
+@contextmanager
+def in_sentences() -> Iterator[None]:
+    """Let warnings, and what our log warns of, be sentences as wide as a table, without a path."""
+
+    def wrapped(text: str) -> str:  # as `words.wrapped`, which is not read for a line
+        return textwrap.fill(text, 80, subsequent_indent="  ", break_long_words=False)
+
+    class Sentences(logging.Formatter):
+        def format(self, record: logging.LogRecord) -> str:
+            return wrapped(super().format(record))
+
+    def sentence(message: Any, category: Any, *where: Any, **line: Any) -> str:
+        ours = category is UserWarning
+        return f"{wrapped(str(message))}\n" if ours else usual(message, category, *where, **line)
+
+    usual, log = warnings.formatwarning, logging.getLogger(_PACKAGE)
+    handler = logging.StreamHandler()
+    handler.setFormatter(Sentences())
+    log.addHandler(handler)
+    warnings.formatwarning = sentence
+    try:
+        yield
+    finally:
+        warnings.formatwarning = usual
+        log.removeHandler(handler)
 
 
 @contextmanager
