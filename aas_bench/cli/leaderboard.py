@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from aas_bench.run.prompts import Prompts
 
 FAMILIES: Final = "families.json"
+_REASON: Final = 300
 SHOWN: Final = ("delta", "after", "chosen", "override_rate")
 """The measures of the table that a run prints."""
 
@@ -389,10 +390,19 @@ def _limits(submission: Submission) -> str | None:
 
 def _print_results(records: Sequence[Mapping[str, Any]]) -> None:
     """Of each submission one row a reward model and measure, or a measure of the clean-up."""
+    from aas_bench.cli.text import printable
+    from aas_bench.generators.settings import VARIANTS
+
     console = _console()
     for record in records:
-        complete = f"{record['coverage']['n_complete']}/{record['coverage']['n_prompts']}"
-        console.print(f"{record['submission']['id']}: {complete} images")
+        coverage = record["coverage"]
+        n, complete = coverage["n_prompts"], coverage["n_complete"]
+        say(f"{record['submission']['id']}: the images of {complete:,} of {n:,} prompts")
+        for variant in VARIANTS:
+            for reason, n in coverage.get(variant, {}).get("reasons", {}).items():
+                say(f"  {n:,} {variant} {printable(reason, _REASON)}")
+        if not complete:
+            continue
         grid = _grid(("reward", "measure"))
         rewards: dict[str, dict[str, Mapping[str, Any]]] = {}
         for each in record.get("measurements", ()):

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
-_PACKAGE: Final = __name__.partition(".")[0]
+_WHOLE: Final[Any] = {"break_long_words": False, "break_on_hyphens": False}
 
 
 class WholeHelp(TyperGroup):
@@ -230,7 +230,7 @@ def in_sentences() -> Iterator[None]:
     """Let warnings, and what our log warns of, be sentences as wide as a table, without a path."""
 
     def wrapped(text: str) -> str:  # as `words.wrapped`, which is not read for a line
-        return textwrap.fill(text, 80, subsequent_indent="  ", break_long_words=False)
+        return textwrap.fill(text, 80, subsequent_indent="  ", **_WHOLE)
 
     class Sentences(logging.Formatter):
         def format(self, record: logging.LogRecord) -> str:
@@ -240,16 +240,16 @@ def in_sentences() -> Iterator[None]:
         ours = category is UserWarning
         return f"{wrapped(str(message))}\n" if ours else usual(message, category, *where, **line)
 
-    usual, log = warnings.formatwarning, logging.getLogger(_PACKAGE)
-    handler = logging.StreamHandler()
-    handler.setFormatter(Sentences())
-    log.addHandler(handler)
+    usual, handler = warnings.formatwarning, logging.lastResort
+    if handler is not None:  # what speaks where nobody has set up another
+        handler.setFormatter(Sentences())
     warnings.formatwarning = sentence
     try:
         yield
     finally:
         warnings.formatwarning = usual
-        log.removeHandler(handler)
+        if handler is not None:
+            handler.setFormatter(None)
 
 
 @contextmanager

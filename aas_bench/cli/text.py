@@ -129,10 +129,10 @@ def _analysis_table(
         say(f"by {further}: --json has them")
 
 
-def printable(name: str) -> str:
+def printable(name: str, longest: int = LONGEST_NAME) -> str:
     """A name from data, cut, and without characters that steer a terminal or break the line."""
     shown = _unsteered(name)
-    return shown if len(shown) <= LONGEST_NAME else shown[: LONGEST_NAME - 1] + "…"
+    return shown if len(shown) <= longest else shown[: longest - 1] + "…"
 
 
 def _unsteered(name: str) -> str:
