@@ -371,10 +371,10 @@ def snapshot_address(path: Path) -> str:
 
 
 def _open_folder(folder: Path, options: Options) -> Opened:
-    from datasets import load_from_disk
-
     name = str(folder)
     if any((folder / mark).is_file() for mark in _SAVED):
+        from datasets import load_from_disk
+
         with one_line(name):
             saved = load_from_disk(name)
         data = _rows(one_split(saved, name, options.split), options)
