@@ -6,6 +6,7 @@ evaluate.
 
 from __future__ import annotations
 
+import warnings as _warnings
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from aas_bench.tables.pairs import load_pairs as load_pairs
     from aas_bench.tables.scores import ScoreTable as ScoreTable
     from aas_bench.tables.scores import load_scores as load_scores
+
+# What a notebook without ipywidgets says when `datasets` is imported; nobody asked for bars there.
+_warnings.filterwarnings("ignore", message="IProgress not found")
 
 _PUBLIC = {
     "OverrideMetric": "aas_bench.measure.held_back",

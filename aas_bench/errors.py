@@ -55,16 +55,21 @@ class InputError(AasBenchError, ValueError):
 
 
 class UnknownNameError(InputError):
-    """A name that no registry knows: says the near ones, else all of a few."""
+    """A name that no registry knows: says the near ones, else all of a few.
 
-    def __init__(self, kind: str, name: str, known: Iterable[str], *, hint: str) -> None:
+    `meant` are names that are meant although they are spelled otherwise; then no others are told.
+    """
+
+    def __init__(
+        self, kind: str, name: str, known: Iterable[str], *, hint: str, meant: Iterable[str] = ()
+    ) -> None:
         names = list(known)
-        near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
-        meant = f" Did you mean {' or '.join(near)}?" if near else ""
+        near = list(meant) or difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+        told = f" Did you mean {' or '.join(near)}?" if near else ""
         listed = ", ".join(names)
         if not near and 0 < len(listed) <= _FEW:
-            meant = f" There are: {listed}."
-        super().__init__(f"no {kind} is called {name!r}.{meant} {hint}")
+            told = f" There are: {listed}."
+        super().__init__(f"no {kind} is called {name!r}.{told} {hint}")
 
 
 class SchemaError(InputError):

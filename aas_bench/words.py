@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from textwrap import TextWrapper
 from typing import Final, Protocol
 from unicodedata import normalize
+
+from aas_bench.errors import InputError
 
 COLUMNS: Final = 80
 """How wide a line may be that a terminal shows."""
@@ -19,7 +22,9 @@ _WRAP: Final = TextWrapper(
 )
 _FORMULA: Final = ("=", "+", "-", "@")
 _BREAKS: Final = ("\t", "\r", "\n")
+_NOTHING: Final = "\0"
 _LATEX: Final = {
+    _NOTHING: "{}",
     "\\": r"\textbackslash{}",
     **{mark: f"\\{mark}" for mark in "&%$#_{}"},
     "~": r"\textasciitilde{}",
@@ -31,10 +36,23 @@ _LATEX: Final = {
     "−": "$-$",
     "–": "--",
     "Δ": r"$\Delta$",
+    "Σ": r"$\Sigma$",
     "κ": r"$\kappa$",
     "λ": r"$\lambda$",
+    "≤": r"$\leq$",
+    "≥": r"$\geq$",
+    "≠": r"$\neq$",
+    "`": r"\textasciigrave{}",
     _NARROW_SPACE: r"\,",
 }
+
+
+# What pdfLaTeX knows with T1 and textcomp: most of Latin, and punctuation.
+_NO_LETTER: Final = re.compile(
+    "[^\0-\u0125\u0128-\u0137\u0139-\u0148\u014a-\u0165\u0168-\u017e"
+    "\u2010-\u2014\u2018-\u201e\u2020-\u2022\u2026\u2030\u2039\u203a\u20ac\u2190-\u2193]+"
+)
+_LABEL: Final = re.compile(r"[\w:./+-]+", re.ASCII)
 
 
 class Bounded(Protocol):
@@ -211,9 +229,23 @@ def for_spreadsheet(text: str) -> str:
 def latex(text: str) -> str:
     """Text for LaTeX, where no mark of it acts; quotation marks need textcomp and T1.
 
-    Line breaks and other control characters become spaces.
+    Line breaks and other control characters become spaces. Marks that pdfLaTeX has no letter for
+    are told there by their numbers; XeLaTeX and LuaLaTeX set them.
     """
-    return "".join(_LATEX.get(mark, mark if mark.isprintable() else " ") for mark in text)
+    marks = [m if m.isprintable() or m in _LATEX else " " for m in normalize("NFC", text)]
+    no_dash = re.sub("-(?=-)", f"-{_NOTHING}", "".join(marks))  # two hyphens stay two
+    return _NO_LETTER.sub(_by_number, "".join(_LATEX.get(mark, mark) for mark in no_dash))
+
+
+def _by_number(found: re.Match[str]) -> str:
+    numbers = " ".join(f"U+{ord(mark):04X}" for mark in found[0])
+    return rf"\ifdefined\Umathchar {found[0]}\else {numbers}\fi{{}}"
+
+
+def _shut(row: Sequence[str]) -> list[str]:
+    """A row whose first mark the command before it does not take for its option."""
+    first, *others = row
+    return [f"{{{first[0]}}}{first[1:]}" if first.startswith(("[", "*")) else first, *others]
 
 
 def latex_table(
@@ -234,8 +266,14 @@ def latex_table(
         caption: What the rows are, as plain text.
         label: What a reference calls it.
         comments: Lines for whoever reads the source.
+
+    Raises:
+        InputError: `label` is none that a reference can name.
     """
-    given = [list(row) for row in rows]
+    if not _LABEL.fullmatch(label):
+        msg = f"label={label!r:.100} cannot be referred to. Use letters, digits and : . / + - _."
+        raise InputError(msg)
+    named, *given = (_shut(row) for row in ([latex(each) for each in head], *rows))
     silent = ("", UNDEFINED, latex(UNDEFINED))
     kept = [
         place
@@ -247,12 +285,12 @@ def latex_table(
         "% needs \\usepackage{booktabs}, \\usepackage[T1]{fontenc} and \\usepackage{textcomp}",
         *(f"% {' '.join(comment.split())}" for comment in comments),
         r"\begin{table}",
-        r"\centering",
+        r"\centering\footnotesize\setlength{\tabcolsep}{3pt}",
         rf"\caption{{{latex(caption)}}}",
         rf"\label{{{label}}}",
         rf"\begin{{tabular}}{{{align}}}",
         r"\toprule",
-        " & ".join(latex(head[place]) for place in kept) + r" \\",
+        " & ".join(named[place] for place in kept) + r" \\",
         r"\midrule",
         *(" & ".join(row[place] for place in kept) + r" \\" for row in given),
         r"\bottomrule",

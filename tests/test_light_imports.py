@@ -25,14 +25,14 @@ def modules_after(code: str) -> set[str]:
     return {name.split(".")[0] for name in json.loads(out.stdout.splitlines()[-1])}
 
 
-HELP = """
-import sys
+CALL = """
+import shlex, sys
 from aas_bench.cli import main
-sys.argv = ["aas-bench", {arguments}"--help"]
+sys.argv = ["aas-bench", *shlex.split({typed!r})]
 try:
     main()
 except SystemExit as stop:
-    assert not stop.code
+    assert (stop.code or 0) == {code}
 """
 
 
@@ -41,11 +41,23 @@ def test_importing_the_package_is_light():
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    "command",
+    ["", "analyse", "score", "demo", "serve", "leaderboard run", "judge pairwise"],
+)
+def test_help_is_light(command):
+    assert not modules_after(CALL.format(typed=f"{command} --help", code=0)) & HEAVY
+
+
+@pytest.mark.parametrize(
+    "typed",
     [
-        *("", "'analyse', ", "'score', ", "'demo', ", "'serve', "),
-        *("'leaderboard', 'run', ", "'judge', 'pairwise', "),
+        "score -d counterfactual -r pickscore -o r --effect blurr",
+        "evaluate -d counterfactual -r random -o r --by effects",
+        "score -d counterfactual -r pickscore -o r --device gpu",
+        "analyse no-such-table.parquet",
+        "doctor no-such-table.parquet",
+        "judge pairwise -d counterfactual -j openia:x -o r",
     ],
 )
-def test_help_is_light(arguments):
-    assert not modules_after(HELP.format(arguments=arguments)) & HEAVY
+def test_what_is_mistyped_is_told_before_anything_that_reads_pairs_is_imported(typed):
+    assert not modules_after(CALL.format(typed=typed, code=2)) & {"torch", "datasets"}

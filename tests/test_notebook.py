@@ -19,6 +19,8 @@ def test_the_first_hour_runs(tmp_path, monkeypatch):
     shown = [cell.outputs for cell in notebook.cells if cell.cell_type == "code"]
     bars = [o for outputs in shown for o in outputs if "%|" in o.get("text", "")]
     assert bars == []
+    said = [o.text for outputs in shown for o in outputs if o.get("name") == "stderr"]
+    assert said == []
     result, tidy, latex, match, figure = (outputs[-1] for outputs in shown)
     assert result.data["text/plain"].startswith("24 pairs of 9 base prompts")
     assert result.data["text/html"].count("<img") == 6

@@ -86,6 +86,7 @@ def to_latex(table: Table) -> bytes:
         numeric=[column.numeric for column in table.columns],
         caption=table.caption + (" Dagger: flagged, not to be read as whole." if flagged else ""),
         label=f"tab:{table.name}",
+        comments=["too wide? Choose columns on the page, and take the table again"],
     ).encode()
 
 

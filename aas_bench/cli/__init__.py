@@ -18,7 +18,7 @@ from aas_bench.cli import (
     publish,
     scoring,
 )
-from aas_bench.cli.options import WholeHelp
+from aas_bench.cli.options import WholeHelp, in_sentences
 from aas_bench.cli.records import results
 from aas_bench.cli.reproduce import reproduce
 from aas_bench.cli.serve import serve
@@ -80,5 +80,5 @@ app.add_typer(publish.app)
 def main() -> None:
     """Run the command line; an error raised on purpose is one line on stderr and its exit code."""
     quiet_when_piped()
-    with told_in_one_line("aas-bench"):
+    with told_in_one_line("aas-bench"), in_sentences():
         raise SystemExit(app(prog_name="aas-bench", standalone_mode=False))

@@ -29,6 +29,7 @@ from aas_bench.cli.options import (
     column_names,
     command_line,
     emit,
+    find_data,
     now,
 )
 from aas_bench.errors import InputError
@@ -40,7 +41,8 @@ if TYPE_CHECKING:
 Table = Annotated[
     str,
     typer.Argument(
-        help="Score table, run directory, build, task, Hub id, also id@revision, or hf://..."
+        callback=find_data,
+        help="Score table, run directory, build, task, Hub id, also id@revision, or hf://...",
     ),
 ]
 
@@ -138,7 +140,10 @@ def report(
     out: Out,
     *,
     data: Annotated[
-        str | None, typer.Option(help="Pairs with the images, for the gallery; see load_pairs.")
+        str | None,
+        typer.Option(
+            callback=find_data, help="Pairs with the images, for the gallery; see load_pairs."
+        ),
     ] = None,
     reward: Rewards = None,
     by: By = None,
@@ -186,14 +191,24 @@ def report(
 
 def view(
     run: Annotated[
-        str, typer.Argument(help="Run of score, judge or a generator, finished or not; or a table.")
+        str,
+        typer.Argument(
+            callback=find_data,
+            help="Run of score, judge or a generator, finished or not; or a table.",
+        ),
     ],
     other: Annotated[
-        str | None, typer.Argument(metavar="[RUN2]", help="Another on the same pairs, beside it.")
+        str | None,
+        typer.Argument(
+            metavar="[RUN2]", callback=find_data, help="Another on the same pairs, beside it."
+        ),
     ] = None,
     *,
     data: Annotated[
-        str | None, typer.Option(help="Pairs with the images, if RUN does not say; see load_pairs.")
+        str | None,
+        typer.Option(
+            callback=find_data, help="Pairs with the images, if RUN does not say; see load_pairs."
+        ),
     ] = None,
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port on this machine; 0 takes a free one.")

@@ -6,14 +6,17 @@ from typing import Annotated
 
 import typer
 
-from aas_bench.cli.options import Config, Json, Revision, Split, emit, say
+from aas_bench.cli.options import Config, Json, Revision, Split, emit, find_data, say
 from aas_bench.cli.scoring import BatchSize, Device, Dtype
 
 
 def doctor(
     source: Annotated[
         str,
-        typer.Argument(help="Pairs, scores, a folder of images, a run, a task, or a Hub id."),
+        typer.Argument(
+            callback=find_data,
+            help="Pairs, scores, a folder of images, a run, a task, or a Hub id.",
+        ),
     ],
     *,
     reward: Annotated[

@@ -16,6 +16,7 @@ from aas_bench.cli.options import (
     Split,
     column_names,
     emit,
+    find_data,
 )
 
 if TYPE_CHECKING:
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
 
 def import_table(
     source: Annotated[
-        str, typer.Argument(help="A table of pairs or of scores, a folder of images, a Hub id.")
+        str,
+        typer.Argument(
+            callback=find_data, help="A table of pairs or of scores, a folder of images, a Hub id."
+        ),
     ],
     *,
     out: Annotated[

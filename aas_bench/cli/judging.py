@@ -34,6 +34,7 @@ from aas_bench.cli.scoring import (
     Limit,
     Sample,
     SampleSeed,
+    open_pairs,
     sampled,
 )
 from aas_bench.errors import BackendError
@@ -260,26 +261,23 @@ def _judge(
     **options: Any,
 ) -> None:
     """Ask, write the summary, print it."""
-    from datasets import disable_progress_bars
-
     from aas_bench.files import json_bytes, write_atomically
     from aas_bench.judges.base import OK
     from aas_bench.judges.catalog import can_rate, check_judge, load_rater
-    from aas_bench.measure.judged import summarise_judgements
-    from aas_bench.run.judge import ANSWERS
-    from aas_bench.run.judge import judge as ask
-    from aas_bench.tables.open import commit_of, without_revision
-    from aas_bench.tables.pairs import load_pairs
 
-    disable_progress_bars()
-    workers = engine_of(devices, engine, address, cores, device=options["device"])
     for each in judge:  # before the pairs are read
         if by == "dimensions" and not can_rate(each):
             load_rater(each)  # says what can
         check_judge(each)
+    from aas_bench.measure.judged import summarise_judgements
+    from aas_bench.run.judge import ANSWERS
+    from aas_bench.run.judge import judge as ask
+    from aas_bench.tables.open import commit_of, without_revision
+
+    workers = engine_of(devices, engine, address, cores, device=options["device"])
     where: dict[str, Any] = {"config": config, "split": split, "revision": revision}
-    where |= {"limit": limit} | sampled(sample, effect, dimension, seed)
-    pairs = load_pairs(data, **where)
+    where |= {"limit": limit} | sampled(data, sample, effect, dimension, seed)
+    pairs = open_pairs(data, where)
     with resumable():
         said = ask(
             pairs,

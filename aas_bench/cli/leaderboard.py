@@ -15,8 +15,12 @@ from aas_bench.cli.options import (
     EngineName,
     Json,
     WholeHelp,
+    check_device,
+    check_folder,
     emit,
     engine_of,
+    find_data,
+    find_path,
     resumable,
     say,
 )
@@ -32,6 +36,7 @@ if TYPE_CHECKING:
     from aas_bench.run.prompts import Prompts
 
 FAMILIES: Final = "families.json"
+_REASON: Final = 300
 SHOWN: Final = ("delta", "after", "chosen", "override_rate")
 """The measures of the table that a run prints."""
 
@@ -43,7 +48,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-Files = Annotated[list[Path], typer.Argument(help="Submission files (YAML).")]
+Files = Annotated[list[Path], typer.Argument(callback=find_path, help="Submission files (YAML).")]
 Preset = Annotated[str, typer.Option(help="default, or a preset of the submissions, e.g. paper.")]
 
 
@@ -95,10 +100,18 @@ def check(
 def run(
     files: Files,
     *,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder; one run directory for each.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out", "-o", callback=check_folder, help="Folder; one run directory for each."
+        ),
+    ],
     prompts: Annotated[
         str | None,
-        typer.Option(help="A Parquet, JSONL, JSON or CSV file, or a Hub id; else built-in ones."),
+        typer.Option(
+            callback=find_data,
+            help="A Parquet, JSONL, JSON or CSV file, or a Hub id; else built-in ones.",
+        ),
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="First prompts only.")] = None,
     sample: Annotated[
@@ -127,7 +140,9 @@ def run(
     preset: Preset = "default",
     seed: Annotated[int, typer.Option(min=0, help="Fixes the starting noise, and the sample.")] = 0,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Images at once.")] = None,
-    device: Annotated[str | None, typer.Option(help="Where weights run, e.g. cuda:1.")] = None,
+    device: Annotated[
+        str | None, typer.Option(callback=check_device, help="Where weights run, e.g. cuda:1.")
+    ] = None,
     compile: Annotated[
         bool, typer.Option("--compile", help="Compile the denoiser; repays long runs.")
     ] = False,
@@ -159,6 +174,17 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Make, score and report; the same command goes on, one for more prompts grows the run."""
+    from aas_bench.judges.catalog import check_judge
+    from aas_bench.run.prompts import BUILT_IN, load_prompts
+
+    workers = engine_of(devices, engine, address, cores, device=device)
+    submissions = _runnable(files, preset)
+    source = prompts or BUILT_IN
+    part = sampled(source, sample, effect, dimension, seed)
+    _check_rewards(rewards or [], seed_images=seed_images)
+    for each in judges or []:
+        check_judge(each)
+    # Only now what takes longer to import than to answer a mistake.
     from datasets import disable_progress_bars
 
     from aas_bench.files import json_bytes, write_atomically
@@ -167,19 +193,10 @@ def run(
     from aas_bench.measure.summary import STANDARD
     from aas_bench.pages.generator import REWARDS, measure_generator
     from aas_bench.run.generate import generate
-    from aas_bench.run.prompts import BUILT_IN, load_prompts
 
     disable_progress_bars()
-    workers = engine_of(devices, engine, address, cores, device=device)
-    submissions = _runnable(files, preset)
-    _check_rewards(rewards or [], seed_images=seed_images)
     _check_judges(judges or [], rewards or REWARDS, seed_images=seed_images)
-    asked = load_prompts(
-        prompts or BUILT_IN, limit=limit, **sampled(sample, effect, dimension, seed)
-    )
-    if out.exists() and not out.is_dir():
-        msg = f"{out} is a file. Give a folder for the runs."
-        raise InputError(msg)
+    asked = load_prompts(source, limit=limit, **part)
     if only is not None:
         how = {"batch_size": batch_size, "device": device, "compile": compile or None}
         how |= {"offload": offload or None, "concurrency": concurrency}
@@ -379,10 +396,19 @@ def _limits(submission: Submission) -> str | None:
 
 def _print_results(records: Sequence[Mapping[str, Any]]) -> None:
     """Of each submission one row a reward model and measure, or a measure of the clean-up."""
+    from aas_bench.cli.text import printable
+    from aas_bench.generators.settings import VARIANTS
+
     console = _console()
     for record in records:
-        complete = f"{record['coverage']['n_complete']}/{record['coverage']['n_prompts']}"
-        console.print(f"{record['submission']['id']}: {complete} images")
+        coverage = record["coverage"]
+        n, complete = coverage["n_prompts"], coverage["n_complete"]
+        say(f"{record['submission']['id']}: the images of {complete:,} of {n:,} prompts")
+        for variant in VARIANTS:
+            for reason, n in coverage.get(variant, {}).get("reasons", {}).items():
+                say(f"  {n:,} {variant} {printable(reason, _REASON)}")
+        if not complete:
+            continue
         grid = _grid(("reward", "measure"))
         rewards: dict[str, dict[str, Mapping[str, Any]]] = {}
         for each in record.get("measurements", ()):

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import json
+import logging
 import shlex
 import sys
+import textwrap
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeVar
 
 import typer
 from typer.core import TyperGroup
 
 from aas_bench.errors import InputError
+from aas_bench.files import files_like
 
 if TYPE_CHECKING:
     from aas_bench.run.pool import Engine
+
+
+T = TypeVar("T")
+_WHOLE: Final[Any] = {"break_long_words": False, "break_on_hyphens": False}
 
 
 class WholeHelp(TyperGroup):
@@ -33,6 +41,55 @@ class WholeHelp(TyperGroup):
             formatter.write_dl(rows)
 
 
+def find_data(named: T) -> T:
+    """Refuse sources under whose name nothing can be; as a callback, before a heavy import."""
+    from aas_bench.tables.open import check_findable
+
+    names: Any = [named] if isinstance(named, str) else named or ()
+    for name in names:
+        check_findable(name)
+    return named
+
+
+def find_path(named: T) -> T:
+    """Refuse paths at which nothing is."""
+    paths: Any = [named] if isinstance(named, Path) else named or ()
+    for path in paths:
+        if not path.exists():
+            near = files_like(path) or " Check the path."
+            msg = f"{path}: there is no such file or folder.{near}"
+            raise InputError(msg)
+    return named
+
+
+def check_folder(out: Path) -> Path:
+    """Refuse a folder to write that is a file."""
+    if out.exists() and not out.is_dir():
+        msg = f"{out} is a file. Give a folder."
+        raise InputError(msg)
+    return out
+
+
+def _task(name: str | None) -> str | None:
+    from aas_bench.tasks.catalog import TASKS
+
+    return None if name is None else TASKS[name].name
+
+
+def _level(share: float) -> float:
+    from aas_bench.stats.analysis import Analysis
+
+    return Analysis(confidence_level=share).confidence_level
+
+
+def check_device(device: str | None) -> str | None:
+    """Refuse what no device is called."""
+    from aas_bench.rewards.catalog import check_device_name
+
+    check_device_name(device)
+    return device
+
+
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document to stdout.")]
 Rewards = Annotated[
     list[str] | None,
@@ -43,18 +100,27 @@ By = Annotated[
 ]
 TaskName = Annotated[
     str | None,
-    typer.Option("--task", help="Task whose analysis to add; by default what the columns tell."),
+    typer.Option(
+        "--task",
+        callback=_task,
+        help="Task whose analysis to add; by default what the columns tell.",
+    ),
 ]
 Generators = Annotated[
     Path | None,
-    typer.Option(help="CSV or JSON with name and mean: ranks paintings among these generators."),
+    typer.Option(
+        callback=find_path,
+        help="CSV or JSON with name and mean: ranks paintings among these generators.",
+    ),
 ]
 Resamples = Annotated[
     int,
     typer.Option(min=0, max=1_000_000, help="Random sign flips of a test; intervals need none."),
 ]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of the sign flips.")]
-Confidence = Annotated[float, typer.Option(help="Confidence level of the intervals, in (0, 1).")]
+Confidence = Annotated[
+    float, typer.Option(callback=_level, help="Confidence level of the intervals, in (0, 1).")
+]
 OnMissing = Annotated[
     Literal["raise", "drop"],
     typer.Option(help="Missing scores: stop, or drop the pairs and report the coverage."),
@@ -77,8 +143,9 @@ Revision = Annotated[str | None, typer.Option(help="Revision of a Hub dataset.")
 Votes = Annotated[
     list[Path] | None,
     typer.Option(
+        callback=find_path,
         help="Votes of people (annotate) or judges (judge pairwise): the labels, or what tells how "
-        "far those there are can be trusted; repeatable."
+        "far those there are can be trusted; repeatable.",
     ),
 ]
 Devices = Annotated[
@@ -95,7 +162,7 @@ Address = Annotated[
 Cores = Annotated[
     int | None, typer.Option(min=1, help="Processors of each Ray worker where there are no GPUs.")
 ]
-Out = Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")]
+Out = Annotated[Path, typer.Option("--out", "-o", callback=check_folder, help="Folder to write.")]
 
 
 def column_names(given: list[str] | None) -> dict[str, str] | None:
@@ -156,6 +223,33 @@ def say(text: object) -> None:
     from aas_bench.words import wrapped
 
     typer.echo(wrapped(str(text)))
+
+
+@contextmanager
+def in_sentences() -> Iterator[None]:
+    """Let warnings, and what our log warns of, be sentences as wide as a table, without a path."""
+
+    def wrapped(text: str) -> str:  # as `words.wrapped`, which is not read for a line
+        return textwrap.fill(text, 80, subsequent_indent="  ", **_WHOLE)
+
+    class Sentences(logging.Formatter):
+        def format(self, record: logging.LogRecord) -> str:
+            return wrapped(super().format(record))
+
+    def sentence(message: Any, category: Any, *where: Any, **line: Any) -> str:
+        ours = category is UserWarning
+        return f"{wrapped(str(message))}\n" if ours else usual(message, category, *where, **line)
+
+    usual, handler = warnings.formatwarning, logging.lastResort
+    if handler is not None:  # what speaks where nobody has set up another
+        handler.setFormatter(Sentences())
+    warnings.formatwarning = sentence
+    try:
+        yield
+    finally:
+        warnings.formatwarning = usual
+        if handler is not None:
+            handler.setFormatter(None)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from aas_bench.cli.options import Confidence, Config, Json, Split, emit, now
+from aas_bench.cli.options import Confidence, Config, Json, Split, emit, find_data, find_path, now
 from aas_bench.cli.scoring import Dimension, Effect, Limit, Sample, sampled
 from aas_bench.errors import InputError
 
@@ -20,13 +20,17 @@ def annotate(
     out: Annotated[Path, typer.Option("--out", "-o", help="File of votes (JSON lines); goes on.")],
     *,
     data: Annotated[
-        str | None, typer.Option("--data", "-d", help="Pairs with their prompts; see load_pairs.")
+        str | None,
+        typer.Option(
+            "--data", "-d", callback=find_data, help="Pairs with their prompts; see load_pairs."
+        ),
     ] = None,
     images: Annotated[
         list[Path] | None,
         typer.Option(
+            callback=find_path,
             help="Instead: a folder of 17_original.png and 17_distorted.png, or the folder of "
-            "the original images and, with --images again, that of the distorted ones."
+            "the original images and, with --images again, that of the distorted ones.",
         ),
     ] = None,
     question: Annotated[
@@ -57,7 +61,7 @@ def annotate(
     from aas_bench.tables.pairs import load_pairs
     from aas_bench.tables.votes import VotesFile
 
-    part = sampled(sample, effect, dimension, seed)
+    part = sampled(data, sample, effect, dimension, seed)
     one = (data is None) != (images is None)
     if not one or (question is not None and images is None) or (images is not None and part):
         msg = "give --data PAIRS, also a sample of them; or --images FOLDER, also --question TEXT."
@@ -83,7 +87,9 @@ def annotate(
 
 
 def agreement(
-    votes: Annotated[list[Path], typer.Argument(help="Files that annotate wrote.")],
+    votes: Annotated[
+        list[Path], typer.Argument(callback=find_path, help="Files that annotate wrote.")
+    ],
     *,
     known: Annotated[
         str | None,

@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aas_bench.cli.options import Json, WholeHelp, emit, now, say
-from aas_bench.errors import InputError
-from aas_bench.files import files_like
+from aas_bench.cli.options import Json, WholeHelp, emit, find_path, now, say
 
 if TYPE_CHECKING:
     from aas_bench.records.accept import Verdict
@@ -51,7 +49,10 @@ def published(
 @results.command()
 def add(
     run: Annotated[
-        Path, typer.Argument(help="Folder of `evaluate`, `score` or one generator's run.")
+        Path,
+        typer.Argument(
+            callback=find_path, help="Folder of `evaluate`, `score` or one generator's run."
+        ),
     ],
     *,
     to: To,
@@ -70,7 +71,10 @@ def add(
 @results.command()
 def pack(
     run: Annotated[
-        Path, typer.Argument(help="Folder of `evaluate`, `score` or one generator's run.")
+        Path,
+        typer.Argument(
+            callback=find_path, help="Folder of `evaluate`, `score` or one generator's run."
+        ),
     ],
     *,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="File to write.")] = None,
@@ -90,7 +94,9 @@ def pack(
 
 @results.command()
 def receive(
-    parcel: Annotated[Path, typer.Argument(help="A file that `results pack` wrote.")],
+    parcel: Annotated[
+        Path, typer.Argument(callback=find_path, help="A file that `results pack` wrote.")
+    ],
     *,
     to: To,
 ) -> None:
@@ -116,7 +122,7 @@ def evidence(
 
 @results.command()
 def remeasure(
-    folder: Annotated[Path, typer.Argument(help="A folder of records.")],
+    folder: Annotated[Path, typer.Argument(callback=find_path, help="A folder of records.")],
 ) -> None:
     """Measure the records of an earlier version again, from the scores beside them."""
     from aas_bench.records.make_records import remeasure as measure_again
@@ -127,17 +133,15 @@ def remeasure(
 
 @results.command()
 def check(
-    place: Annotated[Path, typer.Argument(help="A folder of records, or one record file.")],
+    place: Annotated[
+        Path, typer.Argument(callback=find_path, help="A folder of records, or one record file.")
+    ],
     *,
     as_json: Json = False,
 ) -> None:
     """Recompute every measured record from its scores; leaves with 1 where one is refused."""
     from aas_bench.records.accept import check_file, check_folder
 
-    if not place.exists():
-        near = files_like(place) or " Check the path."
-        msg = f"{place}: there is no such file or folder.{near}"
-        raise InputError(msg)
     verdicts = check_folder(place) if place.is_dir() else (check_file(place),)
     n_refused = sum(bool(verdict.refused) for verdict in verdicts)
     if as_json:
@@ -150,7 +154,7 @@ def check(
 
 @results.command()
 def collect(
-    folder: Annotated[Path, typer.Argument(help="A folder of records.")],
+    folder: Annotated[Path, typer.Argument(callback=find_path, help="A folder of records.")],
     *,
     out: Annotated[Path, typer.Option("--out", "-o", help="Parquet file to write.")],
 ) -> None:
@@ -167,7 +171,7 @@ def collect(
 
 @results.command()
 def snapshot(
-    folder: Annotated[Path, typer.Argument(help="A folder of records.")],
+    folder: Annotated[Path, typer.Argument(callback=find_path, help="A folder of records.")],
     *,
     to: Annotated[Path, typer.Option("--to", help="Where snapshots are kept.")],
     version: Annotated[

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from aas_bench.cli.options import Json, emit
+from aas_bench.cli.options import Json, emit, find_data
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,10 +22,19 @@ PAIRED: Final = 5
 def reproduce(
     *,
     data: Annotated[
-        str, typer.Option("--data", "-d", help="The authors' table: a Hub id or a local copy.")
+        str,
+        typer.Option(
+            "--data",
+            "-d",
+            callback=find_data,
+            help="The authors' table: a Hub id or a local copy.",
+        ),
     ] = "weathon/aas_benchmark_final",
     emotion: Annotated[
-        str | None, typer.Option(help="Their emotion table, e.g. weathon/emotion_bias_dataset.")
+        str | None,
+        typer.Option(
+            callback=find_data, help="Their emotion table, e.g. weathon/emotion_bias_dataset."
+        ),
     ] = None,
     label: Annotated[
         str | None, typer.Option(help="Ground truth of D.2: a column, or majority.")

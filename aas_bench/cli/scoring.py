@@ -27,10 +27,12 @@ from aas_bench.cli.options import (
     Split,
     TaskName,
     Ties,
+    check_device,
     column_names,
     command_line,
     emit,
     engine_of,
+    find_data,
     now,
     resumable,
     say,
@@ -52,6 +54,7 @@ Data = Annotated[
     typer.Option(
         "--data",
         "-d",
+        callback=find_data,
         help="A task (see: list tasks), a table, a folder, a Hub id, also id@revision, or hf://...",
     ),
 ]
@@ -60,12 +63,28 @@ SeveralData = Annotated[
     typer.Option(
         "--data",
         "-d",
+        callback=find_data,
         help="As for score; repeat it to see several sets side by side, e.g. Pick-a-Pic and ours.",
     ),
 ]
+
+
+def _spelled(named: str | list[str]) -> str | list[str]:
+    from aas_bench.rewards.catalog import check_spelling
+
+    for name in [named] if isinstance(named, str) else named:
+        check_spelling(name)
+    return named
+
+
 Rewards = Annotated[
     list[str],
-    typer.Option("--reward", "-r", help="Reward model; repeat for several. See: list rewards."),
+    typer.Option(
+        "--reward",
+        "-r",
+        callback=_spelled,
+        help="Reward model; repeat for several. See: list rewards.",
+    ),
 ]
 Limit = Annotated[
     int | None,
@@ -110,7 +129,10 @@ Prompts = Annotated[
 ]
 BatchSize = Annotated[int | None, typer.Option(min=1, help="Items of one call to the model.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Threads that decode and preprocess.")]
-Device = Annotated[str | None, typer.Option(help="Where the model runs, e.g. cuda or cpu.")]
+Device = Annotated[
+    str | None,
+    typer.Option(callback=check_device, help="Where the model runs, e.g. cuda or cpu."),
+]
 Dtype = Annotated[
     Literal["float32", "bfloat16", "float16"] | None,
     typer.Option(help="Number format; by default the official one."),
@@ -162,7 +184,7 @@ def score(
 ) -> None:
     """Score the pairs with one or several reward models; the same command continues a run."""
     options = {"config": config, "split": split, "revision": revision, "limit": limit}
-    options |= sampled(sample, effect, dimension, seed)
+    options |= sampled(data, sample, effect, dimension, seed)
     options |= {"streaming": streaming}
     options |= own_images(images, missing_images) | named_columns(columns)
     run: dict[str, Any] = {
@@ -227,7 +249,8 @@ def evaluate(
     from aas_bench.measure.summary import check_asked
 
     options = {"config": config, "split": split, "revision": revision, "limit": limit}
-    options |= sampled(sample, effect, dimension, seed)
+    for each in data:
+        options |= sampled(each, sample, effect, dimension, seed)
     options |= own_images(images, missing_images) | named_columns(columns)
     run: dict[str, Any] = {
         "prompts": prompts,
@@ -263,11 +286,18 @@ def evaluate(
 
 
 def check_reward(
-    reward: Annotated[str, typer.Argument(help="Reward model. See: list rewards.")],
+    reward: Annotated[
+        str, typer.Argument(callback=_spelled, help="Reward model. See: list rewards.")
+    ],
     *,
     data: Annotated[
         str | None,
-        typer.Option("--data", "-d", help="The job: its prompts are looked at, its time told."),
+        typer.Option(
+            "--data",
+            "-d",
+            callback=find_data,
+            help="The job: its prompts are looked at, its time told.",
+        ),
     ] = None,
     config: Config = None,
     split: Split = None,
@@ -291,7 +321,7 @@ def check_reward(
     from aas_bench.checks.check_reward import check_reward as check
 
     options = {"config": config, "split": split, "revision": revision, "limit": limit}
-    options |= sampled(sample, effect, dimension, seed)
+    options |= sampled(data, sample, effect, dimension, seed)
     pairs = None if data is None else open_pairs(data, options)
     found = check(reward, pairs=pairs, device=device, dtype=dtype, batch_size=batch_size)
     if as_json:
@@ -390,11 +420,21 @@ def named_columns(columns: list[str] | None) -> dict[str, Any]:
 
 
 def sampled(
-    sample: int | None, effect: list[str] | None, dimension: list[str] | None, seed: int
+    data: str | None,
+    sample: int | None,
+    effect: list[str] | None,
+    dimension: list[str] | None,
+    seed: int,
 ) -> dict[str, Any]:
-    """The arguments of `load_pairs` that choose a part; none where all pairs are asked for."""
+    """The arguments of `load_pairs` that choose a part; none where all pairs are asked for.
+
+    Names that these pairs are known not to have are refused here, before a model is loaded.
+    """
     if sample is None and not effect and not dimension:
         return {}
+    from aas_bench.tables.sample import check_part
+
+    check_part(data, effect, dimension)
     return {"sample": sample, "effect": effect, "dimension": dimension, "seed": seed}
 
 
@@ -455,6 +495,16 @@ def _json(file: Path) -> dict[str, Any] | None:
     return found
 
 
+def _check_groups(data: str, by: str) -> None:
+    """Refuse a column that these pairs are known not to have, before a model is loaded."""
+    from aas_bench.measure.rows import check_groups
+    from aas_bench.tables.sample import known_names
+
+    known = known_names(data).get("column")
+    if known is not None:
+        check_groups(known, by)
+
+
 def _score(
     data: str,
     options: dict[str, Any],
@@ -466,18 +516,18 @@ def _score(
 ) -> tuple[ScoreRun, Dataset | IterableDataset]:
     """The finished run and its pairs; by what they are grouped is looked at first."""
     from aas_bench.files import json_bytes, write_atomically
-    from aas_bench.rewards.catalog import check_spelling, load_reward
+    from aas_bench.rewards.catalog import load_reward
     from aas_bench.run.score import score_into
     from aas_bench.tables.open import commit_of, without_revision
 
     device, dtype = run.pop("device"), run.pop("dtype")
+    if by is not None:
+        _check_groups(data, by)
     with resumable():
         # The models first: a wrong name must not cost the loading of the pairs.
         models: list[Any] = reward
         if run["engine"] is None:
             models = [load_reward(name, device=device, dtype=dtype) for name in reward]
-        for name in reward:
-            check_spelling(name)
         pairs = open_pairs(data, options)
         if by is not None:
             from aas_bench.measure.rows import check_groups

@@ -38,7 +38,7 @@ def serve(
 ) -> None:
     """Serve reward models to training loops; the token is AAS_BENCH_TOKEN in the environment."""
     from aas_bench.registry import import_object
-    from aas_bench.rewards.catalog import check_spelling, load_reward
+    from aas_bench.rewards.catalog import load_reward
 
     import_object("aas_bench.serving.server:RewardServer", extra="serve", feature="aas-bench serve")
     from aas_bench.serving.bounds import Bounds
@@ -59,8 +59,6 @@ def serve(
     )
     token = token_from_environment()
     check_token(token, host)
-    for spec in reward:
-        check_spelling(spec)
     server = RewardServer(
         [load_reward(spec, device=device, dtype=dtype) for spec in reward],
         host=host,

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from aas_bench.cli.options import say
-from aas_bench.words import NO_INTERVAL, UNDEFINED, Bounded, Spelling, plain_name
+from aas_bench.words import NO_INTERVAL, UNDEFINED, Bounded, Spelling, level, plain_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,7 +39,7 @@ def summary_table(summary: Summary, *, groups: bool = False) -> None:
         return
     say(
         f"{summary.n_pairs:,} pairs of {summary.n_clusters:,} base prompts; "
-        f"{summary.provenance['confidence_level']:.0%} intervals over base prompts",
+        f"{level(summary.provenance['confidence_level'])} intervals over base prompts",
     )
     grid = Table(box=None, pad_edge=False, header_style="bold")
     grid.add_column("reward", overflow="fold")
@@ -133,10 +133,10 @@ def _analysis_table(
         say(f"by {further}: --json has them")
 
 
-def printable(name: str) -> str:
+def printable(name: str, longest: int = LONGEST_NAME) -> str:
     """A name from data, cut, and without characters that steer a terminal or break the line."""
     shown = _unsteered(name)
-    return shown if len(shown) <= LONGEST_NAME else shown[: LONGEST_NAME - 1] + "…"
+    return shown if len(shown) <= longest else shown[: longest - 1] + "…"
 
 
 def _unsteered(name: str) -> str:
@@ -190,7 +190,7 @@ def _group_table(console: Console, summary: Summary, headline: str) -> None:
 def trade_off_table(found: TradeOff) -> None:
     """One row per reward model, one column per set."""
     console = Console(highlight=False, markup=False)
-    say(f"{found.confidence_level:.0%} intervals, over the base prompts of each set")
+    say(f"{level(found.confidence_level)} intervals, over the base prompts of each set")
     grid = Table(box=None, pad_edge=False, header_style="bold")
     grid.add_column("reward", no_wrap=True)
     for side in found.sides:
@@ -235,8 +235,8 @@ def agreement_tables(found: VoteAgreement) -> None:
     console = Console(highlight=False, markup=False)
     people = f"{len(found.raters)} {'people' if len(found.raters) > 1 else 'person'}"
     say(f"{found.n_pairs:,} pairs judged by {people}")
-    for level, alpha in found.overall.alpha.items():
-        say(f"Krippendorff's alpha, {level}: {interval(alpha)}")
+    for scale, alpha in found.overall.alpha.items():
+        say(f"Krippendorff's alpha, {scale}: {interval(alpha)}")
     names = (" and ".join(map(printable, both)) for both in combinations(found.raters, 2))
     kappas = (pair.kappa for pair in found.between.values())
     kappa_lines([*zip(names, kappas, strict=True)], "people", "--json")

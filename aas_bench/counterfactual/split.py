@@ -23,7 +23,7 @@ from aas_bench.counterfactual.effects import EFFECTS, Effect
 from aas_bench.counterfactual.scenes import SCENES, SIZE, Pixels, Scene, check_size, photograph
 from aas_bench.errors import InputError
 from aas_bench.registry import R, Registry
-from aas_bench.tables.schema import Label
+from aas_bench.tables.schema import PROMPT_DISTORTED, PROMPT_ORIGINAL, Label
 from aas_bench.tasks.catalog import DEFAULT
 from aas_bench.tasks.task import Kind
 
@@ -102,6 +102,23 @@ def pairs_of() -> Mapping[Kind, int]:
     return {
         "generator": len(asked),
         "reward_model": sum(len(DOSES) - 1 + len(effect.requests) for effect in asked),
+    }
+
+
+@cache
+def names() -> Mapping[str, Sequence[str]]:
+    """What the pairs of the default split can be chosen and grouped by, without making them.
+
+    Example:
+        >>> names()["effect"][:2], names()["dimension"][1]
+        (['clarity', 'color-brightness'], 'color brightness')
+    """
+    effects = list(EFFECTS.values())
+    first = _names(next(iter(SCENES.values())), effects[0], DOSES[0], 0)
+    return {
+        "effect": [effect.name for effect in effects],
+        "dimension": [effect.dimension for effect in effects],
+        "column": [*first, PROMPT_ORIGINAL, PROMPT_DISTORTED],
     }
 
 

@@ -322,8 +322,7 @@ def _shared(frame: pd.DataFrame) -> list[RowFinding]:
     if shared is None:
         return []
     mask, index = shared
-    text, mend = told_of_shared(frame, mask, index)
-    return [found_in(frame, mask, probe="index", text=text, mend=mend)]
+    return [found_in(frame, mask, probe="index", **told_of_shared(frame, mask, index))]
 
 
 def _beside(found: _Examined, rows: RowPairs) -> _Examined:

@@ -192,17 +192,22 @@ def shared_prompts(frame: pd.DataFrame) -> tuple[Mask, pd.Series[Any]] | None:
     return mask, frame.groupby(texts)[INDEX].transform("min")
 
 
-def told_of_shared(frame: pd.DataFrame, mask: Mask, index: pd.Series[Any]) -> tuple[str, str]:
-    """What to say of the rows that `shared_prompts` found, and how to mend it."""
+def told_of_shared(frame: pd.DataFrame, mask: Mask, index: pd.Series[Any]) -> dict[str, str]:
+    """What `found_in` is to say of the rows that `shared_prompts` found.
+
+    Where no index joins any pairs, equal prompts count as one everywhere: that alters no figure.
+    """
     n_prompts = index[mask].nunique()
     if frame[INDEX].is_unique:
         text = (
             f"{n_prompts:,} shared prompts, and no {INDEX} says so ({{n}}): equal ones count as one"
         )
-        return text, f"Give pairs of one base prompt one {INDEX}, to be sure."
+        mend = f"Give pairs of one base prompt one {INDEX}, to be sure."
+        return {"text": text, "mend": mend, "outcome": "note"}
     n_taken = frame.loc[mask, INDEX].nunique()
     text = f"{n_prompts:,} shared prompts taken for {n_taken:,} independent ones ({{n}})"
-    return text, f"Give pairs of one base prompt one {INDEX}: intervals are too narrow."
+    mend = f"Give pairs of one base prompt one {INDEX}: intervals are too narrow."
+    return {"text": text, "mend": mend}
 
 
 def table_findings(views: Views, rewards: Sequence[str] | None = None) -> tuple[RowFinding, ...]:
@@ -263,18 +268,12 @@ def _clusters(views: Views) -> Iterator[RowFinding]:
     there, index = shared
     mask = np.zeros(len(frame), dtype=bool)
     mask[views.rows] = there
-    text, mend = told_of_shared(frame[views.rows], there, index)
+    told = told_of_shared(frame[views.rows], there, index)
     mended = frame.assign(**{INDEX: frame[INDEX].where(~views.rows, index)})
     table = ScoreTable(frame=mended, rewards=views.table.rewards)
     again = Views.of(table, views.analysis, paired=views.paired)
     effects = (_effect(views.view(name), again.view(name)) for name in table.rewards)
-    found = found_in(
-        frame,
-        mask,
-        probe="index",
-        text=text,
-        mend=mend,
-    )
+    found = found_in(frame, mask, probe="index", **told)
     yield replace(found, effects=tuple(each for each in effects if each is not None))
 
 

@@ -203,7 +203,8 @@ def check_groups(columns: Iterable[str], by: str) -> None:
     if by not in known:
         near = difflib.get_close_matches(by, known, n=2)
         meant = f"Did you mean {' or '.join(near)}? " if near else ""
-        names = ", ".join(name for name in known if not is_cell(name.removesuffix("_sigma")))
+        ours = tuple(f"{name.rpartition('_')[0]}_" for name in known if is_cell(name))
+        names = ", ".join(name for name in known if not name.startswith((*ours, "placebos_")))
         msg = f"the table has no column {by!r}. {meant}Group by one of: {names}."
         raise SchemaError(msg)
     if is_cell(by.removesuffix("_sigma")):

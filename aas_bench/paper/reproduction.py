@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +13,7 @@ from aas_bench.pages.kit import Column, Entry, Row, Table, estimate_entry
 from aas_bench.pages.render import render_page
 from aas_bench.paper.comparison import Comparison, Figure
 from aas_bench.paper.recompute import Reproduction
-from aas_bench.words import Spelling, for_spreadsheet, latex
+from aas_bench.words import Spelling, for_spreadsheet, latex, latex_table
 
 HEADINGS: Final = {
     "delta_hpsv2": "Δ HPSv2",
@@ -74,7 +73,7 @@ def to_csv(result: Reproduction) -> str:
 
 def to_latex(result: Reproduction) -> str:
     """A `booktabs` table for each of the paper's: ours, the published figure in brackets."""
-    return "\n".join(line for table in result.comparisons for line in _latex(table))
+    return "\n".join(map(_latex, result.comparisons))
 
 
 def to_html(result: Reproduction) -> str:
@@ -119,18 +118,18 @@ def _overrides(result: Reproduction) -> Table:
     )
 
 
-def _latex(table: Comparison) -> Iterator[str]:
+def _latex(table: Comparison) -> str:
     names = columns(table)
-    yield f"% Table {table.name}: ours (published)"
-    yield rf"\begin{{tabular}}{{l{'r' * len(names)}}}"
-    yield r"\toprule"
-    yield " & ".join(["", *(latex(name) for name in names)]) + r" \\"
-    yield r"\midrule"
-    for row, figures in table.rows().items():
-        cells = [_latex_cell(figures.get(name)) for name in names]
-        yield " & ".join([latex(row), *cells]) + r" \\"
-    yield r"\bottomrule"
-    yield "\\end{tabular}\n"
+    return latex_table(
+        ["", *names],
+        [
+            [latex(row), *(_latex_cell(figures.get(name)) for name in names)]
+            for row, figures in table.rows().items()
+        ],
+        numeric=[False, *(True for _ in names)],
+        caption=f"Table {table.name}: ours (published).",
+        label=f"tab:{table.name}",
+    )
 
 
 def _latex_cell(figure: Figure | None) -> str:

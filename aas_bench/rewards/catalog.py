@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
-from aas_bench.errors import AasBenchError, InputError
+from aas_bench.errors import AasBenchError, InputError, UnknownNameError
 from aas_bench.files import files_like
 from aas_bench.registry import Registry, import_object
 from aas_bench.rewards.adapters import CallableReward, ScoreFunction, from_factory
@@ -37,7 +37,10 @@ RewardSpec: TypeAlias = str | Path | RewardModel | ScoreFunction
 DTYPES: Final = ("float32", "bfloat16", "float16")
 """The number formats that weights may be loaded in."""
 
+_KINDS: Final = ("cpu", "cuda", "cuda:1", "mps", "xpu")
 _DEVICE: Final = re.compile(r"(cpu|cuda|mps|xpu)(:\d+)?")
+_MEANT: Final = {"cuda": {"gpu", "nvidia", "rocm"}, "mps": {"metal", "apple"}, "xpu": {"intel"}}
+_ANOTHER: Final = "Leave device out for a GPU where there is one, or give cpu (--device cpu)."
 _log = logging.getLogger(__name__)
 
 
@@ -192,8 +195,7 @@ def load_reward(
     if dtype is not None and dtype not in DTYPES:
         msg = f"dtype {dtype!r} is not supported. Use one of {', '.join(DTYPES)}."
         raise InputError(msg)
-    if device is not None and not _DEVICE.fullmatch(device):
-        raise _no_such_device(device)
+    check_device_name(device)
     spelled = _spelled(spec)
     model = _resolve(spec if spelled is None else spelled, device, dtype, weights)
     name = name or (spelled.label if spelled else None)
@@ -364,6 +366,18 @@ def _tell_slow(name: str, device: str, dtype: str | None) -> None:
         _log.warning("%s: %s on a CPU is slower than float32, and less exact.", name, dtype)
 
 
+def check_device_name(device: str | None) -> None:
+    """Refuse what no device is called, before torch is imported, which takes longer than that.
+
+    Raises:
+        UnknownNameError: torch knows no such kind of device; says which one may be meant.
+    """
+    if device is None or _DEVICE.fullmatch(device):
+        return
+    meant = [kind for kind, words in _MEANT.items() if device.strip().lower() in words]
+    raise UnknownNameError("device", device[:100], _KINDS, hint=_ANOTHER, meant=meant)
+
+
 def checked_device(device: str | None) -> str | None:
     """The device as it was given.
 
@@ -372,13 +386,14 @@ def checked_device(device: str | None) -> str | None:
     """
     if device is None:
         return None
+    check_device_name(device)
     import torch
 
-    if not _DEVICE.fullmatch(device):
-        raise _no_such_device(device)
-    asked = torch.device(device)
-    if _devices().get(asked.type, 0) <= (asked.index or 0):
-        raise _no_such_device(device)
+    asked, here = torch.device(device), _devices()
+    if here.get(asked.type, 0) <= (asked.index or 0):
+        names = [kind if i == 0 else f"{kind}:{i}" for kind, n in here.items() for i in range(n)]
+        msg = f"there is no device {device!r} here, only {', '.join(names)}."
+        raise InputError(f"{msg} {_ANOTHER}")
     return device
 
 
@@ -392,16 +407,6 @@ def _devices() -> dict[str, int]:
         "mps": int(torch.backends.mps.is_available()),
         "xpu": torch.xpu.device_count() if torch.xpu.is_available() else 0,
     }
-
-
-def _no_such_device(device: str) -> InputError:
-    try:
-        here = _devices()
-    except ImportError:
-        here = {"cpu": 1}
-    names = [kind if i == 0 else f"{kind}:{i}" for kind, n in here.items() for i in range(n)]
-    msg = f"there is no device {device!r:.100} here, only {', '.join(names)}. Leave device out, or "
-    return InputError(f"{msg}give cpu (--device cpu).")
 
 
 def default_device() -> str:

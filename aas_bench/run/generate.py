@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from aas_bench.errors import InputError, StoreError
+from aas_bench.errors import BackendError, InputError, StoreError
 from aas_bench.files import json_bytes, json_value
 from aas_bench.generators.base import Generator, Outcome, Request
 from aas_bench.generators.catalog import BACKENDS
@@ -32,6 +32,7 @@ from aas_bench.run.pool import Engine
 from aas_bench.run.progress import progress_bar
 from aas_bench.run.prompts import Prompt, Prompts
 from aas_bench.run.seeds import describe_seeds, require_seeds, seed_pair, seed_settings
+from aas_bench.service.access import SERVICES
 from aas_bench.tables.schema import (
     DIMENSIONS,
     IMAGE_DISTORTED,
@@ -52,6 +53,8 @@ if TYPE_CHECKING:
 
 GENERATOR: Final = "generator.json"
 _MOST_REASONS: Final = 10
+_MOST_FAILED: Final = 8
+"""So many images are asked of a service that has not made one that can be used; then no more."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -497,6 +500,8 @@ class _Work:
         found: Mapping[tuple[int, Variant], dict[str, Any] | None],
     ) -> Iterator[int]:
         """Store what is missing batch by batch; yields how many images each batch stored."""
+        there = [each for key, each in found.items() if each is not None and key not in missing]
+        fates = [(str(each["status"]), each["reason"]) for each in there]
         with ExitStack() as stack:
             made: Iterable[Made]
             if engine is None:
@@ -504,6 +509,8 @@ class _Work:
                 stack.callback(generator.close)
                 self._remember(generator)
                 pieces = self._pieces(generator, missing)
+                if self.submission.backend in SERVICES:
+                    pieces = self._worth_buying(pieces, fates)
                 made = ((asked, generator.generate(asked)) for asked in pieces)
             else:
                 pool = stack.enter_context(engine.open(GenerateJob(load)))
@@ -518,7 +525,23 @@ class _Work:
                     if key in missing:
                         self.store.put(request, outcome, earlier=found[key])
                         n_stored += 1
+                        fates.append((outcome.status, outcome.reason))
                 yield n_stored
+
+    def _worth_buying(
+        self, pieces: Iterable[list[Request]], fates: Sequence[tuple[str, str | None]]
+    ) -> Iterator[list[Request]]:
+        """The pieces, as long as a service has not failed without exception before."""
+        for piece in pieces:
+            if len(fates) >= _MOST_FAILED and all(status == "failed" for status, _ in fates):
+                reason = (fates[0][1] or "no reason").rstrip(".")
+                msg = (
+                    f"{self.submission.id}: the first {len(fates)} images all failed "
+                    f"({reason:.200}). Mend that, then go on with retry_failed=True "
+                    "(--retry-failed)."
+                )
+                raise BackendError(msg)
+            yield piece
 
     def _pieces(
         self, generator: Generator, missing: set[tuple[int, Variant]]

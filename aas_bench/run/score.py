@@ -449,8 +449,10 @@ def _odd(parts: PartScorer, tied: Mapping[str, int], n_pairs: int) -> str:
     """What a run met that nobody should pass over, in one clause; "" where there is nothing."""
     equal, flat = parts.odd["equal_images"], parts.odd["uniform_image"]
     told = [f"{name} ties {n} of {n_pairs} pairs" for name, n in tied.items() if n]
-    told += [f"{len(equal)} pairs of equal images (first {equal[0]})"] if equal else []
-    told += [f"{len(flat)} pairs with an image of one colour (first {flat[0]})"] if flat else []
+    for found, what in ((equal, "of equal images"), (flat, "with an image of one colour")):
+        if found:
+            pairs = "1 pair" if len(found) == 1 else f"{len(found)} pairs"
+            told.append(f"{pairs} {what} (first {found[0]})")
     return "; ".join(told)
 
 

@@ -227,8 +227,8 @@ def label_columns(columns: Collection[str], *, label: str | None = None) -> tupl
         return judges
     if label not in columns:
         have = ", ".join([*([LABEL] if LABEL in columns else []), *votes]) or "none"
-        msg = f"there is no label column {label!r}. Label columns here: {have}."
-        raise SchemaError(msg)
+        msg = f"there is no label column {label!r}. Label columns here: {have}. "
+        raise SchemaError(f"{msg}Name another column, or leave --label out.")
     return (label,)
 
 

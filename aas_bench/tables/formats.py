@@ -348,10 +348,10 @@ def _arrow_columns(file: Path | str, table: Any, schema: Any) -> Columns:
 
 def _class_names(schema: Any) -> dict[str, list[str]]:
     """Column -> what its numbers stand for, where `datasets` wrote class labels, also in lists."""
-    from datasets import ClassLabel, Features
-
     if b"huggingface" not in (schema.metadata or {}):
         return {}
+    from datasets import ClassLabel, Features
+
     features = Features.from_arrow_schema(schema)
     labels = {name: getattr(feature, "feature", feature) for name, feature in features.items()}
     return {name: f.names for name, f in labels.items() if isinstance(f, ClassLabel)}

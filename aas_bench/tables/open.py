@@ -22,6 +22,7 @@ from aas_bench.tables.formats import (
     read_columns,
     refuse_repetition,
     table_kind,
+    table_path,
 )
 
 if TYPE_CHECKING:
@@ -163,6 +164,31 @@ class Options:
     preferred: str = PAIRS_CONFIG
 
 
+def check_findable(source: str | os.PathLike[str]) -> None:
+    """Refuse a name under which nothing can be, before anything is imported to open it.
+
+    Raises:
+        InputError: There is no such file or folder, or no table can be read from such a file.
+        UnknownNameError: A bare word that no task is called.
+    """
+    name, path = checked_name(source), Path(source)
+    if path.is_dir() or (path.suffix.lower() == ".parquet" and path.is_file()):
+        return
+    if "://" in name and not name.startswith(HF) and not path.exists():
+        msg = f"{name}: addresses are not read, but for hf://. Copy it to this machine first, or "
+        raise InputError(f"{msg}load it in Python with datasets, as docs/scale.md shows.")
+    if path.exists() or (table_kind(path) and not name.startswith(HF)):
+        table_path(path)
+        return
+    if name.partition("@")[0] in _tasks() or Reference.of(name) is not None:
+        return
+    near = files_like(path)
+    if path.parent == Path() and not near:
+        _tasks()[name]  # raises with the nearest names
+    msg = f"{name}: there is no such file or folder.{near or ' Check the path.'}"
+    raise InputError(msg)
+
+
 def open_source(source: Source, options: Options) -> Opened:
     """Open a task by name, else a file or folder, else a Hub id; or what is open already.
 
@@ -173,8 +199,8 @@ def open_source(source: Source, options: Options) -> Opened:
     """
     if not isinstance(source, (str, os.PathLike)):
         return _in_memory(source, options)
-    name = checked_name(source)
-    path = Path(source)
+    check_findable(source)
+    name, path = os.fspath(source), Path(source)
     task, _, revision = name.partition("@")
     if task.isidentifier() and task in _tasks() and not path.exists():
         options = Reference(id=task, revision=revision or None).asked(options)
@@ -182,19 +208,11 @@ def open_source(source: Source, options: Options) -> Opened:
     if path.is_dir():
         # `datasets` calls what it builds after the folder, and `.` has no name.
         return _noted(_open_folder(path if path.name else path.resolve(), options), path)
-    if "://" in name and not name.startswith(HF) and not path.exists():
-        msg = f"{name}: addresses are not read, but for hf://. Copy it to this machine first, or "
-        raise InputError(f"{msg}load it in Python with datasets, as docs/scale.md shows.")
-    if path.exists() or (table_kind(path) and not name.startswith(HF)):
+    if path.exists():
         return _noted(_open_file(path, options), path)
     reference = Reference.of(name)
-    if reference is not None:
-        return _open_hub(reference, options)
-    near = files_like(path)
-    if path.parent == Path() and not near:
-        return _open_task(_tasks()[name], options)  # raises with the nearest names
-    msg = f"{name}: there is no such file or folder.{near or ' Check the path.'}"
-    raise InputError(msg)
+    assert reference is not None  # `check_findable` let nothing else through
+    return _open_hub(reference, options)
 
 
 def checked_name(source: str | os.PathLike[str]) -> str:
@@ -355,10 +373,10 @@ def snapshot_address(path: Path) -> str:
 
 
 def _open_folder(folder: Path, options: Options) -> Opened:
-    from datasets import load_from_disk
-
     name = str(folder)
     if any((folder / mark).is_file() for mark in _SAVED):
+        from datasets import load_from_disk
+
         with one_line(name):
             saved = load_from_disk(name)
         data = _rows(one_split(saved, name, options.split), options)

@@ -131,8 +131,9 @@ def load_pairs(
         raise InputError(msg)
     chosen = None
     if sample is not None or effect or dimension:
-        from aas_bench.tables.sample import Sample
+        from aas_bench.tables.sample import Sample, check_part
 
+        check_part(source, effect, dimension)
         chosen = Sample.chosen(sample, effect, dimension, seed)
     if chosen is not None and (streaming or limit is not None):
         other = "a stream" if streaming else "limit"

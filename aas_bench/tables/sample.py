@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from aas_bench.errors import InputError, SchemaError, UnknownNameError
+from aas_bench.registry import import_object
 from aas_bench.tables.schema import DIMENSIONS, INDEX, PAIR_ID
+from aas_bench.tasks.catalog import TASKS
+from aas_bench.tasks.taxonomy import meant_by
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -112,6 +115,39 @@ class Sample:
         return sorted(kept)
 
 
+def check_part(
+    source: object,
+    effect: str | Sequence[str] | None,
+    dimension: str | Sequence[str] | None,
+) -> None:
+    """Refuse names that the pairs of a source are known not to have, before they are read.
+
+    Raises:
+        UnknownNameError: An effect or dimension is misspelt; says the nearest.
+    """
+    known = known_names(source)
+    for kind, wanted in (("effect", effect), ("dimension", dimension)):
+        if kind in known and wanted:
+            _check_names(kind, [wanted] if isinstance(wanted, str) else wanted, known[kind])
+
+
+def known_names(source: object) -> Mapping[str, Sequence[str]]:
+    """The names that the pairs of a source have by kind (`Task.names`); none where unknown yet."""
+    task = TASKS[source] if isinstance(source, str) and source in TASKS else None
+    found: Mapping[str, Sequence[str]] = (
+        {} if task is None or task.names is None else import_object(task.names)()
+    )
+    return found
+
+
+def _check_names(kind: str, wanted: Collection[str], known: Sequence[str]) -> None:
+    for name in wanted:
+        if name not in known:
+            asked = meant_by(name)
+            meant = [each for each in known if each.replace("-", " ") == asked]
+            raise UnknownNameError(f"{kind} of these pairs", name, known, hint="", meant=meant)
+
+
 def nested_order(
     columns: Mapping[str, Sequence[Any]], rows: Sequence[int], *, seed: int
 ) -> list[int]:
@@ -170,7 +206,5 @@ def _with(values: Sequence[Any] | None, kind: str, wanted: Collection[str]) -> s
         raise SchemaError(msg)
     listed = [set(each or ()) if isinstance(each, (list, tuple)) else {each} for each in values]
     known = sorted({name for each in listed for name in each if name is not None})
-    for name in wanted:
-        if name not in known:
-            raise UnknownNameError(f"{kind} of these pairs", name, known, hint="")
+    _check_names(kind, wanted, known)
     return {row for row, each in enumerate(listed) if each & set(wanted)}

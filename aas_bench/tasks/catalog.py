@@ -24,6 +24,7 @@ TASKS: Final = Registry(
             "request is met more strongly, and does it stay the same in other words?",
             hub_id="weathon/aas_counterfactual",
             build="aas_bench.counterfactual.split:counterfactual_dataset",
+            names="aas_bench.counterfactual.split:names",
             image_distorted="a photograph with the requested effect",
             image_original="the same photograph",
             label="1 by construction",

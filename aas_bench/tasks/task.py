@@ -64,6 +64,8 @@ class Task:
         authors_id: The authors' own table, in their schema; None where it holds no pairs.
         prompts: The authors' table of prompts alone; None where there is none.
         build: `module:function` that makes the pairs here, without the Hub; None where none does.
+        names: `module:function` that gives the names that those pairs have: of each `effect` and
+            `dimension`, and the `column`s; asked before the pairs are made, which takes longer.
         form: How its table is laid out, a name in `tables.forms.FORMS`.
         image_distorted: What I_a is.
         image_original: What I_o is; None where an image stands alone.
@@ -92,6 +94,7 @@ class Task:
     authors_id: str | None = None
     prompts: PromptTable | None = None
     build: str | None = None
+    names: str | None = None
     form: str = "pairs"
     image_distorted: str
     image_original: str | None

@@ -7,6 +7,8 @@ those of the paper's photograph, emotion and critical-comparison sets.
 
 from __future__ import annotations
 
+import difflib
+import re
 from collections.abc import Collection
 from types import MappingProxyType
 from typing import Final
@@ -28,6 +30,26 @@ DIMENSIONS: Final = MappingProxyType(
     }
 )
 """The eleven VisionReward dimensions that the paper used, and symmetry."""
+
+_ASKED: Final = MappingProxyType(
+    {
+        word: name
+        for name, meaning in DIMENSIONS.items()
+        for word in re.findall(r"[\w-]{4,}", meaning.partition("asked for:")[2])
+    }
+)
+
+
+def meant_by(word: str) -> str | None:
+    """The dimension that a word like this one asks for; None where no meaning has such a word.
+
+    Example:
+        >>> meant_by("blurr"), meant_by("gloomy"), meant_by("teapot")
+        ('clarity', 'emotion', None)
+    """
+    near = difflib.get_close_matches(word.lower(), _ASKED, n=1, cutoff=0.75)
+    return _ASKED[near[0]] if near else None
+
 
 _NEAR: Final = (
     ("clarity", "detail refinement", "detail realism"),

@@ -86,6 +86,28 @@ def test_a_run_of_2_prompts_grows_to_12_and_buys_no_image_twice(paid, leaderboar
     assert len(stderr.splitlines()) == 1
 
 
+def test_no_more_is_bought_of_a_service_whose_images_all_fail(paid, leaderboard, tmp_path):
+    paid.answer(IMAGES, openai_picture(png((64, 64))))
+    command = ["run", tmp_path / "paid.yaml", "--concurrency", 1, "--out", tmp_path / "run"]
+    code, said, _ = leaderboard(*command, "--sample", 2, "-r", "polish")
+    assert code == 0
+    assert "paid: the images of 0 of 2 prompts" in said
+    assert "2 distorted failed: the image is 64 x 64 pixels, not 64 x 48." in said
+    assert "polish" not in said
+    told = "paid: the first 8 images all failed (the image is 64 x 64 pixels, not 64 x 48"
+    for _ in range(2):  # going on buys nothing either
+        code, _, stderr = leaderboard(*command, "--sample", 12, "-r", "polish")
+        assert code == 1
+        assert told in stderr
+        assert "--retry-failed" in stderr
+        assert len(asked(paid)) == 8
+    paid.answer(IMAGES, openai_picture())
+    code, said, _ = leaderboard(*command, "--sample", 12, "-r", "polish", "--retry-failed")
+    assert code == 0
+    assert "paid: the images of 12 of 12 prompts" in said
+    assert len(asked(paid)) == 8 + 24
+
+
 def test_one_image_is_bought_again_and_compared(paid, leaderboard, tmp_path):
     paid.answer(IMAGES, openai_picture())
     command = ["run", tmp_path / "paid.yaml", "--limit", 2, "-o", tmp_path / "run"]

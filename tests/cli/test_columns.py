@@ -1,6 +1,9 @@
 """What every command prints fits a terminal of 80 columns, and no number is torn from its unit."""
 
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -68,6 +71,24 @@ def names(command, before=()):
 
 def test_every_command_is_looked_at_or_said_not_to_be():
     assert set(names(typer.main.get_command(app))) == TYPED.keys() | ELSEWHERE
+
+
+def test_warnings_fit_and_name_no_line_of_ours(tmp_path):
+    """In a process of its own: in this one, warnings are pytest's."""
+    table = list(rows(6))
+    for row in table:
+        row |= {"prompt_original": row["prompt_distorted"], "dimensions": []}
+    dataset(table).to_parquet(tmp_path / "pairs.parquet")
+    command = [sys.executable, "-m", "aas_bench", *TYPED["score"].split()]
+    path = {"PYTHONPATH": str(ROOT), "COLUMNS": "80"}
+    done = subprocess.run(
+        command, cwd=tmp_path, env=os.environ | path, capture_output=True, text=True, check=True
+    )
+    said = " ".join(done.stderr.split())
+    assert "are the same text in" in said
+    assert "placebos, for which" in said
+    assert ".py" not in said
+    assert max(map(len, done.stderr.splitlines())) <= 80
 
 
 @pytest.mark.parametrize("command", TYPED)

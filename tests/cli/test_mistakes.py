@@ -24,7 +24,7 @@ def told(outcome, code=2):
     [
         (["nonsense"], "aas-bench: No such command 'nonsense'. See: aas-bench --help"),
         (["analyse"], "aas-bench: Missing argument 'table'. See: aas-bench analyse --help"),
-        (["score", "-d", "x"], "Missing option '--reward' / '-r'. See: aas-bench score --help"),
+        (["score", "-d", "."], "Missing option '--reward' / '-r'. See: aas-bench score --help"),
         (["list", "x"], "See: aas-bench list --help"),
         (["score", "-d", "", "-r", "random", "-o", "out"], "the name of the data is empty. Give"),
     ],

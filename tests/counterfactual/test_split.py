@@ -52,6 +52,13 @@ def default_names():
         ]
 
 
+def test_the_names_told_beforehand_are_those_of_the_rows(default_names):
+    told = split.names()
+    assert set(told["effect"]) == {row["effect"] for row in default_names}
+    assert set(told["dimension"]) == {name for row in default_names for name in row["dimensions"]}
+    assert set(told["column"]) == set(counterfactual_features()) - set(IMAGE_COLUMNS)
+
+
 def test_the_default_split(default_names):
     excluded = sum(len(effect.excluded) for effect in EFFECTS.values())
     items = (len(EFFECTS) * len(SCENES) - excluded) * len(DOSES)

@@ -167,6 +167,7 @@ def test_40_shared_prompts_are_not_80_independent_ones():
     told = found(table)["index"]
     [effect] = told.effects
     assert "40 shared prompts, and no index says so" in told.text
+    assert told.outcome == "note"  # no figure is another for it
     assert (effect.before.n_clusters, effect.after.n_clusters) == (40, 40)
 
     # An index that joins some pairs is believed; what it tears apart is told.

@@ -164,7 +164,7 @@ def test_every_door_has_device_dtype_and_batch_size(desk, door):
     [(model, device, dtype)] = desk.models
     assert (device, dtype) == ("cpu", "float32")
     assert set(model.largest.values()) <= {1}
-    for options in ({"device": "gpu"}, {"device": "cuda:99"}):
+    for options in ({"device": "cuda:99"}, {"device": "mps:9"}):
         with pytest.raises(InputError, match=r"there is no device .* here, only cpu"):
             door("toy", **options)
 

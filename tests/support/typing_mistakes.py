@@ -1,11 +1,14 @@
 """What people mistype: the command, and what the one line that answers it must name."""
 
+import shutil
 from pathlib import Path
 
 import pandas as pd
 
+BUILT_IN = Path(__file__).parents[2] / "leaderboard/submissions/builtin_faithful.yaml"
 CELLS = ("oiop", "oidp", "diop", "didp")
 SCORE = "score --data counterfactual --out r"
+LEADERBOARD = "leaderboard run mine.yaml --out r"
 
 MISTAKES = {
     # commands, options and their values
@@ -23,7 +26,11 @@ MISTAKES = {
     f"{SCORE} --reward random --limit -3": "--limit",
     f"{SCORE} --reward random --sample 0": "--sample",
     f"{SCORE} --reward random --batch-size many": "valid integer",
-    f"{SCORE} --reward random --device gpu": "give cpu (--device cpu)",
+    f"{SCORE} --reward random --device gpu": "Did you mean cuda?",
+    f"{SCORE} --reward random --device cdua": "Did you mean cuda",
+    f"{SCORE} --reward random --device auto": "Leave device out",
+    "judge graded --data scores.parquet --judge vlm:x --out r --device gpu": "Did you mean cuda?",
+    f"{LEADERBOARD} --device gpu": "Did you mean cuda?",
     "analyse scores.parquet --confidence 95": "0.95",
     "evaluate --data counterfactual --reward random --out r --confidence 95": "0.95",
     "evaluate --data counterfactual --reward random --out r --task counterfactul": "Did you mean",
@@ -38,13 +45,29 @@ MISTAKES = {
     "analyse scores.parquet --reward hpsv4": "Did you mean hpsv3?",
     "analyse scores.parquet --by dimension": "dimensions",
     "import scores.parquet --cluster dimension": "Did you mean dimensions?",
-    f"{SCORE} --reward random --effect blurr": "There are: ",
+    f"{SCORE} --reward random --effect blurr": "Did you mean clarity?",
+    f"{SCORE} --reward random --effect color-brightnes": "Did you mean color-brightness",
     f"{SCORE} --reward random --dimension claritty": "Did you mean clarity?",
+    f"{SCORE} --reward random --dimension gloomy": "Did you mean emotion?",
+    f"{LEADERBOARD} --effect blurr": "Did you mean clarity?",
+    f"{LEADERBOARD} --rewards pickscor": "Did you mean pickscore",
+    f"{LEADERBOARD} --judge openia:gpt-5": "Did you mean openai?",
+    f"{LEADERBOARD} --prompts score.csv": "Did you mean scores.csv?",
+    "leaderboard run mine.yml --out r": "Did you mean mine.yaml?",
+    "leaderboard check mine.yml": "Did you mean mine.yaml?",
+    "evaluate --data counterfactual --reward random --out r --by effects": "Did you mean effect",
+    "evaluate --data scores.parqet --reward random --out r": "Did you mean scores.parquet?",
     "judge pairwise --data scores.parquet --judge openia:gpt-5 --out l": "Did you mean openai?",
     # paths
     "analyse scores.parqet": "Did you mean scores.parquet?",
     "doctor scores.parquett": "Did you mean scores.parquet?",
     "import score.csv": "Did you mean scores.csv?",
+    "view foldr": "Did you mean folder?",
+    "report foldr --out r": "Did you mean folder?",
+    "annotate --data scores.parqet --out r": "Did you mean scores.parquet?",
+    "agreement scores.cvs": "Did you mean scores.csv?",
+    "analyse scores.parquet --votes vote.jsonl": "vote.jsonl: there is no such file",
+    "results add foldr --to records": "Did you mean folder?",
     "analyse nowhere/scores.parquet": "there is no such file",
     "analyse notes.txt": "Give .parquet, .feather",
     "analyse folder": "folder",
@@ -65,7 +88,7 @@ MISTAKES = {
     f"{SCORE} --reward pickscore:./nofile.pt": "there is no file or folder",
     f"{SCORE} --reward contrastive:random@much": "contrastive:NAME@0.8",
 }
-"""Command -> what its line says. All but the device are answered without torch."""
+"""Command -> what its line says. None is answered by torch."""
 
 
 def write_files(folder: Path) -> None:
@@ -74,6 +97,7 @@ def write_files(folder: Path) -> None:
         (folder / name).touch()
     for name in ("folder", "table.parquet", "records"):
         (folder / name).mkdir()
+    shutil.copy(BUILT_IN, folder / "mine.yaml")
     (folder / "mine.py").write_text("def load():\n    return lambda i, p: [len(x) for x in p]\n")
     names = [f"{reward}_{cell}" for reward in ("hpsv3", "pickscore") for cell in CELLS]
     frame = pd.DataFrame({name: [0.1, 0.2 + len(name)] for name in names})

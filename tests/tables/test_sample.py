@@ -7,6 +7,7 @@ import pytest
 from datasets import Dataset
 
 from aas_bench.errors import InputError, SchemaError, UnknownNameError
+from aas_bench.tables.pairs import load_pairs
 from aas_bench.tables.sample import Sample, nested_order
 
 ROWS = [
@@ -58,3 +59,25 @@ def test_effects_and_dimensions():
         Sample(effects=("e1",)).of(pairs.remove_columns("effect"))
     with pytest.raises(InputError, match="sample is 0"):
         Sample(n=0)
+
+
+@pytest.mark.parametrize(
+    ("part", "meant"),
+    [
+        ({"effect": "blurr"}, "no effect of these pairs is called 'blurr'. Did you mean clarity?"),
+        ({"effect": ["emotion", "emotoin"]}, "Did you mean emotion"),
+        ({"dimension": "color-brightness"}, "Did you mean color brightness"),
+        ({"dimension": "gloomy"}, "Did you mean emotion?"),
+    ],
+)
+def test_names_of_the_built_in_pairs_are_looked_at_before_they_are_made(monkeypatch, part, meant):
+    monkeypatch.setattr("aas_bench.tables.pairs.open_source", None)
+    with pytest.raises(UnknownNameError, match=meant):
+        load_pairs("counterfactual", **part)
+
+
+def test_an_everyday_word_finds_the_name_that_a_table_has():
+    with pytest.raises(UnknownNameError, match="Did you mean detail-refinement"):
+        Sample(effects=("mushy",)).rows({"pair_id": ["a"], "effect": ["detail-refinement"]})
+    with pytest.raises(UnknownNameError, match="There are: haze"):
+        Sample(effects=("mushy",)).rows({"pair_id": ["a"], "effect": ["haze"]})
