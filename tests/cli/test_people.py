@@ -175,7 +175,7 @@ def test_named_raters_are_offered_and_nobody_else_votes(served):
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["agreement", "absent.jsonl"], "Give the votes that `aas-bench annotate` wrote."),
+        (["agreement", "absent.jsonl"], "there is no such file or folder. Check the path."),
         (["agreement", "votes.jsonl", "--with", "people.csv"], "has no column 'pair_id'. Add it"),
         (["annotate", "-d", "pairs.jsonl", "-o", "no/votes.jsonl"], "Make it first."),
         (["annotate", "-o", "v.jsonl"], "give --data PAIRS, also a sample of them; or --images"),
