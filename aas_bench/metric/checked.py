@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -35,11 +35,17 @@ class CheckedInputs:
     """Goes before `evaluate.Metric` in the bases of a metric.
 
     Attributes:
+        description: What it measures.
+        inputs_description: What it takes and gives.
+        columns: The columns of each configuration.
         row_widths: Numbers that a row of `predictions` may have.
         optional_columns: Columns that a caller may leave out; stored as nulls.
         split_by_label: Whether the result is repeated under `by_label`.
     """
 
+    description: ClassVar[str]
+    inputs_description: ClassVar[str]
+    columns: ClassVar[Mapping[str, tuple[str, ...]]]
     row_widths: ClassVar[tuple[int, ...]]
     optional_columns: ClassVar[frozenset[str]] = frozenset()
     split_by_label: ClassVar[bool] = False
@@ -52,6 +58,17 @@ class CheckedInputs:
     _feature_names: Callable[[], list[str]]
     _form: int
     _summarised_as: str | None = None
+
+    @classmethod
+    def check_configuration(cls, name: str) -> None:
+        """Refuse a name that no configuration has.
+
+        Raises:
+            UnknownNameError: It is one.
+        """
+        if name not in cls.columns:
+            hint = f"The configurations are {' and '.join(cls.columns)}."
+            raise UnknownNameError("configuration", name, cls.columns, hint=hint)
 
     def compute(
         self, *, predictions: Any = None, references: Any = None, **rest: Any

@@ -15,12 +15,11 @@ class _InMemory:
     """What `CheckedInputs` asks of `evaluate.Metric`: keep rows and hand them to `_compute`."""
 
     columns: Any
+    check_configuration: Any
     _compute: Any
 
     def __init__(self, config_name: str) -> None:
-        if config_name not in self.columns:
-            hint = f"The configurations are {' and '.join(self.columns)}."
-            raise UnknownNameError("configuration", config_name, self.columns, hint=hint)
+        self.check_configuration(config_name)
         self.config_name = config_name
         self.writer: Any = None  # column -> values; None: no row was added yet
 

@@ -85,9 +85,6 @@ class OverrideRows(CheckedInputs):
     """The override analysis of a reward model, with intervals over clusters.
 
     Attributes:
-        description: What it measures.
-        inputs_description: What it takes and gives.
-        columns: The columns of each configuration.
         row_widths: Numbers that a row of `predictions` may have.
         optional_columns: Columns that a caller may leave out.
         split_by_label: Whether the result is repeated under `by_label`.

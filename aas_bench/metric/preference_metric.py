@@ -70,9 +70,6 @@ class PreferenceRows(CheckedInputs):
     """Preference accuracy of a reward model, with intervals over clusters.
 
     Attributes:
-        description: What it measures.
-        inputs_description: What it takes and gives.
-        columns: The columns of each configuration.
         row_widths: Numbers that a row of `predictions` may have.
     """
 
