@@ -175,13 +175,16 @@ def test_named_raters_are_offered_and_nobody_else_votes(served):
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["agreement", "absent.jsonl"], "there is no such file or folder. Check the path."),
+        (["agreement", "absent.jsonl"], "absent.jsonl: there is no such file"),
         (["agreement", "votes.jsonl", "--with", "people.csv"], "has no column 'pair_id'. Add it"),
         (["annotate", "-d", "pairs.jsonl", "-o", "no/votes.jsonl"], "Make it first."),
         (["annotate", "-o", "v.jsonl"], "give --data PAIRS, also a sample of them; or --images"),
-        (["annotate", "-d", "x", "--images", "x", "-o", "v.jsonl"], "give --data PAIRS"),
-        (["annotate", "-d", "x", "--question", "?", "-o", "v.jsonl"], "give --data PAIRS"),
-        (["annotate", "--images", "nowhere", "-o", "v.jsonl"], "there is no folder 'nowhere'"),
+        (["annotate", "-d", "loose", "--images", "loose", "-o", "v.jsonl"], "give --data PAIRS"),
+        (["annotate", "-d", "loose", "--question", "?", "-o", "v.jsonl"], "give --data PAIRS"),
+        (
+            ["annotate", "--images", "nowhere", "-o", "v.jsonl"],
+            "nowhere: there is no such file or folder",
+        ),
         (["annotate", "--images", "loose", "-o", "v.jsonl"], "Name them 17_original.png and"),
         (["annotate", "--images", "mute", "-o", "v.jsonl"], "Say what all images are to do"),
         (["annotate", "--images", "half", "-o", "v.jsonl"], "'3' has no image distorted"),
