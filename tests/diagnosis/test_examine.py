@@ -261,8 +261,8 @@ def test_a_run_says_in_one_line_what_it_met_and_keeps_the_page(sound, tmp_path, 
         score(load_pairs(pairs), brightness, out=tmp_path / "run", progress=False)
     [line] = [r.getMessage() for r in caplog.records if "doctor" in r.getMessage()]
     assert "brightness ties 1 of 6 pairs" in line
-    assert "1 pairs of equal images (first one/0003)" in line
-    assert "1 pairs with an image of one colour (first one/0001)" in line
+    assert "1 pair of equal images (first one/0003)" in line
+    assert "1 pair with an image of one colour (first one/0001)" in line
     about = json.loads((tmp_path / "run" / "run.json").read_text())
     assert about["odd"] == {"equal_images": ["one/0003"], "uniform_image": ["one/0001"]}
 

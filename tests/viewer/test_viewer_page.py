@@ -17,7 +17,6 @@ from support.score_runs import score_frame
 from support.toy_pairs import dataset, png, rows
 
 from aas_bench.errors import InputError
-from aas_bench.files import write_atomically
 from aas_bench.run.judge import judge
 from aas_bench.run.score import score
 from aas_bench.tables.pairs import load_pairs
@@ -251,7 +250,7 @@ def test_a_run_that_grows_shows_the_new_round_and_what_was_there(tmp_path, pairs
     """As a kill in the second round leaves it: the table of the first is there and is old."""
     folder = tmp_path / "run"
     score(pairs.select(range(20)), red, out=folder, progress=False, part_size=16)
-    monkeypatch.setattr("aas_bench.run.score.RunDirectory.write", _killed)
+    monkeypatch.setattr("aas_bench.run.score.RunDirectory.write_table", _killed)
     with pytest.raises(KeyboardInterrupt):
         score(pairs, [red, green], out=folder, progress=False, part_size=16)
     monkeypatch.undo()
@@ -268,10 +267,8 @@ def test_a_run_that_grows_shows_the_new_round_and_what_was_there(tmp_path, pairs
     assert (found["red_didp"] == whole[found.index]).all()
 
 
-def _killed(self, name, content):
-    if name == "scores.parquet":
-        raise KeyboardInterrupt
-    return write_atomically(self.path / name, content)
+def _killed(self, name, tables, schema):
+    raise KeyboardInterrupt
 
 
 def test_two_generators_stand_side_by_side_with_the_images_of_both(serve, tmp_path):
