@@ -76,7 +76,7 @@ def test_paintings_take_a_table_of_generators(run, tmp_path):
     assert "Rank among generators under mine" in (out / "index.html").read_text()
     code, _, err = run("analyse", path, "--generators", tmp_path / "absent.csv")
     assert (code, err.count("\n")) == (2, 1)
-    assert "name and mean" in err
+    assert "absent.csv: there is no such file" in err
 
 
 def test_a_lacking_column_is_one_line_and_exit_2(run, tmp_path):
