@@ -167,6 +167,7 @@ class PartScorer:
         self.known = known
         self.n_scored = self.n_stored = 0
         self.checks = dict(checks or {})
+        self._checked_in: dict[str, int] = {}
         self.odd: dict[str, list[str]] = {what: [] for what in NOTHING_ODD}
         self._flat: set[str] = set()
         self._accept_prompt_blind = accept_prompt_blind
@@ -315,7 +316,7 @@ class PartScorer:
     def told(self) -> dict[str, Any]:
         """What was met since it was last told: for whoever has others score parts, see `take`."""
         found = {
-            "checks": dict(self.checks),
+            "checks": {name: (part, self.checks[name]) for name, part in self._checked_in.items()},
             "odd": {what: list(names) for what, names in self.odd.items()},
             "models": [(run.batch_size, dict(run.n_done)) for run in self.runs],
             "n_scored": self.n_scored,
@@ -331,10 +332,9 @@ class PartScorer:
         """Take what a worker told of a part."""
         self.n_stored += 1
         self.n_scored += told["n_scored"]
-        for name, found in told["checks"].items():
-            if name not in self.checks:
-                self.checks[name] = found
-                _warn_of(name, found)
+        for name, (part, found) in told["checks"].items():
+            if self._is_unchecked(name, part):
+                self._note_check(name, part, found)
         for what, names in told["odd"].items():
             self.odd[what] += (name for name in names if name not in self.odd[what])
         for run, (batch_size, n_done) in zip(self.runs, told["models"], strict=True):
@@ -415,8 +415,8 @@ class PartScorer:
         made: set[int] = set()
         for i, run in enumerate(self.runs):
             new = self._score_with(run, scored, {key: each[i] for key, each in prepared.items()})
-            if new and run.model.name not in self.checks:
-                self._check(run, scored)
+            if new and self._is_unchecked(run.model.name, group.part):
+                self._check(run, scored, group.part)
             made |= new
         self.n_scored += len(made)
         if self._raise_bad_images:
@@ -477,16 +477,25 @@ class PartScorer:
         known = None if self.known is None else self.known.cut(run.model.name, prompt)
         return run.is_cut(prompt) if known is None else known
 
-    def _check(self, run: ModelRun, scored: Sequence[_ScoredRow]) -> None:
+    def _is_unchecked(self, name: str, part: int) -> bool:
+        """Workers meet parts in any order; the check of the first counts, as in one process."""
+        return name not in self.checks or part < self._checked_in.get(name, -1)
+
+    def _note_check(self, name: str, part: int, found: tuple[Finding, ...]) -> None:
+        if name not in self.checks:
+            _warn_of(name, found)
+        self.checks[name], self._checked_in[name] = found, part
+
+    def _check(self, run: ModelRun, scored: Sequence[_ScoredRow], part: int) -> None:
         """Look at the first scores before more are made, and say what is wrong with them."""
         name = run.model.name
         cells = [cell for row in scored for cell in self._given(name, row)]
         if not cells:
             return
-        found = self.checks[name] = quick_check(run.model, cells, at_once=run.batch_size)
+        found = quick_check(run.model, cells, at_once=run.batch_size)
         if not self._accept_prompt_blind:
             refuse_unsound(name, found)
-        _warn_of(name, found)
+        self._note_check(name, part, found)
 
     def _given(self, name: str, row: _ScoredRow) -> Iterator[ScoredCell]:
         values, pair = row.values, row.pair

@@ -3,6 +3,7 @@
 A worker starts in seconds (it imports torch), so each kind of run is made once and looked at often.
 """
 
+import contextlib
 import json
 import os
 import shutil
@@ -135,6 +136,30 @@ def test_a_grown_run_holds_the_scores_of_one_made_at_once(grown, undisturbed):
     names = [name for name in later.column_names if name.startswith("light_")]
     assert len(names) > 4
     assert later.select(["pair_id", *names]).equals(once.select(["pair_id", *names]))
+
+
+class Overtaken:
+    """One worker to which the second of two parts comes first, as Ray may order what is read."""
+
+    def open(self, job):
+        self.job, self.facts, self.threads = job, job.open(None), 1
+        return contextlib.nullcontext(self)
+
+    def results(self, setting, pieces, *, advance):
+        self.job.begin(setting)
+        for piece in sorted(pieces, key=lambda number: number ^ 1):
+            yield self.job.do(self.job.read(piece), advance)
+
+
+def test_the_checks_of_a_run_are_those_of_its_first_part_whoever_is_done_first(
+    undisturbed, rewards, tmp_path
+):
+    assert scored(tmp_path / "run", rewards, Overtaken()) == undisturbed[1]
+    told = [
+        json.loads((run / "run.json").read_text()) for run in (undisturbed[0], tmp_path / "run")
+    ]
+    assert told[0]["checks"] == told[1]["checks"]
+    assert told[0]["checks"]["clip"]
 
 
 def test_a_killed_device_worker_is_told_and_its_part_made_again(tmp_path):
