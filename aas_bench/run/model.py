@@ -80,7 +80,8 @@ class ModelRun:
     with that batch: so a continued run, whose memory is empty, repeats the same arithmetic, and so
     does one worker of several, which meets the prompts of all rows and encodes those of its own.
     Where more than `MOST_PROMPTS` were met, all are forgotten before the next part, which again
-    follows from the texts alone.
+    follows from the texts alone; `recall` brings back the memory of a part that comes after a
+    later one.
 
     Args:
         model: The reward model.
@@ -109,23 +110,38 @@ class ModelRun:
         self._plan_of: dict[str, int] = {}
         self._prompts: dict[str, _Prompt] = {}
         self._batches: dict[tuple[int, int], list[str]] = {}
+        self._memories = [0]
+        """The parts before which the prompts were forgotten."""
+        self.n_met = 0
+        """The prompts of so many parts were met."""
 
     def to_dict(self) -> dict[str, int]:
         """How much was encoded and combined, and in batches of what size at the end."""
         return {"batch_size": self.batch_size, **self.n_done}
 
-    def start_part(self) -> None:
+    def start_part(self, part: int) -> None:
         """Forget the images: a part's batches must not depend on the parts before it."""
         self._images.clear()
-        self.bound_prompts()
+        if part >= self.n_met:
+            if self.bound_prompts():
+                self._memories.append(part)
+            self.n_met = part + 1
 
-    def bound_prompts(self) -> None:
-        """Forget the prompts where they became many."""
-        if len(self._plan_of) + len(self._prompts) > MOST_PROMPTS:
-            self.forget_prompts()
+    def bound_prompts(self) -> bool:
+        """Forget the prompts where they became many; whether they had."""
+        many = len(self._plan_of) + len(self._prompts) > MOST_PROMPTS
+        if many:
+            self._forget_prompts()
+        return many
 
-    def forget_prompts(self) -> None:
-        """Forget what was planned, and what was encoded with it."""
+    def recall(self, part: int) -> None:
+        """Forget what was met since the memory that a part belongs to ended, if it did."""
+        if part < self._memories[-1]:
+            self._memories = [begin for begin in self._memories if begin <= part]
+            self.n_met = self._memories[-1]
+            self._forget_prompts()
+
+    def _forget_prompts(self) -> None:
         for known in (self._plans, self._plan_of, self._prompts, self._batches):
             known.clear()
         self._prompt_features.clear()

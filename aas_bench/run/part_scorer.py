@@ -120,6 +120,7 @@ class _GroupAhead:
 class _StoredPart:
     """A part that an earlier call has finished."""
 
+    number: int
     table: pa.Table
 
 
@@ -183,7 +184,6 @@ class PartScorer:
         self._raise_bad_images = raise_bad_images
         self._models: list[RewardModel] = [run.model for run in self.runs]
         self._capacity = max([2, *(run.batch_size for run in self.runs)])
-        self._n_met = 0
 
     @property
     def columns(self) -> list[str]:
@@ -225,7 +225,7 @@ class PartScorer:
             for item in work:
                 if isinstance(item, _StoredPart):
                     columns = [*_ASKED, *self._placebos]
-                    self._plan_rows(item.table.select(columns).to_pylist())
+                    self._plan_rows(item.number, item.table.select(columns).to_pylist())
                     advance(item.table.num_rows)
                     yield item.table
                     continue
@@ -245,7 +245,7 @@ class PartScorer:
         for part in count():
             stored = self.stored(run, part)
             if stored is not None:
-                yield _StoredPart(table=stored)
+                yield _StoredPart(number=part, table=stored)
                 continue
             group = None
             for group in self._groups(part, self.source.read(*self._span(part)), pool):
@@ -364,13 +364,10 @@ class PartScorer:
 
     def _meet_until(self, part: int) -> None:
         """Plan the prompts of the parts before, of which another scores the images."""
-        if part < self._n_met:  # one that another lost: what came after it must not tell
-            self._n_met = 0
-            for run in self.runs:
-                run.forget_prompts()
-        for earlier in range(self._n_met, part):
-            self._plan_rows(self.source.texts(*self._span(earlier)))
-        self._n_met = part + 1
+        for run in self.runs:
+            run.recall(part)
+        for earlier in range(min((run.n_met for run in self.runs), default=part), part):
+            self._plan_rows(earlier, self.source.texts(*self._span(earlier)))
 
     def _keys_needed(self, pair: PairRow) -> Collection[str]:
         return pair.image_keys() if self.known is None else self._needs([pair]).keys()
@@ -397,7 +394,7 @@ class PartScorer:
         group = work.group
         if group.number == 0:
             for run in self.runs:
-                run.start_part()
+                run.start_part(group.part)
         for some in work.met:
             for run in self.runs:
                 self._plan_prompts(run, some)
@@ -551,12 +548,13 @@ class PartScorer:
         run.plan_prompts(new)
         run.plan_prompts(read)
 
-    def _plan_rows(self, rows: Sequence[Mapping[str, Any]]) -> None:
+    def _plan_rows(self, part: int, rows: Sequence[Mapping[str, Any]]) -> None:
         """Plan the prompts of a part that is stored, or scored elsewhere, as when it is scored."""
-        for run in self.runs:
-            run.start_part()
+        new = [run for run in self.runs if part >= run.n_met]
+        for run in new:
+            run.start_part(part)
         for start in range(0, len(rows), self._capacity):
-            for run in self.runs:
+            for run in new:
                 self._plan_prompts(run, rows[start : start + self._capacity])
 
     def _table(self, rows: Sequence[_ScoredRow]) -> pa.Table:

@@ -121,7 +121,25 @@ def test_prompts_that_were_forgotten_come_back_the_same_whoever_meets_them(tmp_p
     assert scored("whole") == whole
     assert scored("one after the other", engine=Scrambled(1)) == whole
     assert scored("by turns", engine=Scrambled(2)) == whole
-    assert scored("scrambled", engine=Scrambled(2, seed=0)) == whole
+    for seed in range(3):
+        assert scored(f"scrambled {seed}", engine=Scrambled(2, seed=seed)) == whole
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_parts_in_any_order_are_met_once_while_nothing_is_forgotten(monkeypatch):
+    """Else a part that Ray brings late would cost another look at all before it."""
+    met = []
+    texts = UndecodedPairs.texts
+    monkeypatch.setattr(
+        UndecodedPairs, "texts", lambda self, *span: met.append(span) or texts(self, *span)
+    )
+    pairs = dataset(rows(n_prompts=11))
+    score(pairs, ToyDual(), part_size=4, progress=False, engine=Scrambled(1, seed=0))
+    assert len(met) == len({*met}) < 9
+    met.clear()
+    monkeypatch.setattr(model, "MOST_PROMPTS", 8)
+    score(pairs, ToyDual(), part_size=4, progress=False, engine=Scrambled(1, seed=0))
+    assert len(met) > len({*met})
 
 
 @pytest.mark.usefixtures("unchecked")
