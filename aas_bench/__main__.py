@@ -4,12 +4,13 @@ from __future__ import annotations
 
 
 def main() -> None:
-    """Run it; Ctrl-C while it is still being imported is no traceback either."""
+    """Run it; Ctrl-C while it is still being imported or built is no traceback either."""
     try:
         from aas_bench.cli import main as run
+
+        run()
     except KeyboardInterrupt:
         raise SystemExit(130) from None
-    run()
 
 
 if __name__ == "__main__":

@@ -440,6 +440,22 @@ def test_a_signal_while_it_is_imported_leaves_no_traceback(begin):
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
 
 
+BUILT = """
+import signal, sys
+import aas_bench.cli
+signal.signal(signal.SIGINT, signal.default_int_handler)
+aas_bench.cli.quiet_when_piped = lambda: signal.raise_signal(signal.SIGINT)
+sys.argv = ["aas-bench", "list", "rewards"]
+"""
+
+
+def test_a_signal_before_the_commands_are_ready_leaves_no_traceback():
+    done = subprocess.run(
+        [sys.executable, "-c", BUILT + SCRIPT], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
 def test_a_signal_does_not_wait_for_a_service_that_hangs(tmp_path):
     """The answer under way would come after half a minute."""
     file = tmp_path / "pairs.parquet"
