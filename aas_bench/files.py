@@ -123,6 +123,20 @@ def json_value(text: str | bytes) -> Any:
         raise ValueError(msg) from error
 
 
+def is_whole(text: str) -> bool:
+    """Whether no half of a surrogate pair stands in it: JSON can spell one, nothing can store it.
+
+    Example:
+        >>> is_whole("a fox"), is_whole(chr(0xD83D))
+        (True, False)
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def json_object(text: str) -> dict[str, Any] | None:
     """The last JSON object in an answer, whatever words, braces or code fences stand around it.
 

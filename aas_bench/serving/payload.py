@@ -16,7 +16,7 @@ from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from aas_bench.errors import InputError
-from aas_bench.files import json_value
+from aas_bench.files import is_whole, json_value
 from aas_bench.serving.bounds import Bounds
 from aas_bench.tables.images import FORMATS
 
@@ -150,19 +150,10 @@ def _listed(fields: dict[str, Any], name: str, bounds: Bounds) -> list[Any]:
 
 
 def _prompt(value: Any, bounds: Bounds) -> str:
-    if not isinstance(value, str) or len(value) > bounds.prompt or not _is_text(value):
+    if not isinstance(value, str) or len(value) > bounds.prompt or not is_whole(value):
         msg = f"{value!r:.50} is no prompt. Send text of at most {bounds.prompt} characters."
         raise InputError(msg)
     return value
-
-
-def _is_text(value: str) -> bool:
-    """JSON can spell halves of characters, at which tokenizers fail."""
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _decoded(i: int, text: Any) -> bytes:

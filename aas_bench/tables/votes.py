@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aas_bench.errors import FULL, InputError, StoreError, raise_faults
-from aas_bench.files import json_value
+from aas_bench.files import is_whole, json_value
 from aas_bench.tables.judge_columns import (
     label_column,
     labels_by_judge,
@@ -382,15 +382,6 @@ def _is_time(ms: object) -> bool:
     return ms is None or (type(ms) is int and abs(ms) <= _LONGEST_MS)
 
 
-def _is_whole(text: str) -> bool:
-    """Whether no half of a pair of surrogates stands in it, which fits no table."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
 def _vote(line: bytes) -> Vote | str:
     """The vote of a line, or what is wrong with it."""
     try:
@@ -402,7 +393,7 @@ def _vote(line: bytes) -> Vote | str:
     for name in (PAIR_ID, "rater"):
         if not isinstance(row.get(name), str) or not row[name]:
             return f"{name} is no text"
-        if len(row[name]) > _LONGEST_TEXT or not _is_whole(row[name]):
+        if len(row[name]) > _LONGEST_TEXT or not is_whole(row[name]):
             return f"{name} is longer than {_LONGEST_TEXT:,} characters, or holds half of one"
     choice = row.get("choice", "absent")
     if isinstance(choice, bool) or choice not in _CHOICES:
